@@ -1,0 +1,419 @@
+//! The options of a store: one JSON object, every member checked, none guessed.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+
+use super::namespace::Namespaces;
+use super::{Code, Error, Result};
+
+/// Everything that decides how a store behaves. Two stores with equal options are one live store, unless `shared` is off.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Options {
+    /// Name (or ARN) of the table. Required.
+    pub table: String,
+    /// Put before every namespace, with a colon; empty for none.
+    pub prefix: String,
+    /// AWS region; else environment, profile, instance metadata.
+    pub region: Option<String>,
+    /// URL of the DynamoDB endpoint; else AWS's for the region.
+    pub endpoint: Option<String>,
+    /// Name of the profile in the AWS configuration files.
+    pub profile: Option<String>,
+    /// Static credentials; else the default chain.
+    pub credentials: Option<Credentials>,
+    /// PEM file with the certificate authorities to trust instead of the system's.
+    pub ca_bundle: Option<String>,
+    /// Use AWS's FIPS endpoints.
+    pub use_fips: bool,
+    /// Use AWS's dual-stack endpoints.
+    pub use_dual_stack: bool,
+    /// Whether reads see every write that was acknowledged before them.
+    pub consistent_reads: bool,
+    /// How long one connection may take to open.
+    pub connect_timeout: Duration,
+    /// How long one request may take.
+    pub attempt_timeout: Duration,
+    /// How long a call on one row may take, retries included.
+    pub timeout: Duration,
+    /// How long reading a whole kind may take.
+    pub all_timeout: Duration,
+    /// How long writing a whole data set may take.
+    pub init_timeout: Duration,
+    /// Most writes of an `init` in flight at once.
+    pub write_concurrency: u32,
+    /// Whether `init` may replace a row by one with a smaller version.
+    pub init_overwrites_newer: bool,
+    /// The cache.
+    pub cache: CacheOptions,
+    /// Whether opening equal options again gives the same live store.
+    pub shared: bool,
+    /// Whether the live store stays when its last handle is closed.
+    pub persistent: bool,
+    /// The least severe events that are kept for the host.
+    pub log_level: LogLevel,
+}
+
+/// How the cache behaves.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct CacheOptions {
+    /// How long a value is served without asking again; `None` for ever, zero for no cache.
+    pub ttl: Option<Duration>,
+    /// Bound on the memory of cached rows, in bytes.
+    pub max_bytes: u64,
+    /// Whether hot values are read again shortly before they expire.
+    pub refresh_ahead: bool,
+    /// How long after expiry a value may stand in for a read that fails.
+    pub stale: Duration,
+}
+
+impl CacheOptions {
+    /// Whether there is a cache at all.
+    pub fn enabled(&self) -> bool {
+        self.ttl != Some(Duration::ZERO)
+    }
+}
+
+/// How severe an event is. The numbers are the C ABI's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(i32)]
+pub enum LogLevel {
+    /// Nothing is kept.
+    Off = 0,
+    /// Something was not done.
+    Error = 1,
+    /// Something needs a look.
+    Warn = 2,
+    /// Something happened.
+    Info = 3,
+    /// For whoever looks for a fault.
+    Debug = 4,
+}
+
+/// Static AWS credentials.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Credentials {
+    /// `AWS_ACCESS_KEY_ID`
+    pub access_key_id: String,
+    /// `AWS_SECRET_ACCESS_KEY`
+    pub secret_access_key: String,
+    /// `AWS_SESSION_TOKEN`
+    pub session_token: Option<String>,
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Credentials(not shown)")
+    }
+}
+
+/// Every option's name, for the message about one that does not exist.
+const NAMES: [&str; 25] = [
+    "table",
+    "prefix",
+    "region",
+    "endpoint",
+    "profile",
+    "access_key_id",
+    "secret_access_key",
+    "session_token",
+    "ca_bundle",
+    "use_fips",
+    "use_dual_stack",
+    "consistent_reads",
+    "connect_timeout_ms",
+    "attempt_timeout_ms",
+    "timeout_ms",
+    "all_timeout_ms",
+    "init_timeout_ms",
+    "write_concurrency",
+    "init_overwrites_newer",
+    "cache_ttl_ms",
+    "cache_max_bytes",
+    "cache_refresh_ahead",
+    "cache_stale_ms",
+    "shared",
+    "persistent",
+];
+/// The one option that is a word out of a list.
+const LOG_LEVEL: &str = "log_level";
+
+/// Longest time that makes sense in milliseconds: 100 years, which no arithmetic on clocks overflows.
+const MAX_MILLISECONDS: i64 = 100 * 365 * 24 * 3600 * 1000;
+
+impl Options {
+    /// Defaults for a table: consistent reads, no cache, times fit for serving web requests.
+    pub fn for_table(table: &str) -> Options {
+        Options {
+            table: table.into(),
+            prefix: String::new(),
+            region: None,
+            endpoint: None,
+            profile: None,
+            credentials: None,
+            ca_bundle: None,
+            use_fips: false,
+            use_dual_stack: false,
+            consistent_reads: true,
+            connect_timeout: Duration::from_millis(1_000),
+            attempt_timeout: Duration::from_millis(2_000),
+            timeout: Duration::from_millis(5_000),
+            all_timeout: Duration::from_millis(30_000),
+            init_timeout: Duration::from_millis(300_000),
+            write_concurrency: 64,
+            init_overwrites_newer: false,
+            cache: CacheOptions {
+                ttl: Some(Duration::ZERO),
+                max_bytes: 64 * 1024 * 1024,
+                refresh_ahead: true,
+                stale: Duration::from_millis(300_000),
+            },
+            shared: true,
+            persistent: false,
+            log_level: LogLevel::Info,
+        }
+    }
+
+    /// Reads the JSON object that crosses the C ABI.
+    pub fn from_json(text: &str) -> Result<Options> {
+        let value = serde_json::from_str::<Value>(text).map_err(|error| {
+            Error::new(
+                Code::InvalidJson,
+                format!("the options are not valid JSON at line {}, column {}", error.line(), error.column()),
+            )
+        })?;
+        let Value::Object(given) = value else {
+            return Err(Error::new(
+                Code::InvalidJson,
+                "the options are not a JSON object, such as {\"table\":\"flags\"}",
+            ));
+        };
+        if let Some(unknown) = given.keys().find(|name| !NAMES.contains(&name.as_str()) && *name != LOG_LEVEL) {
+            return Err(Error::new(
+                Code::UnknownOption,
+                format!("there is no option \"{unknown}\"; there are {} and {LOG_LEVEL}", NAMES.join(", ")),
+            ));
+        }
+        Reader { given: &given }.options()
+    }
+
+    /// The namespaces of this store's prefix.
+    pub fn namespaces(&self) -> Namespaces {
+        Namespaces::new(&self.prefix)
+    }
+}
+
+/// Takes members out of the object, each with its type and range checked. `null` means the default.
+struct Reader<'a> {
+    given: &'a Map<String, Value>,
+}
+
+impl Reader<'_> {
+    fn options(&self) -> Result<Options> {
+        let table = self.text("table")?.unwrap_or_default();
+        if table.trim().is_empty() {
+            return Err(Error::new(
+                Code::EmptyTableName,
+                "the option \"table\" is missing or empty: give the name of the DynamoDB table",
+            ));
+        }
+        let default = Options::for_table(&table);
+        Ok(Options {
+            prefix: self.text("prefix")?.unwrap_or_default(),
+            region: self.non_empty("region")?,
+            endpoint: self.endpoint()?,
+            profile: self.non_empty("profile")?,
+            credentials: self.credentials()?,
+            ca_bundle: self.non_empty("ca_bundle")?,
+            use_fips: self.flag("use_fips", default.use_fips)?,
+            use_dual_stack: self.flag("use_dual_stack", default.use_dual_stack)?,
+            consistent_reads: self.flag("consistent_reads", default.consistent_reads)?,
+            connect_timeout: self.time("connect_timeout_ms", default.connect_timeout)?,
+            attempt_timeout: self.time("attempt_timeout_ms", default.attempt_timeout)?,
+            timeout: self.time("timeout_ms", default.timeout)?,
+            all_timeout: self.time("all_timeout_ms", default.all_timeout)?,
+            init_timeout: self.time("init_timeout_ms", default.init_timeout)?,
+            write_concurrency: u32::try_from(self.number("write_concurrency", 1, 1_000)?.unwrap_or(64)).unwrap_or(64),
+            init_overwrites_newer: self.flag("init_overwrites_newer", default.init_overwrites_newer)?,
+            cache: self.cache(default.cache)?,
+            shared: self.flag("shared", default.shared)?,
+            persistent: self.flag("persistent", default.persistent)?,
+            log_level: self.log_level(default.log_level)?,
+            ..default
+        })
+    }
+
+    fn cache(&self, default: CacheOptions) -> Result<CacheOptions> {
+        let ttl = match self.number("cache_ttl_ms", i64::MIN, MAX_MILLISECONDS)? {
+            None => default.ttl,
+            Some(milliseconds) => u64::try_from(milliseconds).ok().map(Duration::from_millis),
+        };
+        let max_bytes = self.number("cache_max_bytes", 1, i64::MAX)?.and_then(|bytes| u64::try_from(bytes).ok());
+        let stale = self.number("cache_stale_ms", 0, MAX_MILLISECONDS)?.and_then(|stale| u64::try_from(stale).ok());
+        Ok(CacheOptions {
+            ttl,
+            max_bytes: max_bytes.unwrap_or(default.max_bytes),
+            refresh_ahead: self.flag("cache_refresh_ahead", default.refresh_ahead)?,
+            stale: stale.map_or(default.stale, Duration::from_millis),
+        })
+    }
+
+    fn credentials(&self) -> Result<Option<Credentials>> {
+        match (self.non_empty("access_key_id")?, self.non_empty("secret_access_key")?, self.non_empty("session_token")?)
+        {
+            (Some(access_key_id), Some(secret_access_key), session_token) => {
+                Ok(Some(Credentials { access_key_id, secret_access_key, session_token }))
+            }
+            (None, None, None) => Ok(None),
+            (None, _, _) => Err(value("access_key_id", "is missing: give it together with \"secret_access_key\"")),
+            (_, None, _) => Err(value("secret_access_key", "is missing: give it together with \"access_key_id\"")),
+        }
+    }
+
+    fn endpoint(&self) -> Result<Option<String>> {
+        let Some(endpoint) = self.non_empty("endpoint")? else {
+            return Ok(None);
+        };
+        let host = endpoint.strip_prefix("http://").or_else(|| endpoint.strip_prefix("https://"));
+        match host {
+            Some(host) if !host.is_empty() && !host.starts_with('/') && !endpoint.contains(char::is_whitespace) => {
+                Ok(Some(endpoint))
+            }
+            _ => Err(value(
+                "endpoint",
+                "is not a URL such as http://127.0.0.1:8000 or https://dynamodb.eu-west-1.amazonaws.com",
+            )),
+        }
+    }
+
+    fn log_level(&self, default: LogLevel) -> Result<LogLevel> {
+        Ok(match self.text(LOG_LEVEL)?.as_deref() {
+            None => default,
+            Some("off") => LogLevel::Off,
+            Some("error") => LogLevel::Error,
+            Some("warn") => LogLevel::Warn,
+            Some("info") => LogLevel::Info,
+            Some("debug") => LogLevel::Debug,
+            Some(_) => return Err(value(LOG_LEVEL, "is none of off, error, warn, info, debug")),
+        })
+    }
+
+    fn member(&self, name: &str) -> Option<&Value> {
+        self.given.get(name).filter(|value| !value.is_null())
+    }
+
+    fn text(&self, name: &str) -> Result<Option<String>> {
+        match self.member(name) {
+            None => Ok(None),
+            Some(Value::String(text)) => Ok(Some(text.clone())),
+            Some(other) => Err(wrong_type(name, "a string", other)),
+        }
+    }
+
+    fn non_empty(&self, name: &str) -> Result<Option<String>> {
+        match self.text(name)? {
+            Some(text) if text.is_empty() => Err(value(name, "is empty: leave it out for the default")),
+            text => Ok(text),
+        }
+    }
+
+    fn flag(&self, name: &str, default: bool) -> Result<bool> {
+        match self.member(name) {
+            None => Ok(default),
+            Some(Value::Bool(set)) => Ok(*set),
+            Some(other) => Err(wrong_type(name, "true or false", other)),
+        }
+    }
+
+    fn number(&self, name: &str, least: i64, most: i64) -> Result<Option<i64>> {
+        match self.member(name) {
+            None => Ok(None),
+            Some(Value::Number(number)) => match number.as_i64() {
+                Some(number) if (least..=most).contains(&number) => Ok(Some(number)),
+                _ => Err(value(name, &format!("is {number}, not a whole number from {least} to {most}"))),
+            },
+            Some(other) => Err(wrong_type(name, "a number", other)),
+        }
+    }
+
+    fn time(&self, name: &str, default: Duration) -> Result<Duration> {
+        let milliseconds = self.number(name, 1, MAX_MILLISECONDS)?.and_then(|number| u64::try_from(number).ok());
+        Ok(milliseconds.map_or(default, Duration::from_millis))
+    }
+}
+
+fn value(name: &str, complaint: &str) -> Error {
+    Error::new(Code::OptionValue, format!("the option \"{name}\" {complaint}"))
+}
+
+fn wrong_type(name: &str, wanted: &str, given: &Value) -> Error {
+    let given = match given {
+        Value::Null => "null",
+        Value::Bool(_) => "true or false",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a string",
+        Value::Array(_) => "an array",
+        Value::Object(_) => "an object",
+    };
+    Error::new(Code::OptionType, format!("the option \"{name}\" takes {wanted}, not {given}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn code(text: &str) -> Code {
+        Options::from_json(text).unwrap_err().code
+    }
+
+    #[test]
+    fn only_the_table_is_required() {
+        assert_eq!(Options::from_json(r#"{"table":"flags"}"#).unwrap(), Options::for_table("flags"));
+        assert_eq!(Options::from_json(r#"{"table":"flags","prefix":null}"#).unwrap(), Options::for_table("flags"));
+    }
+
+    #[test]
+    fn wrong_options_are_refused_by_name() {
+        for (text, code, named) in [
+            ("", Code::InvalidJson, "options"),
+            ("[]", Code::InvalidJson, "object"),
+            ("{}", Code::EmptyTableName, "table"),
+            (r#"{"table":" "}"#, Code::EmptyTableName, "table"),
+            (r#"{"table":"t","tabel":"x"}"#, Code::UnknownOption, "tabel"),
+            (r#"{"table":1}"#, Code::OptionType, "table"),
+            (r#"{"table":"t","shared":"yes"}"#, Code::OptionType, "shared"),
+            (r#"{"table":"t","timeout_ms":"5"}"#, Code::OptionType, "timeout_ms"),
+            (r#"{"table":"t","timeout_ms":0}"#, Code::OptionValue, "timeout_ms"),
+            (r#"{"table":"t","timeout_ms":1.5}"#, Code::OptionValue, "timeout_ms"),
+            (r#"{"table":"t","endpoint":"localhost:8000"}"#, Code::OptionValue, "endpoint"),
+            (r#"{"table":"t","access_key_id":"a"}"#, Code::OptionValue, "secret_access_key"),
+            (r#"{"table":"t","log_level":"loud"}"#, Code::OptionValue, "log_level"),
+            (r#"{"table":"t","region":""}"#, Code::OptionValue, "region"),
+        ] {
+            let error = Options::from_json(text).unwrap_err();
+            assert_eq!(error.code, code, "{text}");
+            assert!(error.message.contains(named), "{text}: {error}");
+        }
+        assert_eq!(code("nonsense"), Code::InvalidJson);
+    }
+
+    #[test]
+    fn a_time_to_live_is_off_finite_or_for_ever() {
+        let ttl = |text: &str| Options::from_json(&format!(r#"{{"table":"t","cache_ttl_ms":{text}}}"#)).unwrap().cache;
+        assert!(!ttl("0").enabled());
+        assert_eq!(ttl("1500").ttl, Some(Duration::from_millis(1500)));
+        assert_eq!(ttl("-1").ttl, None);
+        assert!(ttl("-1").enabled());
+    }
+
+    #[test]
+    fn credentials_are_never_shown() {
+        let options = Options::from_json(
+            r#"{"table":"t","access_key_id":"AKIA1","secret_access_key":"s3cr3t","session_token":"t0k3n"}"#,
+        )
+        .unwrap();
+        let shown = format!("{options:?}");
+        assert!(!shown.contains("s3cr3t") && !shown.contains("t0k3n") && !shown.contains("AKIA1"), "{shown}");
+    }
+}
