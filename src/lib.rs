@@ -1,4 +1,29 @@
-#![cfg_attr(not(feature = "client"), allow(dead_code))]
-//! x
-#[cfg(feature = "client")]
+//! The LaunchDarkly DynamoDB feature store, once, for every language.
+//!
+//! The C ABI in [`abi`] is the product; its conventions and functions are documented in `include/flagstore.h`, which
+//! is generated from here. Rust programs may use [`store::Store`] directly, as long as they do not fork.
+//!
+//! How the house is built, each floor knowing only the floors below it:
+//!
+//! ```text
+//! bindings/*      one folder per language; only the header connects them to Rust
+//! src/abi.rs      every exported function: thin, documented, nothing else is exported
+//! src/ffi/        the boundary: guard (panic, NULL, UTF-8), error, handles across forks, buffers, callbacks
+//! src/store/      the store's meaning: get, all, upsert, init, initialized, availability, big segments, cache
+//! src/dynamo/     DynamoDB: client from options, credentials, requests, conditions, retry and pacing, failures
+//! src/model/      rows, tombstones, sizes, data sets, order, options: plain data and rules, no I/O
+//! src/runtime.rs  the process's tokio runtime: lazy, fork-aware, signals masked
+//! ```
+//!
+//! `unsafe` stands in `abi`, `ffi` and `runtime` only.
+#![cfg(feature = "client")]
+
+pub mod abi;
+#[forbid(unsafe_code)]
+mod dynamo;
+mod ffi;
+#[forbid(unsafe_code)]
 pub mod model;
+mod runtime;
+#[forbid(unsafe_code)]
+pub mod store;

@@ -70,8 +70,8 @@ pub enum Code {
     UnexpectedResponse = -42,
     /// DynamoDB refused the request for another reason.
     Rejected = -43,
-    /// The store was closed while the call was waiting.
-    Closed = -44,
+    /// A blocking function was called inside a callback, on a thread that must not block.
+    CalledInCallback = -44,
     /// The library's threads could not be started.
     Runtime = -45,
 }
@@ -128,7 +128,7 @@ impl Code {
         Code::Service,
         Code::UnexpectedResponse,
         Code::Rejected,
-        Code::Closed,
+        Code::CalledInCallback,
         Code::Runtime,
     ];
 }

@@ -75,20 +75,19 @@ impl CacheOptions {
     }
 }
 
-/// How severe an event is. The numbers are the C ABI's.
+/// How severe an event is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[repr(i32)]
 pub enum LogLevel {
     /// Nothing is kept.
-    Off = 0,
+    Off,
     /// Something was not done.
-    Error = 1,
+    Error,
     /// Something needs a look.
-    Warn = 2,
+    Warn,
     /// Something happened.
-    Info = 3,
+    Info,
     /// For whoever looks for a fault.
-    Debug = 4,
+    Debug,
 }
 
 /// Static AWS credentials.

@@ -15,7 +15,7 @@ pub type Place = (usize, usize);
 
 /// The waves of a data set, first one first. Collections other than segments and flags keep their own order
 /// between the two, each a wave.
-pub fn waves(data: &[Collection]) -> Vec<Vec<Place>> {
+pub fn waves(data: &[&Collection]) -> Vec<Vec<Place>> {
     let everything = |wanted: &'static dyn Fn(&str) -> bool| {
         data.iter()
             .enumerate()
@@ -96,7 +96,10 @@ mod tests {
     }
 
     fn keys(data: &[Collection]) -> Vec<Vec<&str>> {
-        waves(data).iter().map(|wave| wave.iter().map(|&(c, i)| &*data[c].rows[i].key).collect()).collect()
+        waves(&data.iter().collect::<Vec<_>>())
+            .iter()
+            .map(|wave| wave.iter().map(|&(c, i)| &*data[c].rows[i].key).collect())
+            .collect()
     }
 
     #[test]

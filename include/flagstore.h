@@ -1,0 +1,842 @@
+/*
+ * flagstore: the LaunchDarkly DynamoDB feature store behind a C ABI.
+ *
+ * Generated from src/abi.rs and src/ffi/ by `make headers`; do not edit. flagstore_cdef.h is the same without
+ * preprocessor lines and comments, for parsers that read declarations (PHP FFI, Python cffi).
+ *
+ * Conventions
+ *
+ * Results.   A function returns 0 (STORE_OK), a positive outcome, or a negative error. Out-params are written only
+ *            with the outcome that their function names; there are no partial successes. The `error` argument may
+ *            be NULL. Numbers are stable and never reused.
+ * Text.      Goes in as pointer and length in bytes, UTF-8, with any characters, NUL included; NULL with length 0
+ *            is the empty text. It is copied, or not needed, when the function returns. Payloads are opaque and
+ *            come back byte for byte.
+ * Ownership. What comes out belongs to the caller and is freed by the one function named at its type or argument:
+ *            store_item_free, store_items_free, store_membership_free, store_result_free, store_string_free,
+ *            store_error_free. All of them accept NULL.
+ * Stores.    Handles are numbers. A zero, closed or invented one is STORE_ERROR_INVALID_HANDLE, from any thread,
+ *            also while another thread closes it. Handles stay valid in forked children.
+ * Threads.   Every function may be called from any thread at any time. No lock is held while one waits for
+ *            DynamoDB: one slow call delays no other.
+ * Deadlines. Every call that blocks ends at the deadline that the options set for it. Blocking functions must not
+ *            be called inside callbacks (STORE_ERROR_CALLED_IN_CALLBACK).
+ * The host.  The library prints nothing, installs no signal handler, calls nothing that was not registered, and
+ *            starts its threads, with all signals masked, at the first call that needs DynamoDB.
+ */
+
+
+#ifndef FLAGSTORE_H
+#define FLAGSTORE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ Number of this ABI. It grows when a function changes its meaning or goes; new functions do not change it.
+ Compare it with `store_abi_version()` right after loading the library, and refuse another number.
+ */
+#define STORE_ABI_VERSION 1
+
+/*
+ The call did what it says.
+ */
+#define STORE_OK 0
+
+/*
+ Outcome, not an error: there is no such row (or event).
+ */
+#define STORE_NOT_FOUND 1
+
+/*
+ Outcome, not an error: the stored row has this version or a newer one, and stays.
+ */
+#define STORE_NEWER_EXISTS 2
+
+/*
+ Outcome, not an error: the item is over DynamoDB's 400 KB; the older row, if any, stays.
+ */
+#define STORE_TOO_LARGE 3
+
+/*
+ A bug in the library, contained. Report it.
+ */
+#define STORE_ERROR_PANIC -1
+
+/*
+ A pointer that must not be NULL is NULL.
+ */
+#define STORE_ERROR_NULL_ARGUMENT -2
+
+/*
+ Text that is not UTF-8.
+ */
+#define STORE_ERROR_INVALID_UTF8 -3
+
+/*
+ A length that cannot be right, such as a negative one that was converted.
+ */
+#define STORE_ERROR_INVALID_LENGTH -4
+
+/*
+ The handle is zero, closed, or never was a store.
+ */
+#define STORE_ERROR_INVALID_HANDLE -5
+
+/*
+ Too many handles are open: close some.
+ */
+#define STORE_ERROR_TOO_MANY_STORES -6
+
+/*
+ There is no option of this name.
+ */
+#define STORE_ERROR_UNKNOWN_OPTION -7
+
+/*
+ The option takes another JSON type.
+ */
+#define STORE_ERROR_OPTION_TYPE -8
+
+/*
+ The option's value is out of range.
+ */
+#define STORE_ERROR_OPTION_VALUE -9
+
+/*
+ The table name is missing or empty.
+ */
+#define STORE_ERROR_EMPTY_TABLE_NAME -10
+
+/*
+ A key is empty; DynamoDB takes no empty keys.
+ */
+#define STORE_ERROR_EMPTY_KEY -11
+
+/*
+ A kind is empty.
+ */
+#define STORE_ERROR_EMPTY_KIND -12
+
+/*
+ A key is over 1,024 bytes, or a namespace over 2,048.
+ */
+#define STORE_ERROR_KEY_TOO_LONG -13
+
+/*
+ A version is negative, not a whole number, or beyond 64 bits.
+ */
+#define STORE_ERROR_INVALID_VERSION -14
+
+/*
+ Text that should be a JSON object and is not.
+ */
+#define STORE_ERROR_INVALID_JSON -15
+
+/*
+ A kind or key stands twice in one data set.
+ */
+#define STORE_ERROR_DUPLICATE_KEY -16
+
+/*
+ A live item has no payload.
+ */
+#define STORE_ERROR_EMPTY_ITEM -17
+
+/*
+ The table does not exist in this region and account.
+ */
+#define STORE_ERROR_TABLE_NOT_FOUND -30
+
+/*
+ The table's key is not `namespace` (string) and `key` (string).
+ */
+#define STORE_ERROR_KEY_SCHEMA -31
+
+/*
+ The credentials may not do this: add the permission.
+ */
+#define STORE_ERROR_ACCESS_DENIED -32
+
+/*
+ AWS does not know the credentials, or the secret key is wrong.
+ */
+#define STORE_ERROR_INVALID_CREDENTIALS -33
+
+/*
+ The credentials have expired.
+ */
+#define STORE_ERROR_EXPIRED_CREDENTIALS -34
+
+/*
+ No credentials were found.
+ */
+#define STORE_ERROR_NO_CREDENTIALS -35
+
+/*
+ No region was found.
+ */
+#define STORE_ERROR_NO_REGION -36
+
+/*
+ This machine's clock is wrong.
+ */
+#define STORE_ERROR_CLOCK_SKEW -37
+
+/*
+ DynamoDB throttled the request until the deadline. Retriable.
+ */
+#define STORE_ERROR_THROTTLED -38
+
+/*
+ The deadline passed. Retriable.
+ */
+#define STORE_ERROR_TIMEOUT -39
+
+/*
+ The endpoint cannot be reached, or the connection broke. Retriable.
+ */
+#define STORE_ERROR_CONNECTION -40
+
+/*
+ DynamoDB reported a fault of its own. Retriable.
+ */
+#define STORE_ERROR_SERVICE -41
+
+/*
+ The answer is not what was asked for. Retriable.
+ */
+#define STORE_ERROR_UNEXPECTED_RESPONSE -42
+
+/*
+ DynamoDB refused the request for a reason not listed here; the message has it.
+ */
+#define STORE_ERROR_REJECTED -43
+
+/*
+ A blocking function was called inside a callback.
+ */
+#define STORE_ERROR_CALLED_IN_CALLBACK -44
+
+/*
+ The library's threads could not be started. Retriable.
+ */
+#define STORE_ERROR_RUNTIME -45
+
+/*
+ Event level: something was not done.
+ */
+#define STORE_LEVEL_ERROR 1
+
+/*
+ Event level: something needs a look.
+ */
+#define STORE_LEVEL_WARN 2
+
+/*
+ Event level: something happened.
+ */
+#define STORE_LEVEL_INFO 3
+
+/*
+ Event level: for whoever looks for a fault.
+ */
+#define STORE_LEVEL_DEBUG 4
+
+/*
+ All items of one kind: an opaque list, freed with `store_items_free`.
+ */
+typedef struct store_items store_items;
+
+/*
+ The big segments that name one context: an opaque list, freed with `store_membership_free`.
+ */
+typedef struct store_membership store_membership;
+
+/*
+ The outcome of an asynchronous call: opaque, read with the `store_result_…` functions.
+ */
+typedef struct store_result store_result;
+
+/*
+ What went wrong. The caller owns the struct; the library fills it when a function returns a negative number.
+
+ Every function that can fail takes a pointer to one, as its last argument, or NULL where the number is
+ enough. The struct need not be initialised: it is overwritten at every call, without reading what it held.
+ After a failure free the message with `store_error_free`, before the struct is used again.
+ */
+typedef struct store_error {
+  /*
+   The number that the function returned: 0 after success and after an outcome.
+   */
+  int32_t code;
+  /*
+   1 if the same call may succeed later without anyone changing anything, else 0.
+   */
+  int32_t retriable;
+  /*
+   What was attempted, what happened, what to do: UTF-8, ends with NUL, never holds a credential or a
+   payload. NULL after success.
+   */
+  char *message;
+} store_error;
+
+/*
+ One item, seen or given. The struct is fixed for the life of the ABI.
+
+ As an out-param of `store_get` or `store_upsert` it is overwritten without being read, keeps what it points to
+ alive through `owner`, and is freed with `store_item_free`. Inside a list (`store_items_view`) it belongs to
+ the list. As input (`store_init`) only `key`, `item`, `version` and `deleted` are read.
+ */
+typedef struct store_item {
+  /*
+   The item's key: UTF-8, `key_len` bytes, no NUL at the end.
+   */
+  const char *key;
+  /*
+   Length of `key` in bytes.
+   */
+  size_t key_len;
+  /*
+   The payload exactly as it was stored: UTF-8, `item_len` bytes, no NUL at the end. NULL for a deleted item.
+   */
+  const char *item;
+  /*
+   Length of `item` in bytes.
+   */
+  size_t item_len;
+  /*
+   The item's version, 0 or more.
+   */
+  int64_t version;
+  /*
+   1 if the item was deleted, else 0.
+   */
+  int32_t deleted;
+  /*
+   1 if the item comes from the cache beyond its time to live because reading it failed, else 0.
+   */
+  int32_t stale;
+  /*
+   The library's own. NULL in items that you give.
+   */
+  void *owner;
+} store_item;
+
+/*
+ One kind of a data set, as input of `store_init`. The struct is fixed for the life of the ABI.
+ */
+typedef struct store_collection {
+  /*
+   The kind, such as "features" or "segments", without prefix: UTF-8, `kind_len` bytes.
+   */
+  const char *kind;
+  /*
+   Length of `kind` in bytes.
+   */
+  size_t kind_len;
+  /*
+   The items of this kind; may be NULL if there are none, which deletes the kind's rows.
+   */
+  const struct store_item *items;
+  /*
+   How many items.
+   */
+  size_t items_len;
+} store_collection;
+
+/*
+ Called for every event of a store, on whatever thread it happens, never twice at the same time for one
+ store. `message` is UTF-8, `message_len` bytes, valid during the call. The function must not call the store.
+ */
+typedef void (*store_logger)(void *user_data, int32_t level, const char *message, size_t message_len);
+
+/*
+ Called once for every asynchronous call that was accepted, on a thread of the library, never on the calling
+ thread. `result` belongs to the callee, who frees it with `store_result_free`. The function must not block;
+ it may call asynchronous functions and everything that takes a `store_result`.
+ */
+typedef void (*store_callback)(void *user_data, struct store_result *result);
+
+#ifdef __cplusplus
+extern "C" {
+#endif // __cplusplus
+
+/*
+ The number of the ABI that this library implements. Compare it with `STORE_ABI_VERSION` of the header you were
+ built with, before any other call. Never fails, never blocks, any thread.
+
+ Example: `if (store_abi_version() != STORE_ABI_VERSION) abort();`
+ */
+uint32_t store_abi_version(void);
+
+/*
+ The library's version, such as "0.1.0": NUL-terminated, static, not to be freed. Never fails, never blocks.
+
+ Example: `puts(store_version());`
+ */
+const char *store_version(void);
+
+/*
+ The name of an outcome or error, such as "STORE_ERROR_TIMEOUT"; "STORE_UNKNOWN" for any other number.
+ NUL-terminated, static, not to be freed. Never fails, never blocks, any thread.
+
+ Example: `fprintf(stderr, "%s: %s\n", store_code_name(error.code), error.message);`
+ */
+const char *store_code_name(int32_t code);
+
+/*
+ Opens a store.
+
+ `options` is a JSON object, `options_len` bytes of UTF-8; only `"table"` is required, and an unknown or
+ mistyped option is an error that names it. On success `*store` is the handle, to be closed with `store_close`.
+ Any thread may use it. Costs no network I/O and starts no thread: a missing table or credential shows at the
+ first call. Opening equal options again returns another handle to the same live store (connections, cache,
+ events), unless `"shared"` is false.
+
+ Errors: INVALID_JSON, UNKNOWN_OPTION, OPTION_TYPE, OPTION_VALUE, EMPTY_TABLE_NAME, TOO_MANY_STORES.
+
+ Example: `store_open("{\"table\":\"flags\"}", 17, &store, &error)`
+ */
+int32_t store_open(const char *options,
+                   size_t options_len,
+                   uint64_t *store,
+                   struct store_error *error);
+
+/*
+ Closes a handle. Calls in flight on it finish undisturbed, asynchronous ones with their callback; later calls
+ get INVALID_HANDLE. The last handle to a store closes its connections and frees its cache, unless the store is
+ `"persistent"`. Does not block. Any thread; also in a forked child, without effect on the parent.
+
+ Errors: INVALID_HANDLE.
+
+ Example: `store_close(store, NULL);`
+ */
+int32_t store_close(uint64_t store,
+                    struct store_error *error);
+
+/*
+ Replaces the whole data set of the given kinds, then marks the store as initialised.
+
+ Rows are written only where they differ, segments first, then flags after their prerequisites; rows of these
+ kinds that are not given are deleted last, and the `$inited` row is written after everything else. A row that
+ another writer gave a newer version stays. An item over 400 KB is not written: the older row stays, an event
+ and the report name it, and the rest is done. Writes are paced to what the table takes and repeated when
+ throttled. Success means that everything is stored; after an error, calling again goes on where it stopped.
+
+ `report` may be NULL; else it receives a JSON object to be freed with `store_string_free`:
+ `{"written":n,"unchanged":n,"deleted":n,"kept_newer":n,"too_large":[{"kind":…,"key":…,"bytes":n}]}`.
+ The data is copied before anything is sent. Blocks, at most `"init_timeout_ms"`.
+
+ Errors: those of checking the data (nothing was sent: EMPTY_KEY, EMPTY_KIND, KEY_TOO_LONG, INVALID_VERSION,
+ EMPTY_ITEM, DUPLICATE_KEY, INVALID_UTF8), and those of DynamoDB.
+
+ Example: `store_collection all[2] = {segments, features}; store_init(store, all, 2, NULL, &error);`
+ */
+int32_t store_init(uint64_t store,
+                   const struct store_collection *collections,
+                   size_t collections_len,
+                   char **report,
+                   struct store_error *error);
+
+/*
+ `store_init` with the JSON that a LaunchDarkly SDK or `/sdk/latest-all` has at hand:
+ `{"features":{"key":{…},…},"segments":{…}}`, with `flags` accepted for `features`, also inside the
+ `{"path":"/","data":{…}}` of a stream's `put`. Each item's text is stored byte for byte; its version is its
+ member `version`, and `"deleted":true` makes it a deletion. Other kinds of objects may stand beside.
+
+ `report`, blocking and errors as for `store_init`; in addition INVALID_JSON.
+
+ Example: `store_init_json(store, body, body_len, NULL, &error);`
+ */
+int32_t store_init_json(uint64_t store,
+                        const char *json,
+                        size_t json_len,
+                        char **report,
+                        struct store_error *error);
+
+/*
+ Reads one item.
+
+ Returns STORE_OK and fills `item` (free it with `store_item_free`), deleted items included: look at
+ `item->deleted`. Returns STORE_NOT_FOUND, with `item` untouched, if there is no row, or one that cannot be read,
+ which an event reports. With a cache, a hit does not block and copies nothing. Else blocks, at most
+ `"timeout_ms"`. Any thread.
+
+ Errors: EMPTY_KEY, EMPTY_KIND, KEY_TOO_LONG, and those of DynamoDB.
+
+ Example: `if (store_get(store, "features", 8, "my-flag", 7, &item, &error) == STORE_OK) …`
+ */
+int32_t store_get(uint64_t store,
+                  const char *kind,
+                  size_t kind_len,
+                  const char *key,
+                  size_t key_len,
+                  struct store_item *item,
+                  struct store_error *error);
+
+/*
+ Reads all items of a kind, deleted ones included. A row that cannot be read is left out, and an event reports
+ it. On success `*items` is a list to be freed with `store_items_free`; it may be empty. Blocks, at most
+ `"all_timeout_ms"`, unless the list is cached. Any thread.
+
+ Errors: EMPTY_KIND, KEY_TOO_LONG, and those of DynamoDB.
+
+ Example: `store_get_all(store, "features", 8, &items, &error)`
+ */
+int32_t store_get_all(uint64_t store,
+                      const char *kind,
+                      size_t kind_len,
+                      struct store_items **items,
+                      struct store_error *error);
+
+/*
+ The items of a list, as one array. `*first` points to `*count` structs that belong to the list and live until
+ `store_items_free`; it is NULL for an empty list. Does not block. Any thread.
+
+ Errors: NULL_ARGUMENT.
+
+ Example: `store_items_view(items, &first, &count, NULL); for (i = 0; i < count; i++) use(&first[i]);`
+ */
+int32_t store_items_view(const struct store_items *items,
+                         const struct store_item **first,
+                         size_t *count,
+                         struct store_error *error);
+
+/*
+ Writes one item if there is no row for it, or one with a smaller version or none, in one request.
+
+ A deletion is an upsert with `deleted` other than 0: for "features" and "segments" the library writes the form
+ that every SDK reads, and `item` may be NULL; for other kinds `item` is stored, or a minimal JSON if NULL.
+
+ Returns STORE_OK if it was written. Returns STORE_NEWER_EXISTS if the stored version is the same or newer; then
+ `stored`, unless NULL, is filled with the stored item (free it with `store_item_free`). Returns
+ STORE_TOO_LARGE if the item is over 400 KB; the older row stays, and an event reports it. `stored` is untouched
+ in every other case. Blocks, at most `"timeout_ms"`. Any thread.
+
+ Errors: EMPTY_KEY, EMPTY_KIND, KEY_TOO_LONG, INVALID_VERSION, EMPTY_ITEM, and those of DynamoDB. After
+ TIMEOUT and CONNECTION the item may have been written or not; calling again is safe.
+
+ Example: `store_upsert(store, "features", 8, "my-flag", 7, 12, 0, json, json_len, NULL, &error)`
+ */
+int32_t store_upsert(uint64_t store,
+                     const char *kind,
+                     size_t kind_len,
+                     const char *key,
+                     size_t key_len,
+                     int64_t version,
+                     int32_t deleted,
+                     const char *item,
+                     size_t item_len,
+                     struct store_item *stored,
+                     struct store_error *error);
+
+/*
+ Whether a full data set was ever stored under this prefix: `*initialized` is 1 or 0. Once 1 it is answered
+ without I/O. Else blocks, at most `"timeout_ms"`. Any thread.
+
+ Errors: those of DynamoDB.
+
+ Example: `store_initialized(store, &initialized, &error)`
+ */
+int32_t store_initialized(uint64_t store, int32_t *initialized, struct store_error *error);
+
+/*
+ Whether the table answers: STORE_OK, or the error that a read would get. One small read, never cached. Blocks,
+ at most `"timeout_ms"`. Any thread.
+
+ Errors: those of DynamoDB.
+
+ Example: `while (store_available(store, NULL) != STORE_OK) sleep(1);`
+ */
+int32_t store_available(uint64_t store,
+                        struct store_error *error);
+
+/*
+ When the big segments were last brought up to date: `*synchronized_on` is Unix time in milliseconds.
+ STORE_NOT_FOUND, with it untouched, if nothing ever wrote big segments. Blocks, at most `"timeout_ms"`.
+
+ Errors: those of DynamoDB; UNEXPECTED_RESPONSE if the row holds something else.
+
+ Example: `store_big_segments_metadata(store, &milliseconds, &error)`
+ */
+int32_t store_big_segments_metadata(uint64_t store, int64_t *synchronized_on, struct store_error *error);
+
+/*
+ The big segments that include or exclude one context. `hash` is base64(SHA-256(context key)), as SDKs pass it.
+ On success `*membership` is to be freed with `store_membership_free`. STORE_NOT_FOUND, with it untouched, if no
+ big segment names the context. Blocks, at most `"timeout_ms"`. Any thread.
+
+ Errors: EMPTY_KEY, KEY_TOO_LONG, and those of DynamoDB.
+
+ Example: `store_big_segments_membership(store, hash, hash_len, &membership, &error)`
+ */
+int32_t store_big_segments_membership(uint64_t store,
+                                      const char *hash,
+                                      size_t hash_len,
+                                      struct store_membership **membership,
+                                      struct store_error *error);
+
+/*
+ How many segments a membership names; 0 for NULL. Does not block.
+
+ Example: `for (i = 0; i < store_membership_count(membership); i++) …`
+ */
+size_t store_membership_count(const struct store_membership *membership);
+
+/*
+ One entry of a membership: the segment reference (`<segment key>.g<generation>`, UTF-8, `*segment_len` bytes
+ that belong to the membership) and whether the context is included (1) or excluded (0). STORE_NOT_FOUND beyond
+ the end. Included wins where the table has both. Does not block.
+
+ Errors: NULL_ARGUMENT.
+
+ Example: `store_membership_entry(membership, i, &segment, &segment_len, &included, NULL)`
+ */
+int32_t store_membership_entry(const struct store_membership *membership,
+                               size_t place,
+                               const char **segment,
+                               size_t *segment_len,
+                               int32_t *included,
+                               struct store_error *error);
+
+/*
+ What the store did since it was opened in this process: `*json` receives a JSON object to be freed with
+ `store_string_free`. Its numbers only grow: `hits`, `misses`, `coalesced`, `stale`, `refreshes` (cache);
+ `requests`, `retries`, `throttles`, `errors` (DynamoDB); `read_units`, `write_units` (capacity consumed);
+ `skipped_rows`, `dropped_events`. `cached_items` and `cached_bytes` say what the cache holds now. Does not block.
+
+ Errors: NULL_ARGUMENT, INVALID_HANDLE.
+
+ Example: `store_statistics(store, &json, NULL); puts(json); store_string_free(json);`
+ */
+int32_t store_statistics(uint64_t store,
+                         char **json,
+                         struct store_error *error);
+
+/*
+ Forgets everything that is cached; the next reads ask DynamoDB. Does not block.
+
+ Errors: INVALID_HANDLE.
+
+ Example: `store_clear_cache(store, NULL);`
+ */
+int32_t store_clear_cache(uint64_t store, struct store_error *error);
+
+/*
+ Takes the oldest event that was not taken yet: `*level` is a STORE_LEVEL_… number, `*message` NUL-terminated
+ UTF-8 to be freed with `store_string_free`. STORE_NOT_FOUND, with both untouched, if there is none. The library
+ keeps the last 256 events; the statistics count those that were dropped. Does not block.
+
+ Errors: NULL_ARGUMENT, INVALID_HANDLE.
+
+ Example: `while (store_next_event(store, &level, &message, NULL) == STORE_OK) { log(level, message); … }`
+ */
+int32_t store_next_event(uint64_t store,
+                         int32_t *level,
+                         char **message,
+                         struct store_error *error);
+
+/*
+ Has a function called for every event instead of keeping events to be taken; NULL goes back to keeping them.
+ `user_data` is handed through. After the call returns, the previous function is not called any more. Blocks only
+ while the previous function runs; must not be called inside it. Shared by all handles of the same live store.
+
+ Errors: INVALID_HANDLE.
+
+ Example: `store_set_logger(store, on_event, my_log, NULL);`
+ */
+int32_t store_set_logger(uint64_t store,
+                         store_logger callback,
+                         void *user_data,
+                         struct store_error *error);
+
+/*
+ `store_get` without blocking. If it returns STORE_OK, `callback` is called exactly once, later, on a thread of
+ the library; if it returns an error, never. The strings are copied before it returns.
+
+ Errors: NULL_ARGUMENT, INVALID_HANDLE, INVALID_UTF8, INVALID_LENGTH, RUNTIME; all others reach the callback.
+
+ Example: `store_get_async(store, "features", 8, "my-flag", 7, on_flag, request, &error)`
+ */
+int32_t store_get_async(uint64_t store,
+                        const char *kind,
+                        size_t kind_len,
+                        const char *key,
+                        size_t key_len,
+                        store_callback callback,
+                        void *user_data,
+                        struct store_error *error);
+
+/*
+ `store_get_all` without blocking; otherwise as `store_get_async`.
+
+ Example: `store_get_all_async(store, "features", 8, on_flags, request, &error)`
+ */
+int32_t store_get_all_async(uint64_t store,
+                            const char *kind,
+                            size_t kind_len,
+                            store_callback callback,
+                            void *user_data,
+                            struct store_error *error);
+
+/*
+ `store_upsert` without blocking; otherwise as `store_get_async`. On STORE_NEWER_EXISTS the stored item is read
+ with `store_result_item`.
+
+ Example: `store_upsert_async(store, "features", 8, "my-flag", 7, 12, 0, json, json_len, on_written, request, &error)`
+ */
+int32_t store_upsert_async(uint64_t store,
+                           const char *kind,
+                           size_t kind_len,
+                           const char *key,
+                           size_t key_len,
+                           int64_t version,
+                           int32_t deleted,
+                           const char *item,
+                           size_t item_len,
+                           store_callback callback,
+                           void *user_data,
+                           struct store_error *error);
+
+/*
+ `store_init` without blocking; otherwise as `store_get_async`. Errors of checking the data are returned, with
+ no callback. The report is read with `store_result_report`.
+
+ Example: `store_init_async(store, all, 2, on_initialised, request, &error)`
+ */
+int32_t store_init_async(uint64_t store,
+                         const struct store_collection *collections,
+                         size_t collections_len,
+                         store_callback callback,
+                         void *user_data,
+                         struct store_error *error);
+
+/*
+ `store_init_json` without blocking; otherwise as `store_init_async`.
+
+ Example: `store_init_json_async(store, body, body_len, on_initialised, request, &error)`
+ */
+int32_t store_init_json_async(uint64_t store,
+                              const char *json,
+                              size_t json_len,
+                              store_callback callback,
+                              void *user_data,
+                              struct store_error *error);
+
+/*
+ `store_initialized` without blocking; otherwise as `store_get_async`.
+
+ Example: `store_initialized_async(store, on_answer, request, &error)`
+ */
+int32_t store_initialized_async(uint64_t store,
+                                store_callback callback,
+                                void *user_data,
+                                struct store_error *error);
+
+/*
+ The number that the blocking form would have returned; NULL_ARGUMENT's for NULL. Does not block.
+
+ Example: `if (store_result_code(result) == STORE_OK) …`
+ */
+int32_t store_result_code(const struct store_result *result);
+
+/*
+ The error of a failed asynchronous call: returns its number and fills `error`, whose message is to be freed
+ with `store_error_free`. Returns STORE_OK if the call did not fail. Does not block.
+
+ Example: `if (store_result_error(result, &error) != STORE_OK) report(&error);`
+ */
+int32_t store_result_error(const struct store_result *result, struct store_error *error);
+
+/*
+ The item of an asynchronous get, or the stored item of an upsert that met a newer version: STORE_OK, to be freed
+ with `store_item_free`; STORE_NOT_FOUND, with `item` untouched, if there is none. Does not block.
+
+ Errors: NULL_ARGUMENT, also where the result belongs to another kind of call.
+
+ Example: `store_result_item(result, &item, NULL)`
+ */
+int32_t store_result_item(const struct store_result *result,
+                          struct store_item *item,
+                          struct store_error *error);
+
+/*
+ The list of an asynchronous get_all, to be freed with `store_items_free`. Does not block.
+
+ Errors: NULL_ARGUMENT, also where the result belongs to another kind of call.
+
+ Example: `store_result_items(result, &items, NULL)`
+ */
+int32_t store_result_items(const struct store_result *result,
+                           struct store_items **items,
+                           struct store_error *error);
+
+/*
+ The answer of an asynchronous initialized, 1 or 0. Does not block.
+
+ Errors: NULL_ARGUMENT, also where the result belongs to another kind of call.
+
+ Example: `store_result_initialized(result, &initialized, NULL)`
+ */
+int32_t store_result_initialized(const struct store_result *result,
+                                 int32_t *initialized,
+                                 struct store_error *error);
+
+/*
+ The report of an asynchronous init, as of `store_init`, to be freed with `store_string_free`. Does not block.
+
+ Errors: NULL_ARGUMENT, also where the result belongs to another kind of call.
+
+ Example: `store_result_report(result, &report, NULL)`
+ */
+int32_t store_result_report(const struct store_result *result, char **report, struct store_error *error);
+
+/*
+ Frees the message of an error and clears the struct, so that freeing it again does nothing. NULL is fine.
+
+ Example: `store_error_free(&error);`
+ */
+void store_error_free(struct store_error *error);
+
+/*
+ Frees what an item points to and clears the struct, so that freeing it again does nothing. NULL is fine, and so
+ is an item inside a list, which stays.
+
+ Example: `store_item_free(&item);`
+ */
+void store_item_free(struct store_item *item);
+
+/*
+ Frees a list and everything its view points to. NULL is fine.
+
+ Example: `store_items_free(items);`
+ */
+void store_items_free(struct store_items *items);
+
+/*
+ Frees a membership and everything its entries point to. NULL is fine.
+
+ Example: `store_membership_free(membership);`
+ */
+void store_membership_free(struct store_membership *membership);
+
+/*
+ Frees the result of an asynchronous call. What was taken out of it stays. NULL is fine.
+
+ Example: `store_result_free(result);`
+ */
+void store_result_free(struct store_result *result);
+
+/*
+ Frees a string that the library gave: a report, statistics, an event. NULL is fine.
+
+ Example: `store_string_free(json);`
+ */
+void store_string_free(char *string);
+
+#ifdef __cplusplus
+}  // extern "C"
+#endif  // __cplusplus
+
+#endif  /* FLAGSTORE_H */

@@ -1,0 +1,195 @@
+//! A table in memory, for tests: the same conditions, a log of requests, and a hook before each of them.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use super::{Answer, BigSegmentRow, Effort, Page, Table, When, Written};
+use crate::model::Result;
+use crate::model::row::{NewRow, RawRow, ReadVersion};
+use crate::runtime::lock;
+
+/// Rows by namespace and key.
+type Rows = BTreeMap<(String, String), RawRow>;
+/// Called before a request with its description; an error is the request's answer.
+type Hook = dyn Fn(&str) -> Result<()> + Send + Sync;
+
+/// A table in memory.
+#[derive(Default)]
+pub struct MemoryTable {
+    rows: Mutex<Rows>,
+    big_segments: Mutex<BTreeMap<(String, String), BigSegmentRow>>,
+    requests: Mutex<Vec<String>>,
+    hook: Mutex<Option<Arc<Hook>>>,
+    /// Rows a page holds; 0 for all.
+    page_size: usize,
+}
+
+impl MemoryTable {
+    /// A table whose pages are short.
+    pub fn with_pages_of(page_size: usize) -> Self {
+        MemoryTable { page_size, ..MemoryTable::default() }
+    }
+
+    /// The requests so far, such as `put features/flag`.
+    pub fn requests(&self) -> Vec<String> {
+        lock(&self.requests).clone()
+    }
+
+    /// The requests that cost write units.
+    pub fn writes(&self) -> Vec<String> {
+        self.requests()
+            .into_iter()
+            .filter(|request| !request.starts_with("get") && !request.starts_with("page"))
+            .collect()
+    }
+
+    /// Forgets the requests so far.
+    pub fn forget_requests(&self) {
+        lock(&self.requests).clear();
+    }
+
+    /// Has a function called before each request.
+    pub fn before_each(&self, hook: impl Fn(&str) -> Result<()> + Send + Sync + 'static) {
+        *lock(&self.hook) = Some(Arc::new(hook));
+    }
+
+    /// Takes the hook away.
+    pub fn undisturbed(&self) {
+        *lock(&self.hook) = None;
+    }
+
+    /// Puts a row as another writer would.
+    pub fn insert(&self, namespace: &str, key: &str, version: Option<&str>, item: Option<&str>) {
+        let row = RawRow {
+            key: Some(key.into()),
+            version: version.map(Into::into),
+            item: item.map(Into::into),
+            ..RawRow::default()
+        };
+        lock(&self.rows).insert((namespace.into(), key.into()), row);
+    }
+
+    /// Puts a row that big segments live in.
+    pub fn insert_big_segment(&self, namespace: &str, key: &str, row: BigSegmentRow) {
+        lock(&self.big_segments).insert((namespace.into(), key.into()), row);
+    }
+
+    /// A row as it stands.
+    pub fn row(&self, namespace: &str, key: &str) -> Option<RawRow> {
+        lock(&self.rows).get(&(namespace.to_owned(), key.to_owned())).cloned()
+    }
+
+    /// Version and item of every row, by `namespace/key`.
+    pub fn contents(&self) -> BTreeMap<String, (Option<String>, Option<String>)> {
+        let rows = lock(&self.rows);
+        rows.iter()
+            .map(|((namespace, key), row)| (format!("{namespace}/{key}"), (row.version.clone(), row.item.clone())))
+            .collect()
+    }
+
+    fn request(&self, request: String) -> Result<()> {
+        let hook = lock(&self.hook).clone();
+        let outcome = hook.map_or(Ok(()), |hook| hook(&request));
+        lock(&self.requests).push(request);
+        outcome
+    }
+
+    fn write(
+        &self,
+        place: (String, String),
+        holds: impl FnOnce(Option<&RawRow>) -> bool,
+        new: Option<RawRow>,
+    ) -> Written {
+        let mut rows = lock(&self.rows);
+        let stored = rows.get(&place).cloned();
+        if !holds(stored.as_ref()) {
+            return Written::Conflict(stored);
+        }
+        match new {
+            Some(row) => rows.insert(place, row),
+            None => rows.remove(&place),
+        };
+        Written::Done
+    }
+}
+
+fn version(row: &RawRow) -> Option<i64> {
+    row.version.as_deref().and_then(|version| version.parse().ok())
+}
+
+fn as_read(read: ReadVersion) -> impl FnOnce(Option<&RawRow>) -> bool {
+    move |stored| match read {
+        ReadVersion::Number(number) => stored.is_some_and(|row| version(row) == Some(number)),
+        ReadVersion::Missing => stored.is_some_and(|row| row.version.is_none()),
+    }
+}
+
+impl Table for MemoryTable {
+    fn get<'a>(&'a self, namespace: &'a str, key: &'a str, _: bool, _: Effort<'a>) -> Answer<'a, Option<RawRow>> {
+        Box::pin(async move {
+            self.request(format!("get {namespace}/{key}"))?;
+            // Somebody else's turn, so that concurrent readers meet.
+            tokio::task::yield_now().await;
+            Ok(self.row(namespace, key))
+        })
+    }
+
+    fn page<'a>(&'a self, namespace: &'a str, after: Option<String>, _: bool, _: Effort<'a>) -> Answer<'a, Page> {
+        Box::pin(async move {
+            self.request(format!("page {namespace}"))?;
+            let rows = lock(&self.rows);
+            let mut matching = rows
+                .iter()
+                .filter(|((its, key), _)| its == namespace && after.as_ref().is_none_or(|after| key > after))
+                .map(|(_, row)| row.clone());
+            let most = if self.page_size == 0 { usize::MAX } else { self.page_size };
+            let page: Vec<RawRow> = matching.by_ref().take(most).collect();
+            let next = matching.next().and(page.last()).and_then(|row| row.key.clone());
+            Ok(Page { rows: page, next })
+        })
+    }
+
+    fn put<'a>(&'a self, namespace: &'a str, row: &'a NewRow, when: When, _: Effort<'a>) -> Answer<'a, Written> {
+        Box::pin(async move {
+            self.request(format!("put {namespace}/{}", row.key))?;
+            let place = (namespace.to_owned(), row.key.to_string());
+            let new = RawRow {
+                key: Some(row.key.to_string()),
+                version: Some(row.version.to_string()),
+                item: Some(row.item.to_string()),
+                ..RawRow::default()
+            };
+            let not_newer =
+                |stored: Option<&RawRow>, than: i64| stored.and_then(version).is_none_or(|stored| stored < than);
+            Ok(match when {
+                When::Newer => self.write(place, |stored| not_newer(stored, row.version), Some(new)),
+                When::NotOlder => {
+                    self.write(place, |stored| not_newer(stored, row.version.saturating_add(1)), Some(new))
+                }
+                When::AsRead(read) => self.write(place, as_read(read), Some(new)),
+            })
+        })
+    }
+
+    fn delete<'a>(&'a self, namespace: &'a str, key: &'a str, read: ReadVersion, _: Effort<'a>) -> Answer<'a, Written> {
+        Box::pin(async move {
+            self.request(format!("delete {namespace}/{key}"))?;
+            Ok(self.write((namespace.to_owned(), key.to_owned()), as_read(read), None))
+        })
+    }
+
+    fn mark<'a>(&'a self, name: &'a str, _: Effort<'a>) -> Answer<'a, ()> {
+        Box::pin(async move {
+            self.request(format!("mark {name}"))?;
+            self.insert(name, name, None, None);
+            Ok(())
+        })
+    }
+
+    fn big_segment<'a>(&'a self, namespace: &'a str, key: &'a str, _: Effort<'a>) -> Answer<'a, Option<BigSegmentRow>> {
+        Box::pin(async move {
+            self.request(format!("get {namespace}/{key}"))?;
+            Ok(lock(&self.big_segments).get(&(namespace.to_owned(), key.to_owned())).cloned())
+        })
+    }
+}

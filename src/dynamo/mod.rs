@@ -1,0 +1,128 @@
+//! DynamoDB: the few requests the store makes, each with its retries, deadlines and an error that says what to do.
+//!
+//! The store sees a [`Table`] and nothing else, so that its meaning can be tested without a network.
+
+mod client;
+mod counters;
+mod credentials;
+mod failure;
+#[cfg(any(test, miri))]
+pub mod memory;
+mod pace;
+mod request;
+mod retry;
+mod rows;
+
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Instant;
+
+pub use client::DynamoTable;
+pub use counters::Counters;
+pub use pace::Pace;
+
+use crate::model::Result;
+use crate::model::row::{NewRow, RawRow, ReadVersion};
+
+/// What a request brings, later.
+pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 'a>>;
+
+/// How long to try, and at what pace.
+#[derive(Debug, Clone, Copy)]
+pub struct Effort<'a> {
+    /// When the whole operation ends, whatever happened by then.
+    pub deadline: Instant,
+    /// Present while a data set is written: requests wait for their turn, and are repeated until the deadline.
+    pub pace: Option<&'a Pace>,
+}
+
+impl Effort<'_> {
+    /// A few attempts, all before the deadline.
+    pub fn until(deadline: Instant) -> Effort<'static> {
+        Effort { deadline, pace: None }
+    }
+}
+
+/// When a row may be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum When {
+    /// There is no row, or one without version, or one with a smaller version.
+    Newer,
+    /// As [`When::Newer`], or the version is the same: for a data set, whose content wins within one version.
+    NotOlder,
+    /// The row is there and its version is as it was read.
+    AsRead(ReadVersion),
+}
+
+/// What became of a conditional write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Written {
+    /// It is done.
+    Done,
+    /// The condition did not hold; the row that stands there, if any.
+    Conflict(Option<RawRow>),
+}
+
+/// Some rows of a namespace, and where to go on.
+#[derive(Debug, Default)]
+pub struct Page {
+    /// The rows.
+    pub rows: Vec<RawRow>,
+    /// The sort key after which the next page starts.
+    pub next: Option<String>,
+}
+
+/// The attributes of the rows that big segments live in.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct BigSegmentRow {
+    /// The number attribute `synchronizedOn`.
+    pub synchronized_on: Option<String>,
+    /// The string set `included`.
+    pub included: Vec<String>,
+    /// The string set `excluded`.
+    pub excluded: Vec<String>,
+}
+
+/// A DynamoDB table, as the store needs it.
+pub trait Table: Send + Sync {
+    /// One row; consistent reads see every acknowledged write.
+    fn get<'a>(
+        &'a self,
+        namespace: &'a str,
+        key: &'a str,
+        consistent: bool,
+        effort: Effort<'a>,
+    ) -> Answer<'a, Option<RawRow>>;
+
+    /// The rows of a namespace after a sort key, in the order of their keys.
+    fn page<'a>(
+        &'a self,
+        namespace: &'a str,
+        after: Option<String>,
+        consistent: bool,
+        effort: Effort<'a>,
+    ) -> Answer<'a, Page>;
+
+    /// Writes a row if the condition holds.
+    fn put<'a>(&'a self, namespace: &'a str, row: &'a NewRow, when: When, effort: Effort<'a>) -> Answer<'a, Written>;
+
+    /// Removes a row that is as it was read.
+    fn delete<'a>(
+        &'a self,
+        namespace: &'a str,
+        key: &'a str,
+        read: ReadVersion,
+        effort: Effort<'a>,
+    ) -> Answer<'a, Written>;
+
+    /// Writes the row whose two keys are `name`, without other attributes.
+    fn mark<'a>(&'a self, name: &'a str, effort: Effort<'a>) -> Answer<'a, ()>;
+
+    /// A row of big segments.
+    fn big_segment<'a>(
+        &'a self,
+        namespace: &'a str,
+        key: &'a str,
+        effort: Effort<'a>,
+    ) -> Answer<'a, Option<BigSegmentRow>>;
+}

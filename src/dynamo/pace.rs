@@ -1,0 +1,135 @@
+//! How many writes of a data set are in flight: as many as the table takes, no more.
+//!
+//! Additive increase, multiplicative decrease: each acknowledged write widens the window a little, a throttled one
+//! halves it and holds everything back for a moment, so that a throttled table is not stormed.
+
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use tokio::sync::Notify;
+
+use crate::runtime::lock;
+
+/// The window at the start: enough to fill a round trip, few enough not to startle a small table.
+const FIRST_WINDOW: f64 = 16.0;
+/// Throttled answers that come together count as one.
+const ONE_DECREASE_PER: Duration = Duration::from_millis(100);
+
+/// The window of one data set's writes.
+#[derive(Debug)]
+pub struct Pace {
+    window: Mutex<Window>,
+    freed: Notify,
+}
+
+#[derive(Debug)]
+struct Window {
+    size: f64,
+    most: f64,
+    in_flight: u32,
+    throttled_once: bool,
+    decreased: Option<Instant>,
+}
+
+/// The right to have one request in flight.
+#[derive(Debug)]
+pub struct Turn<'a> {
+    pace: &'a Pace,
+}
+
+impl Pace {
+    /// A window that grows to at most `most` writes in flight.
+    pub fn new(most: u32) -> Self {
+        let most = f64::from(most.max(1));
+        let window =
+            Window { size: FIRST_WINDOW.min(most), most, in_flight: 0, throttled_once: false, decreased: None };
+        Pace { window: Mutex::new(window), freed: Notify::new() }
+    }
+
+    /// Waits until one more request may be in flight.
+    pub async fn turn(&self) -> Turn<'_> {
+        loop {
+            let freed = self.freed.notified();
+            tokio::pin!(freed);
+            // Registered before the look, so that a turn freed in between is not missed.
+            freed.as_mut().enable();
+            {
+                let mut window = lock(&self.window);
+                if f64::from(window.in_flight) < window.size.floor().max(1.0) {
+                    window.in_flight += 1;
+                    return Turn { pace: self };
+                }
+            }
+            freed.await;
+        }
+    }
+
+    /// A write was acknowledged.
+    pub fn acknowledged(&self) {
+        let mut window = lock(&self.window);
+        let step = if window.throttled_once { 1.0 / window.size } else { 1.0 };
+        window.size = (window.size + step).min(window.most);
+        drop(window);
+        self.freed.notify_one();
+    }
+
+    /// A write was throttled.
+    pub fn throttled(&self) {
+        let mut window = lock(&self.window);
+        let now = Instant::now();
+        if window.decreased.is_none_or(|then| now.duration_since(then) >= ONE_DECREASE_PER) {
+            window.size = (window.size / 2.0).max(1.0);
+            window.decreased = Some(now);
+            window.throttled_once = true;
+        }
+    }
+
+    /// How many writes may be in flight now.
+    #[cfg(test)]
+    fn size(&self) -> f64 {
+        lock(&self.window).size
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        lock(&self.pace.window).in_flight -= 1;
+        self.pace.freed.notify_one();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+
+    use super::*;
+
+    #[test]
+    fn the_window_grows_with_success_and_halves_when_throttled() {
+        let pace = Pace::new(64);
+        for _ in 0..100 {
+            pace.acknowledged();
+        }
+        assert!((pace.size() - 64.0).abs() < f64::EPSILON);
+        pace.throttled();
+        pace.throttled();
+        assert!((pace.size() - 32.0).abs() < f64::EPSILON, "throttles that come together count once");
+        pace.acknowledged();
+        assert!(pace.size() > 32.0 && pace.size() < 33.0);
+    }
+
+    #[test]
+    fn no_more_turns_are_given_than_the_window_holds() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        runtime.block_on(async {
+            let pace = Pace::new(2);
+            let first = pace.turn().await;
+            let _second = pace.turn().await;
+            let third = pace.turn();
+            tokio::pin!(third);
+            assert!(third.as_mut().now_or_never().is_none());
+            drop(first);
+            assert!(third.as_mut().now_or_never().is_some());
+        });
+    }
+}

@@ -1,0 +1,177 @@
+//! The host's functions that our threads may call, because the host registered them.
+
+use std::ffi::{c_char, c_void};
+
+use crate::ffi::buffers::{StoreItem, StoreItems};
+use crate::ffi::codes;
+use crate::ffi::error::c_string;
+use crate::model::options::LogLevel;
+use crate::model::{Code, Error, Result};
+use crate::store::events::Logger;
+use crate::store::{Found, Rows, Upserted};
+
+/// Called once for every asynchronous call that was accepted, on a thread of the library, never on the calling
+/// thread. `result` belongs to the callee, who frees it with `store_result_free`. The function must not block;
+/// it may call asynchronous functions and everything that takes a `store_result`.
+pub type StoreCallback = Option<unsafe extern "C" fn(user_data: *mut c_void, result: *mut StoreResult)>;
+
+/// Called for every event of a store, on whatever thread it happens, never twice at the same time for one
+/// store. `message` is UTF-8, `message_len` bytes, valid during the call. The function must not call the store.
+pub type StoreLogger =
+    Option<unsafe extern "C" fn(user_data: *mut c_void, level: i32, message: *const c_char, message_len: usize)>;
+
+/// The outcome of an asynchronous call: opaque, read with the `store_result_…` functions.
+pub struct StoreResult {
+    outcome: Result<i32>,
+    value: Value,
+}
+
+/// What an asynchronous call may bring.
+enum Value {
+    Nothing,
+    Item(Found),
+    Items(Rows),
+    Initialized(bool),
+    Report(String),
+}
+
+impl StoreResult {
+    /// A row, or none.
+    pub fn of_get(result: Result<Option<Found>>) -> Self {
+        match result {
+            Ok(Some(found)) => StoreResult { outcome: Ok(0), value: Value::Item(found) },
+            Ok(None) => StoreResult { outcome: Ok(1), value: Value::Nothing },
+            Err(error) => StoreResult::failed(error),
+        }
+    }
+
+    /// All rows of a kind.
+    pub fn of_all(result: Result<Rows>) -> Self {
+        match result {
+            Ok(rows) => StoreResult { outcome: Ok(0), value: Value::Items(rows) },
+            Err(error) => StoreResult::failed(error),
+        }
+    }
+
+    /// Written, or the reason why not.
+    pub fn of_upsert(result: Result<Upserted>) -> Self {
+        match result {
+            Ok(Upserted::Written) => StoreResult { outcome: Ok(0), value: Value::Nothing },
+            Ok(Upserted::NewerExists(row)) => {
+                StoreResult { outcome: Ok(2), value: Value::Item(Found { row, stale: false }) }
+            }
+            Ok(Upserted::TooLarge) => StoreResult { outcome: Ok(3), value: Value::Nothing },
+            Err(error) => StoreResult::failed(error),
+        }
+    }
+
+    /// Whether a data set was stored.
+    pub fn of_initialized(result: Result<bool>) -> Self {
+        match result {
+            Ok(initialized) => StoreResult { outcome: Ok(0), value: Value::Initialized(initialized) },
+            Err(error) => StoreResult::failed(error),
+        }
+    }
+
+    /// What an init did.
+    pub fn of_init(result: Result<String>) -> Self {
+        match result {
+            Ok(report) => StoreResult { outcome: Ok(0), value: Value::Report(report) },
+            Err(error) => StoreResult::failed(error),
+        }
+    }
+
+    fn failed(error: Error) -> Self {
+        StoreResult { outcome: Err(error), value: Value::Nothing }
+    }
+
+    /// The number the blocking form would have returned.
+    pub fn code(&self) -> i32 {
+        match &self.outcome {
+            Ok(outcome) => *outcome,
+            Err(error) => error.code.number(),
+        }
+    }
+
+    /// The error, if it failed.
+    pub fn error(&self) -> Option<&Error> {
+        self.outcome.as_ref().err()
+    }
+
+    /// The item, if there is one.
+    pub fn item(&self) -> Result<Option<StoreItem>> {
+        match &self.value {
+            Value::Item(found) => Ok(Some(StoreItem::owning(found.clone()))),
+            Value::Nothing => Ok(None),
+            _ => Err(wrong_kind("an item")),
+        }
+    }
+
+    /// The list of a get_all.
+    pub fn items(&self) -> Result<*mut StoreItems> {
+        match &self.value {
+            Value::Items(rows) => Ok(StoreItems::into_raw(rows.clone())),
+            _ => Err(wrong_kind("a list of items")),
+        }
+    }
+
+    /// The answer of an initialized.
+    pub fn initialized(&self) -> Result<bool> {
+        match &self.value {
+            Value::Initialized(initialized) => Ok(*initialized),
+            _ => Err(wrong_kind("an answer to store_initialized_async")),
+        }
+    }
+
+    /// The report of an init.
+    pub fn report(&self) -> Result<*mut c_char> {
+        match &self.value {
+            Value::Report(report) => Ok(c_string(report)),
+            _ => Err(wrong_kind("a report of store_init_async")),
+        }
+    }
+}
+
+fn wrong_kind(wanted: &str) -> Error {
+    Error::new(
+        Code::NullArgument,
+        format!("the argument \"result\" holds no {wanted}: look at store_result_code first"),
+    )
+}
+
+/// A function of the host with its data.
+struct Registered<F> {
+    function: F,
+    user_data: *mut c_void,
+}
+
+// SAFETY: the header says that callbacks come on other threads; what `user_data` points to is the host's to guard.
+unsafe impl<F: Send> Send for Registered<F> {}
+// SAFETY: as above, and the fields are only read.
+unsafe impl<F: Sync> Sync for Registered<F> {}
+
+/// Turns a completion callback into what an asynchronous operation runs at its end.
+pub fn completion(
+    callback: StoreCallback,
+    user_data: *mut c_void,
+) -> Result<impl FnOnce(StoreResult) + Send + 'static> {
+    let function = callback.ok_or_else(|| Error::new(Code::NullArgument, "the argument \"callback\" is NULL"))?;
+    let registered = Registered { function, user_data };
+    Ok(move |result: StoreResult| {
+        let registered = registered;
+        // SAFETY: the host registered this function for exactly this call, and takes ownership of the result.
+        unsafe { (registered.function)(registered.user_data, Box::into_raw(Box::new(result))) }
+    })
+}
+
+/// Turns a logger callback into a logger of the core; NULL is none.
+pub fn logger(callback: StoreLogger, user_data: *mut c_void) -> Option<Box<Logger>> {
+    let registered = Registered { function: callback?, user_data };
+    Some(Box::new(move |level: LogLevel, message: &str| {
+        let registered = &registered;
+        // SAFETY: the host registered this function; the text lives until it returns.
+        unsafe {
+            (registered.function)(registered.user_data, codes::level(level), message.as_ptr().cast(), message.len())
+        }
+    }))
+}

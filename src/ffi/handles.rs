@@ -1,0 +1,195 @@
+//! Open stores by handle, across forks.
+//!
+//! A handle is a number with a generation inside (ffi-support's), so one that is zero, closed or invented is
+//! recognised. The registry's lock is held only to clone an `Arc` out, to insert or to remove: never across I/O.
+//!
+//! A fork takes that lock first and releases it on both sides, so a child never finds the registry half-changed.
+//! In the child every store is made anew from its options at the first use of any handle; what the parent built,
+//! with its connections and locks, is leaked where it lies.
+
+use std::cell::RefCell;
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard, Weak};
+
+use ffi_support::{Handle, HandleMap};
+
+use crate::model::options::Options;
+use crate::model::{Code, Error, Result};
+use crate::runtime::{self, ForkGuard};
+use crate::store::Store;
+
+/// ffi-support's map panics at about 32,700 entries and is unusable from then on; this stays clear of it.
+const MAX_HANDLES: usize = 32_000;
+
+static REGISTRY: RwLock<Option<Registry>> = RwLock::new(None);
+
+struct Registry {
+    /// The process these stores were made in, see [`runtime::forks`].
+    forks: u64,
+    handles: HandleMap<Arc<Store>>,
+    /// Every live handle, since the map cannot list them.
+    live: HashSet<u64>,
+    /// Live stores that equal options share.
+    shared: HashMap<Options, Weak<Store>>,
+    /// Stores that outlive their handles.
+    persistent: HashMap<Options, Arc<Store>>,
+}
+
+impl Registry {
+    fn new() -> Self {
+        Registry {
+            forks: runtime::forks(),
+            handles: HandleMap::new_with_capacity(16),
+            live: HashSet::new(),
+            shared: HashMap::new(),
+            persistent: HashMap::new(),
+        }
+    }
+
+    /// Makes every store anew after a fork, and leaks the inherited ones: dropping one would close the parent's
+    /// connections and wait for locks whose holders do not exist here.
+    fn renew(&mut self) {
+        let mut renewed: HashMap<*const Store, Arc<Store>> = HashMap::new();
+        let mut renew =
+            |old: &Arc<Store>| Arc::clone(renewed.entry(Arc::as_ptr(old)).or_insert_with(|| old.renewed_after_fork()));
+        for handle in &self.live {
+            if let Ok(slot) = Handle::from_u64(*handle).and_then(|handle| self.handles.get_mut(handle)) {
+                let new = renew(slot);
+                std::mem::forget(std::mem::replace(slot, new));
+            }
+        }
+        for slot in self.persistent.values_mut() {
+            let new = renew(slot);
+            std::mem::forget(std::mem::replace(slot, new));
+        }
+        std::mem::forget(std::mem::take(&mut self.shared));
+        for store in renewed.into_values().filter(|store| store.options().shared) {
+            self.shared.insert(store.options().clone(), Arc::downgrade(&store));
+        }
+        self.forks = runtime::forks();
+    }
+
+    fn store_for(&mut self, options: Options) -> Arc<Store> {
+        if !options.shared {
+            return Store::open(options);
+        }
+        if let Some(store) = self.shared.get(&options).and_then(Weak::upgrade) {
+            return store;
+        }
+        self.shared.retain(|_, store| store.strong_count() > 0);
+        let store = Store::open(options.clone());
+        if options.persistent {
+            self.persistent.insert(options.clone(), Arc::clone(&store));
+        }
+        self.shared.insert(options, Arc::downgrade(&store));
+        store
+    }
+}
+
+/// Opens a store and returns its handle. Costs no I/O.
+pub fn open(options: Options) -> Result<u64> {
+    hold_across_forks();
+    let mut registry = write();
+    let registry = registry.get_or_insert_with(Registry::new);
+    if registry.forks != runtime::forks() {
+        registry.renew();
+    }
+    if registry.handles.len() >= MAX_HANDLES {
+        return Err(Error::new(
+            Code::TooManyStores,
+            format!("{MAX_HANDLES} handles are open: close stores that are no longer used"),
+        ));
+    }
+    let store = registry.store_for(options);
+    let handle = registry.handles.insert(store).into_u64();
+    registry.live.insert(handle);
+    Ok(handle)
+}
+
+/// The store behind a handle.
+pub fn get(handle: u64) -> Result<Arc<Store>> {
+    let parsed = parse(handle)?;
+    {
+        let registry = REGISTRY.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(registry) = registry.as_ref().filter(|registry| registry.forks == runtime::forks()) {
+            return registry.handles.get(parsed).cloned().map_err(|_| invalid(handle));
+        }
+    }
+    let mut registry = write();
+    let registry = registry.as_mut().ok_or_else(|| invalid(handle))?;
+    if registry.forks != runtime::forks() {
+        registry.renew();
+    }
+    registry.handles.get(parsed).cloned().map_err(|_| invalid(handle))
+}
+
+/// Closes a handle. Calls in flight finish on their own reference; the last reference closes the connections.
+pub fn close(handle: u64) -> Result<()> {
+    let parsed = parse(handle)?;
+    let removed = {
+        let mut registry = write();
+        let registry = registry.as_mut().ok_or_else(|| invalid(handle))?;
+        if registry.forks != runtime::forks() {
+            registry.renew();
+        }
+        registry.live.remove(&handle);
+        registry.handles.remove(parsed).map_err(|_| invalid(handle))?
+    };
+    // Dropped after the lock is released: closing connections is not the other stores' business.
+    drop(removed);
+    Ok(())
+}
+
+fn parse(handle: u64) -> Result<Handle> {
+    Handle::from_u64(handle).map_err(|_| invalid(handle))
+}
+
+fn invalid(handle: u64) -> Error {
+    let what = if handle == 0 { "zero" } else { "not an open store" };
+    Error::new(
+        Code::InvalidHandle,
+        format!("the handle {handle} is {what}: use the one that store_open gave, until store_close"),
+    )
+}
+
+fn write() -> RwLockWriteGuard<'static, Option<Registry>> {
+    REGISTRY.write().unwrap_or_else(PoisonError::into_inner)
+}
+
+thread_local! {
+    /// The locks that the forking thread holds from just before the fork until just after.
+    static ACROSS_FORK: RefCell<Option<(RwLockWriteGuard<'static, Option<Registry>>, ForkGuard)>> = const { RefCell::new(None) };
+}
+
+/// Registers the fork handlers, once. They stay registered: the library is never unloaded.
+fn hold_across_forks() {
+    static HELD: AtomicBool = AtomicBool::new(false);
+    if cfg!(miri) || HELD.swap(true, Ordering::AcqRel) {
+        return;
+    }
+    // SAFETY: the handlers are functions of this library, which is linked nodelete, and they take no arguments.
+    // A failure (out of memory) leaves forks as unprotected as without handlers, which is all that can be done.
+    #[cfg(not(miri))]
+    unsafe {
+        libc::pthread_atfork(Some(before_fork), Some(after_fork_in_parent), Some(after_fork_in_child));
+    }
+}
+
+#[cfg(not(miri))]
+extern "C" fn before_fork() {
+    // A thread that is being torn down has no place to keep the locks, and then forks without them.
+    let _ = ACROSS_FORK.try_with(|held| *held.borrow_mut() = Some((write(), runtime::before_fork())));
+}
+
+#[cfg(not(miri))]
+extern "C" fn after_fork_in_parent() {
+    let _ = ACROSS_FORK.try_with(|held| held.borrow_mut().take());
+}
+
+#[cfg(not(miri))]
+extern "C" fn after_fork_in_child() {
+    let held = ACROSS_FORK.try_with(|held| held.borrow_mut().take()).ok().flatten();
+    runtime::after_fork_in_child();
+    drop(held);
+}

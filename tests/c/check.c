@@ -1,0 +1,271 @@
+#include "check.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+/* The exit statuses of a test that cannot run here, and of one that failed and has said so: automake's and meson's. */
+enum { SKIPPED = 77, FAILED = 99 };
+
+/* Longest time that one test may take. Valgrind on a busy machine needs most of it, everything else a second. */
+enum { PATIENCE_SECONDS = 180 };
+
+/* Longest time that a forked child may take. */
+enum { CHILD_PATIENCE_SECONDS = 30 };
+
+const char *current_test = "none";
+
+/* Where the harness itself writes once standard output and error are captured. */
+static int report = STDOUT_FILENO;
+
+void fail(const char *file, int line, const char *format, ...)
+{
+  char text[4096];
+  int length = snprintf(text, sizeof text, "FAILED %s: %s:%d: ", current_test, file, line);
+  va_list arguments;
+  va_start(arguments, format);
+  length += vsnprintf(text + length, sizeof text - (size_t)length, format, arguments);
+  va_end(arguments);
+  if ((size_t)length > sizeof text - 2) {
+    length = sizeof text - 2;
+  }
+  text[length] = '\n';
+  /* One write, and no stdio: the test may have failed in a forked child whose stdio locks belong to lost threads. */
+  if (write(report, text, (size_t)length + 1) < 0) {
+    _exit(1);
+  }
+  _exit(FAILED);
+}
+
+void skip(const char *reason)
+{
+  dprintf(report, "skipped %s: %s\n", current_test, reason);
+  _exit(SKIPPED);
+}
+
+void check_true(const char *file, int line, const char *condition, int holds)
+{
+  if (!holds) {
+    fail(file, line, "%s (errno %d, %s)", condition, errno, strerror(errno));
+  }
+}
+
+void check_int(const char *file, int line, const char *what, long long expected, long long actual)
+{
+  if (expected != actual) {
+    fail(file, line, "%s is %lld, not %lld", what, actual, expected);
+  }
+}
+
+void check_text(const char *file, int line, const char *what, const char *expected, const char *actual, size_t length)
+{
+  if (actual == NULL) {
+    fail(file, line, "%s is NULL, not \"%s\"", what, expected);
+  }
+  if (strlen(expected) != length || memcmp(expected, actual, length) != 0) {
+    fail(file, line, "%s is \"%.*s\", not \"%s\"", what, (int)length, actual, expected);
+  }
+}
+
+void check_contains(const char *file, int line, const char *what, const char *part, const char *text)
+{
+  if (text == NULL || strstr(text, part) == NULL) {
+    fail(file, line, "%s is \"%s\", without \"%s\"", what, text == NULL ? "NULL" : text, part);
+  }
+}
+
+void check_code(const char *file, int line, const char *call, int32_t expected, int32_t actual, store_error *error)
+{
+  check_error(file, line, call, expected, "", actual, error);
+}
+
+void check_error(const char *file, int line, const char *call, int32_t expected, const char *part, int32_t actual,
+                 store_error *error)
+{
+  const char *message = error == NULL || error->message == NULL ? "" : error->message;
+  if (actual != expected) {
+    fail(file, line, "%s gave %s (%s), not %s", call, store_code_name(actual), message, store_code_name(expected));
+  }
+  if (error == NULL) {
+    return;
+  }
+  if (error->code != (actual < 0 ? actual : 0) || (error->message == NULL) != (actual >= 0)) {
+    fail(file, line, "%s gave %s, but the error says %d, \"%s\"", call, store_code_name(actual), error->code, message);
+  }
+  if (strstr(message, part) == NULL) {
+    fail(file, line, "%s gave \"%s\", without \"%s\"", call, message, part);
+  }
+  store_error_free(error);
+}
+
+void check_child(const char *file, int line, pid_t child)
+{
+  int status = 0;
+  pid_t ended;
+  if (child < 0) {
+    fail(file, line, "fork failed: %s", strerror(errno));
+  }
+  do {
+    ended = waitpid(child, &status, 0);
+  } while (ended < 0 && errno == EINTR);
+  if (ended != child) {
+    fail(file, line, "waiting for the child failed: %s", strerror(errno));
+  }
+  if (WIFSIGNALED(status)) {
+    fail(file, line, "the child was ended by %s%s", strsignal(WTERMSIG(status)),
+         WTERMSIG(status) == SIGALRM ? ": it hung" : "");
+  }
+  if (WEXITSTATUS(status) != 0) {
+    fail(file, line, "the child ended with status %d", WEXITSTATUS(status));
+  }
+}
+
+int64_t milliseconds(void)
+{
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+void pause_briefly(void)
+{
+  nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+}
+
+pid_t fork_with_watchdog(void)
+{
+  pid_t child = fork();
+  if (child == 0) {
+    signal(SIGALRM, SIG_DFL);
+    alarm(CHILD_PATIENCE_SECONDS);
+  }
+  return child;
+}
+
+/* Waits for a child, at most as long as a test may take. Returns 0 if it did not end. */
+static int ended_in_time(pid_t child, int *status)
+{
+  int64_t deadline = milliseconds() + PATIENCE_SECONDS * 1000;
+  sigset_t child_ended;
+  sigemptyset(&child_ended);
+  sigaddset(&child_ended, SIGCHLD);
+  while (waitpid(child, status, WNOHANG) == 0) {
+    if (milliseconds() >= deadline) {
+      return 0;
+    }
+    sigtimedwait(&child_ended, NULL, &(struct timespec){.tv_sec = 1});
+  }
+  return 1;
+}
+
+/* Shows what a test printed; returns whether it did. */
+static int show_output(int output)
+{
+  char text[4096];
+  ssize_t length;
+  int any = 0;
+  lseek(output, 0, SEEK_SET);
+  while ((length = read(output, text, sizeof text)) > 0) {
+    any = 1;
+    fwrite(text, 1, (size_t)length, stdout);
+  }
+  return any;
+}
+
+enum outcome { PASS, FAILURE, SKIP };
+
+static enum outcome run_test(const struct test *test)
+{
+  enum outcome outcome = PASS;
+  int status = 0;
+  int output = memfd_create("output", MFD_CLOEXEC);
+  sigset_t child_ended, before;
+  sigemptyset(&child_ended);
+  sigaddset(&child_ended, SIGCHLD);
+  /* Blocked, so that sigtimedwait finds it however early it comes. */
+  sigprocmask(SIG_BLOCK, &child_ended, &before);
+  fflush(stdout);
+  pid_t child = fork();
+  if (child == 0) {
+    /* A group of its own, so that everything it forks can be ended with it; and it dies with the runner. */
+    setpgid(0, 0);
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    report = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 100);
+    dup2(output, STDOUT_FILENO);
+    dup2(output, STDERR_FILENO);
+    current_test = test->name;
+    test->run();
+    exit(0);
+  }
+  setpgid(child, child);
+  if (!ended_in_time(child, &status)) {
+    printf("FAILED %s: it did not end within %d s\n", test->name, PATIENCE_SECONDS);
+    kill(-child, SIGKILL);
+    waitpid(child, &status, 0);
+    outcome = FAILURE;
+  } else if (WIFSIGNALED(status)) {
+    printf("FAILED %s: ended by %s\n", test->name, strsignal(WTERMSIG(status)));
+    outcome = FAILURE;
+  } else if (WEXITSTATUS(status) == SKIPPED) {
+    outcome = SKIP;
+  } else if (WEXITSTATUS(status) == FAILED) {
+    outcome = FAILURE;
+  } else if (WEXITSTATUS(status) != 0) {
+    printf("FAILED %s: ended with status %d\n", test->name, WEXITSTATUS(status));
+    outcome = FAILURE;
+  }
+  kill(-child, SIGKILL);
+  if (show_output(output)) {
+    printf("FAILED %s: it printed the above\n", test->name);
+    outcome = FAILURE;
+  }
+  close(output);
+  sigprocmask(SIG_SETMASK, &before, NULL);
+  return outcome;
+}
+
+static int wanted(const char *name, int argc, char **argv)
+{
+  int named = 0;
+  for (int place = 1; place < argc; place++) {
+    if (argv[place][0] != '-') {
+      named = 1;
+      if (strstr(name, argv[place]) != NULL) {
+        return 1;
+      }
+    }
+  }
+  return !named;
+}
+
+int run_tests(int argc, char **argv, const struct test *tests, size_t count)
+{
+  int numbers[3] = {0, 0, 0};
+  int verbose = argc > 1 && strcmp(argv[1], "-v") == 0;
+  for (size_t place = 0; place < count; place++) {
+    if (wanted(tests[place].name, argc, argv)) {
+      int64_t start = milliseconds();
+      enum outcome outcome = run_test(&tests[place]);
+      numbers[outcome]++;
+      if (verbose && outcome == PASS) {
+        printf("ok %s (%lld ms)\n", tests[place].name, (long long)(milliseconds() - start));
+      }
+    }
+  }
+  printf("%d passed, %d failed", numbers[PASS], numbers[FAILURE]);
+  if (numbers[SKIP] > 0) {
+    printf(", %d skipped", numbers[SKIP]);
+  }
+  printf("\n");
+  return numbers[FAILURE] > 0 || numbers[PASS] + numbers[SKIP] == 0;
+}
