@@ -2,6 +2,8 @@
 //!
 //! `UPDATE_HEADERS=1 cargo test --test headers` (`make headers`) writes them anew.
 
+#![allow(clippy::expect_used, reason = "a test may end where it cannot go on")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

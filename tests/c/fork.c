@@ -1,0 +1,567 @@
+/*
+ * A process that used the library forks, as gunicorn, Puma, PHP-FPM and Ray do: every child answers correctly, closes
+ * and exits with status 0 in time, whatever the other threads did at that moment, and the parent notices nothing.
+ */
+#include "endpoint.h"
+
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+static store_error error;
+
+/* Everything that waits for DynamoDB, once, on a store that has "flag" with version 1. */
+static void use(uint64_t store)
+{
+  store_items *items;
+  const store_item *first;
+  size_t count;
+  int32_t initialized;
+  char key[32];
+  check_flag(store, "flag", 1, "{\"v\":1}");
+  snprintf(key, sizeof key, "of-%d", (int)getpid());
+  CHECK_CODE(STORE_OK,
+             store_upsert(store, TEXT("other"), key, strlen(key), time(NULL), 0, TEXT("{}"), NULL, &error), &error);
+  CHECK_CODE(STORE_OK, store_get_all(store, TEXT("features"), &items, &error), &error);
+  CHECK_CODE(STORE_OK, store_items_view(items, &first, &count, &error), &error);
+  CHECK_INT(1, count);
+  store_items_free(items);
+  CHECK_CODE(STORE_OK, store_initialized(store, &initialized, &error), &error);
+  CHECK_CODE(STORE_OK, store_available(store, &error), &error);
+}
+
+static void use_and_close(uint64_t store)
+{
+  use(store);
+  CHECK_CODE(STORE_OK, store_close(store, &error), &error);
+  CHECK_CODE(STORE_ERROR_INVALID_HANDLE, store_available(store, &error), &error);
+}
+
+/* A store that was used. */
+static uint64_t used_store(const char *options)
+{
+  uint64_t store = open_store(options);
+  put_flag(store, "flag", 1, "{\"v\":1}");
+  check_flag(store, "flag", 1, "{\"v\":1}");
+  return store;
+}
+
+static void a_child_goes_on_with_its_parents_store(void)
+{
+  uint64_t store = used_store("");
+  pid_t child = fork_with_watchdog();
+  if (child == 0) {
+    use_and_close(store);
+    exit(0);
+  }
+  use(store);
+  CHECK_CHILD(child);
+  use_and_close(store);
+}
+
+static void a_child_of_a_parent_that_only_opened_uses_the_store(void)
+{
+  uint64_t store = open_store("");
+  pid_t child = fork_with_watchdog();
+  if (child == 0) {
+    put_flag(store, "flag", 1, "{\"v\":1}");
+    use_and_close(store);
+    exit(0);
+  }
+  CHECK_CHILD(child);
+  use_and_close(store);
+}
+
+static void a_child_may_open_stores_of_its_own(void)
+{
+  uint64_t store = used_store("");
+  pid_t child = fork_with_watchdog();
+  if (child == 0) {
+    uint64_t same = open_store(""), other = open_store("\"shared\":false");
+    use_and_close(other);
+    use_and_close(same);
+    use_and_close(store);
+    exit(0);
+  }
+  CHECK_CHILD(child);
+  use_and_close(store);
+}
+
+static void a_child_may_exit_without_closing_or_without_any_call(void)
+{
+  uint64_t store = used_store("");
+  for (int uses = 0; uses <= 1; uses++) {
+    for (int quickly = 0; quickly <= 1; quickly++) {
+      pid_t child = fork_with_watchdog();
+      if (child == 0) {
+        if (uses) {
+          use(store);
+        }
+        if (quickly) {
+          _exit(0);
+        }
+        exit(0);
+      }
+      CHECK_CHILD(child);
+      use(store);
+    }
+  }
+  use_and_close(store);
+}
+
+static void a_child_may_close_what_it_never_used(void)
+{
+  uint64_t store = used_store("");
+  pid_t child = fork_with_watchdog();
+  if (child == 0) {
+    CHECK_CODE(STORE_OK, store_close(store, &error), &error);
+    exit(0);
+  }
+  CHECK_CHILD(child);
+  use_and_close(store);
+}
+
+static void the_parent_may_close_first(void)
+{
+  int closed[2];
+  char byte;
+  uint64_t store = used_store("");
+  CHECK_INT(0, pipe(closed));
+  pid_t child = fork_with_watchdog();
+  if (child == 0) {
+    close(closed[1]);
+    CHECK_INT(0, read(closed[0], &byte, 1));
+    use_and_close(store);
+    exit(0);
+  }
+  use_and_close(store);
+  close(closed[1]);
+  CHECK_CHILD(child);
+}
+
+static void fork_deeper(uint64_t store, int depth)
+{
+  use(store);
+  if (depth > 0) {
+    pid_t child = fork_with_watchdog();
+    if (child == 0) {
+      fork_deeper(store, depth - 1);
+      exit(0);
+    }
+    use(store);
+    CHECK_CHILD(child);
+  }
+  use_and_close(store);
+}
+
+static void children_fork_three_deep(void)
+{
+  fork_deeper(used_store(""), 3);
+}
+
+static void a_daemon_goes_on_when_its_parents_have_exited(void)
+{
+  int done[2];
+  char byte = 0;
+  uint64_t store = used_store("");
+  CHECK_INT(0, pipe(done));
+  pid_t child = fork_with_watchdog();
+  if (child == 0) {
+    pid_t parent = getpid();
+    if (fork_with_watchdog() == 0) {
+      AWAIT(getppid() != parent);
+      use_and_close(store);
+      CHECK_INT(1, write(done[1], "d", 1));
+      exit(0);
+    }
+    exit(0);
+  }
+  CHECK_CHILD(child);
+  close(done[1]);
+  CHECK_INT(1, read(done[0], &byte, 1));
+  use_and_close(store);
+}
+
+static void sixteen_children_at_once_use_the_store_with_their_parent(void)
+{
+  enum { CHILDREN = 16 };
+  pid_t children[CHILDREN];
+  uint64_t store = used_store("");
+  for (int place = 0; place < CHILDREN; place++) {
+    children[place] = fork_with_watchdog();
+    if (children[place] == 0) {
+      for (int round = 0; round < 5; round++) {
+        use(store);
+      }
+      exit(0);
+    }
+  }
+  use(store);
+  for (int place = 0; place < CHILDREN; place++) {
+    CHECK_CHILD(children[place]);
+  }
+  use_and_close(store);
+}
+
+static void a_cache_is_each_process_own(void)
+{
+  uint64_t store = used_store("\"cache_ttl_ms\":-1");
+  pid_t child = fork_with_watchdog();
+  if (child == 0) {
+    check_flag(store, "flag", 1, "{\"v\":1}");
+    put_flag(store, "flag", 2, "{\"v\":2}");
+    check_flag(store, "flag", 2, "{\"v\":2}");
+    CHECK_INT(STORE_OK, store_close(store, NULL));
+    exit(0);
+  }
+  CHECK_CHILD(child);
+  /* Still cached here, for ever, as was asked for. */
+  check_flag(store, "flag", 1, "{\"v\":1}");
+  store_clear_cache(store, NULL);
+  check_flag(store, "flag", 2, "{\"v\":2}");
+  CHECK_CODE(STORE_OK, store_close(store, &error), &error);
+}
+
+static void an_item_from_before_the_fork_is_valid_on_both_sides(void)
+{
+  uint64_t store = used_store("\"cache_ttl_ms\":-1");
+  store_item item;
+  store_items *items;
+  CHECK_CODE(STORE_OK, store_get(store, TEXT("features"), TEXT("flag"), &item, &error), &error);
+  CHECK_CODE(STORE_OK, store_get_all(store, TEXT("features"), &items, &error), &error);
+  pid_t child = fork_with_watchdog();
+  CHECK_TEXT("{\"v\":1}", item.item, item.item_len);
+  use_and_close(store);
+  CHECK_TEXT("{\"v\":1}", item.item, item.item_len);
+  store_item_free(&item);
+  store_items_free(items);
+  if (child == 0) {
+    exit(0);
+  }
+  CHECK_CHILD(child);
+}
+
+/* Threads */
+
+static _Atomic uint64_t shared, cached, silent;
+static atomic_int stop;
+static atomic_int calls;
+
+static void *keep_calling(void *argument)
+{
+  intptr_t number = (intptr_t)argument;
+  store_error mine;
+  store_item item;
+  store_items *items;
+  while (!atomic_load(&stop)) {
+    switch (number % 4) {
+    case 0:
+      check_flag(shared, "flag", 1, "{\"v\":1}");
+      break;
+    case 1:
+      CHECK_CODE(STORE_OK, store_get_all(shared, TEXT("features"), &items, &mine), &mine);
+      store_items_free(items);
+      break;
+    case 2:
+      check_flag(cached, "flag", 1, "{\"v\":1}");
+      break;
+    default:
+      /* Inside a call nearly all the time: nobody answers. */
+      CHECK_CODE(STORE_ERROR_TIMEOUT, store_get(silent, TEXT("features"), TEXT("flag"), &item, &mine), &mine);
+    }
+    atomic_fetch_add(&calls, 1);
+  }
+  return NULL;
+}
+
+static void a_fork_while_eight_threads_are_in_calls(void)
+{
+  enum { THREADS = 8, FORKS = 50 };
+  pthread_t threads[THREADS];
+  char url[64];
+  black_hole(url);
+  shared = used_store("");
+  cached = open_store("\"cache_ttl_ms\":1");
+  silent = open_store_at(url, "\"timeout_ms\":200");
+  for (intptr_t place = 0; place < THREADS; place++) {
+    CHECK_INT(0, pthread_create(&threads[place], NULL, keep_calling, (void *)place));
+  }
+  for (int number = 0; number < FORKS; number++) {
+    int before = atomic_load(&calls);
+    AWAIT(atomic_load(&calls) > before + number % 5);
+    pid_t child = fork_with_watchdog();
+    if (child == 0) {
+      use(shared);
+      check_flag(cached, "flag", 1, "{\"v\":1}");
+      use_and_close(open_store("\"shared\":false"));
+      use_and_close(shared);
+      CHECK_INT(STORE_OK, store_close(cached, NULL));
+      CHECK_INT(STORE_OK, store_close(silent, NULL));
+      exit(0);
+    }
+    CHECK_CHILD(child);
+  }
+  atomic_store(&stop, 1);
+  for (int place = 0; place < THREADS; place++) {
+    pthread_join(threads[place], NULL);
+  }
+  use_and_close(shared);
+}
+
+static pthread_barrier_t all_ready;
+
+static void *first_call(void *argument)
+{
+  (void)argument;
+  pthread_barrier_wait(&all_ready);
+  check_flag(shared, "flag", 1, "{\"v\":1}");
+  return NULL;
+}
+
+/* What is made at first use anywhere below the library is half-made when this forks. */
+static void fork_so_long_after_the_first_call(int64_t microseconds)
+{
+  enum { THREADS = 8 };
+  pthread_t threads[THREADS];
+  struct timespec start, now;
+  pthread_barrier_init(&all_ready, NULL, THREADS + 1);
+  for (int place = 0; place < THREADS; place++) {
+    CHECK_INT(0, pthread_create(&threads[place], NULL, first_call, NULL));
+  }
+  pthread_barrier_wait(&all_ready);
+  clock_gettime(CLOCK_MONOTONIC, &start);
+  do {
+    clock_gettime(CLOCK_MONOTONIC, &now);
+  } while ((now.tv_sec - start.tv_sec) * 1000000 + (now.tv_nsec - start.tv_nsec) / 1000 < microseconds);
+  pid_t child = fork_with_watchdog();
+  if (child == 0) {
+    use_and_close(shared);
+    exit(0);
+  }
+  for (int place = 0; place < THREADS; place++) {
+    pthread_join(threads[place], NULL);
+  }
+  CHECK_CHILD(child);
+  use_and_close(shared);
+}
+
+static void a_fork_during_the_first_calls_ever(void)
+{
+  /* Both in processes of their own, so that each fork happens to a library that was never used. */
+  pid_t writer = fork_with_watchdog();
+  if (writer == 0) {
+    used_store("");
+    exit(0);
+  }
+  CHECK_CHILD(writer);
+  for (int64_t number = 0; number < 100; number++) {
+    pid_t fresh = fork_with_watchdog();
+    if (fresh == 0) {
+      shared = open_store("");
+      fork_so_long_after_the_first_call(number * 150);
+      exit(0);
+    }
+    CHECK_CHILD(fresh);
+  }
+}
+
+static void *fork_here(void *argument)
+{
+  (void)argument;
+  pid_t child = fork_with_watchdog();
+  if (child == 0) {
+    use_and_close(shared);
+    exit(0);
+  }
+  CHECK_CHILD(child);
+  use(shared);
+  return NULL;
+}
+
+static void several_threads_fork(void)
+{
+  enum { THREADS = 4 };
+  pthread_t threads[THREADS];
+  shared = used_store("");
+  for (int round = 0; round < 10; round++) {
+    for (int place = 0; place < THREADS; place++) {
+      CHECK_INT(0, pthread_create(&threads[place], NULL, fork_here, NULL));
+    }
+    for (int place = 0; place < THREADS; place++) {
+      pthread_join(threads[place], NULL);
+    }
+  }
+  use_and_close(shared);
+}
+
+static void *keep_opening(void *argument)
+{
+  while (!atomic_load(&stop)) {
+    uint64_t store = open_store((intptr_t)argument % 2 == 0 ? "\"shared\":false" : "\"consistent_reads\":false");
+    check_flag(store, "flag", 1, "{\"v\":1}");
+    CHECK_INT(STORE_OK, store_close(store, NULL));
+    atomic_fetch_add(&calls, 1);
+  }
+  return NULL;
+}
+
+static void a_fork_while_threads_open_and_close_stores(void)
+{
+  enum { THREADS = 4, FORKS = 30 };
+  pthread_t threads[THREADS];
+  shared = used_store("");
+  for (intptr_t place = 0; place < THREADS; place++) {
+    CHECK_INT(0, pthread_create(&threads[place], NULL, keep_opening, (void *)place));
+  }
+  for (int number = 0; number < FORKS; number++) {
+    int before = atomic_load(&calls);
+    AWAIT(atomic_load(&calls) > before);
+    pid_t child = fork_with_watchdog();
+    if (child == 0) {
+      use_and_close(shared);
+      exit(0);
+    }
+    CHECK_CHILD(child);
+  }
+  atomic_store(&stop, 1);
+  for (int place = 0; place < THREADS; place++) {
+    pthread_join(threads[place], NULL);
+  }
+  use_and_close(shared);
+}
+
+/* Callbacks */
+
+static sem_t called;
+
+static void on_timeout(void *user_data, store_result *result)
+{
+  CHECK_INT(STORE_ERROR_TIMEOUT, store_result_code(result));
+  store_result_free(result);
+  atomic_fetch_add((atomic_int *)user_data, 1);
+  sem_post(&called);
+}
+
+static void a_call_in_flight_stays_its_callers(void)
+{
+  char url[64];
+  int listener = black_hole(url);
+  atomic_int callbacks = 0;
+  uint64_t store = used_store("");
+  silent = open_store_at(url, "\"timeout_ms\":500");
+  sem_init(&called, 0, 0);
+  CHECK_CODE(STORE_OK, store_get_async(silent, TEXT("features"), TEXT("flag"), on_timeout, &callbacks, &error), &error);
+  await_requests(listener, 1);
+  pid_t child = fork_with_watchdog();
+  if (child == 0) {
+    store_item item;
+    /* Waits as long as the parent's call would: in this process that call does not exist. */
+    CHECK_CODE(STORE_ERROR_TIMEOUT, store_get(silent, TEXT("features"), TEXT("other"), &item, &error), &error);
+    use_and_close(store);
+    CHECK_INT(STORE_OK, store_close(silent, NULL));
+    CHECK_INT(0, atomic_load(&callbacks));
+    exit(0);
+  }
+  CHECK_CHILD(child);
+  while (sem_wait(&called) != 0) {
+  }
+  CHECK_INT(1, atomic_load(&callbacks));
+  use_and_close(store);
+}
+
+static sem_t inside, go_on;
+
+static void on_event(void *user_data, int32_t level, const char *message, size_t length)
+{
+  (void)user_data;
+  (void)level;
+  (void)message;
+  (void)length;
+  sem_post(&inside);
+  while (sem_wait(&go_on) != 0) {
+  }
+}
+
+static void *get_unreadable(void *argument)
+{
+  store_item item;
+  (void)argument;
+  CHECK_INT(STORE_NOT_FOUND, store_get(shared, TEXT("segments"), TEXT("unreadable"), &item, NULL));
+  return NULL;
+}
+
+static void a_fork_while_the_hosts_logger_runs(void)
+{
+  pthread_t thread;
+  shared = used_store("");
+  put_row("segments", "unreadable", "\"version\":{\"N\":\"1\"},\"item\":{\"N\":\"5\"}");
+  sem_init(&inside, 0, 0);
+  sem_init(&go_on, 0, 0);
+  CHECK_CODE(STORE_OK, store_set_logger(shared, on_event, NULL, &error), &error);
+  CHECK_INT(0, pthread_create(&thread, NULL, get_unreadable, NULL));
+  while (sem_wait(&inside) != 0) {
+  }
+  /* The library holds whatever it holds while the logger runs. */
+  pid_t child = fork_with_watchdog();
+  if (child == 0) {
+    CHECK_CODE(STORE_OK, store_set_logger(shared, NULL, NULL, &error), &error);
+    use_and_close(shared);
+    exit(0);
+  }
+  CHECK_CHILD(child);
+  sem_post(&go_on);
+  pthread_join(thread, NULL);
+  CHECK_CODE(STORE_OK, store_set_logger(shared, NULL, NULL, &error), &error);
+  use_and_close(shared);
+}
+
+static void a_program_may_be_started_at_any_time(void)
+{
+  enum { THREADS = 4 };
+  pthread_t threads[THREADS];
+  shared = used_store("");
+  cached = shared;
+  for (intptr_t place = 0; place < THREADS; place++) {
+    CHECK_INT(0, pthread_create(&threads[place], NULL, keep_calling, (void *)(place % 3)));
+  }
+  for (int number = 0; number < 20; number++) {
+    CHECK_INT(0, system("true"));
+  }
+  atomic_store(&stop, 1);
+  for (int place = 0; place < THREADS; place++) {
+    pthread_join(threads[place], NULL);
+  }
+  use_and_close(shared);
+}
+
+int main(int argc, char **argv)
+{
+  static const struct test tests[] = {
+      TEST(a_child_goes_on_with_its_parents_store),
+      TEST(a_child_of_a_parent_that_only_opened_uses_the_store),
+      TEST(a_child_may_open_stores_of_its_own),
+      TEST(a_child_may_exit_without_closing_or_without_any_call),
+      TEST(a_child_may_close_what_it_never_used),
+      TEST(the_parent_may_close_first),
+      TEST(children_fork_three_deep),
+      TEST(a_daemon_goes_on_when_its_parents_have_exited),
+      TEST(sixteen_children_at_once_use_the_store_with_their_parent),
+      TEST(a_cache_is_each_process_own),
+      TEST(an_item_from_before_the_fork_is_valid_on_both_sides),
+      TEST(a_fork_while_eight_threads_are_in_calls),
+      TEST(a_fork_during_the_first_calls_ever),
+      TEST(several_threads_fork),
+      TEST(a_fork_while_threads_open_and_close_stores),
+      TEST(a_call_in_flight_stays_its_callers),
+      TEST(a_fork_while_the_hosts_logger_runs),
+      TEST(a_program_may_be_started_at_any_time),
+  };
+  start_server(&endpoint);
+  return RUN(argc, argv, tests);
+}
