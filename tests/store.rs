@@ -78,10 +78,10 @@ fn every_page_is_read() {
         let text = format!("\"{}\"", "x".repeat(100_000));
         let items = (0..30).map(|number| item(&format!("k{number:02}"), 1, &text)).collect();
         store.init(data_set::from_items(vec![("things".into(), items)]).expect("data")).expect("init");
-        let rows = store.all("things").expect("read");
+        let rows = store.all("things").expect("read").rows;
         assert_eq!(rows.iter().filter(|row| row.item() == Some(&text)).count(), 30);
         let report = store.init(data_set::from_items(vec![("things".into(), vec![])]).expect("data")).expect("init");
-        assert_eq!((report.deleted, store.all("things").expect("read").len()), (30, 0));
+        assert_eq!((report.deleted, store.all("things").expect("read").rows.len()), (30, 0));
     });
 }
 
@@ -100,7 +100,7 @@ fn what_other_programs_write_is_read() {
         put("marked", &[("version", n("3")), ("item", s("{}")), ("deleted", AttributeValue::Bool(true))]);
         put("binary", &[("item", AttributeValue::B(vec![1, 2].into()))]);
         put("live", &[("version", n("4")), ("item", s(r#"{"key":"other","deleted":false}"#)), ("extra", n("1"))]);
-        let rows = store.all("features").expect("read");
+        let rows = store.all("features").expect("read").rows;
         let found: Vec<_> = rows.iter().map(|row| (&*row.key, row.version, row.deleted())).collect();
         let deleted = |key| (key, 3, true);
         assert_eq!(
@@ -156,9 +156,9 @@ fn prefixes_do_not_see_each_other() {
         let other = Store::open(endpoint.options(&format!("{prefix}x")));
         store.init(data_set::from_json(&flags(3, 1)).expect("data")).expect("init");
         assert!(!other.initialized().expect("read"));
-        assert_eq!(other.all("features").expect("read").len(), 0);
+        assert_eq!(other.all("features").expect("read").rows.len(), 0);
         other.init(data_set::from_json(&flags(1, 1)).expect("data")).expect("init");
-        assert_eq!(store.all("features").expect("read").len(), 3);
+        assert_eq!(store.all("features").expect("read").rows.len(), 3);
     });
 }
 

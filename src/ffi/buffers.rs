@@ -6,8 +6,8 @@ use std::sync::Arc;
 use crate::ffi::guard::{MAX_NAME_BYTES, MAX_TEXT_BYTES, not_null, text};
 use crate::model::row::{Item, Payload, Row};
 use crate::model::{Code, Error, Result};
-use crate::store::Found;
 use crate::store::big_segments::Membership;
+use crate::store::{Found, FoundAll, Rows};
 
 /// One item, seen or given. The struct is fixed for the life of the ABI.
 ///
@@ -91,14 +91,15 @@ impl StoreItem {
 pub struct StoreItems {
     views: Vec<StoreItem>,
     /// What the views point into.
-    _rows: Arc<Vec<Row>>,
+    _rows: Rows,
 }
 
 impl StoreItems {
     /// A list that C owns.
-    pub fn into_raw(rows: Arc<Vec<Row>>) -> *mut StoreItems {
-        let views = rows.iter().map(StoreItem::view).collect();
-        Box::into_raw(Box::new(StoreItems { views, _rows: rows }))
+    pub fn into_raw(found: FoundAll) -> *mut StoreItems {
+        let stale = i32::from(found.stale);
+        let views = found.rows.iter().map(|row| StoreItem { stale, ..StoreItem::view(row) }).collect();
+        Box::into_raw(Box::new(StoreItems { views, _rows: found.rows }))
     }
 
     /// The items, in no particular order.

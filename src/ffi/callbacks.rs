@@ -8,7 +8,7 @@ use crate::ffi::error::c_string;
 use crate::model::options::LogLevel;
 use crate::model::{Code, Error, Result};
 use crate::store::events::Logger;
-use crate::store::{Found, Rows, Upserted};
+use crate::store::{Found, FoundAll, Upserted};
 
 /// Called once for every asynchronous call that was accepted, on a thread of the library, never on the calling
 /// thread. `result` belongs to the callee, who frees it with `store_result_free`. The function must not block;
@@ -30,7 +30,7 @@ pub struct StoreResult {
 enum Value {
     Nothing,
     Item(Found),
-    Items(Rows),
+    Items(FoundAll),
     Initialized(bool),
     Report(String),
 }
@@ -46,9 +46,9 @@ impl StoreResult {
     }
 
     /// All rows of a kind.
-    pub fn of_all(result: Result<Rows>) -> Self {
+    pub fn of_all(result: Result<FoundAll>) -> Self {
         match result {
-            Ok(rows) => StoreResult { outcome: Ok(0), value: Value::Items(rows) },
+            Ok(found) => StoreResult { outcome: Ok(0), value: Value::Items(found) },
             Err(error) => StoreResult::failed(error),
         }
     }
@@ -110,7 +110,7 @@ impl StoreResult {
     /// The list of a get_all.
     pub fn items(&self) -> Result<*mut StoreItems> {
         match &self.value {
-            Value::Items(rows) => Ok(StoreItems::into_raw(rows.clone())),
+            Value::Items(found) => Ok(StoreItems::into_raw(found.clone())),
             _ => Err(wrong_kind("a list of items")),
         }
     }

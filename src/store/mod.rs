@@ -42,6 +42,15 @@ pub struct Found {
     pub stale: bool,
 }
 
+/// All rows of a kind that were found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FoundAll {
+    /// The rows.
+    pub rows: Rows,
+    /// Whether they stand in for a read that failed.
+    pub stale: bool,
+}
+
 /// What became of an upsert.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Upserted {
@@ -131,20 +140,24 @@ impl Store {
     }
 
     /// All rows of a kind, tombstones too.
-    pub fn all(self: &Arc<Self>, kind: &str) -> Result<Rows> {
-        if let Some(rows) = self.cached_list(kind) {
-            return Ok(rows);
+    pub fn all(self: &Arc<Self>, kind: &str) -> Result<FoundAll> {
+        if let Some(found) = self.cached_list(kind) {
+            return Ok(found);
         }
         let (store, deadline, kind) = (Arc::clone(self), self.all_deadline(), kind.to_owned());
         runtime::block_on(deadline, async move { store.read_all(&kind, deadline).await })
     }
 
     /// [`Store::all`] without blocking.
-    pub fn all_then(self: &Arc<Self>, kind: String, done: impl FnOnce(Result<Rows>) + Send + 'static) -> Result<()> {
+    pub fn all_then(
+        self: &Arc<Self>,
+        kind: String,
+        done: impl FnOnce(Result<FoundAll>) + Send + 'static,
+    ) -> Result<()> {
         let (store, deadline) = (Arc::clone(self), self.all_deadline());
         runtime::spawn(async move {
             done(match store.cached_list(&kind) {
-                Some(rows) => Ok(rows),
+                Some(found) => Ok(found),
                 None => store.read_all(&kind, deadline).await,
             });
         })
@@ -273,7 +286,7 @@ impl Store {
         Some(row.map(|row| Found { row, stale }))
     }
 
-    fn cached_list(self: &Arc<Self>, kind: &str) -> Option<Rows> {
+    fn cached_list(self: &Arc<Self>, kind: &str) -> Option<FoundAll> {
         let cache = self.cache.as_ref()?;
         let (rows, stale) = match cache.list(kind) {
             Hit::Miss => return None,
@@ -286,13 +299,19 @@ impl Store {
             }
         };
         self.count_hit(stale);
-        Some(rows)
+        Some(FoundAll { rows, stale })
     }
 
     fn count_hit(&self, stale: bool) {
         count(&self.statistics.hits);
         if stale {
             count(&self.statistics.stale);
+        }
+    }
+
+    fn count_miss(&self) {
+        if self.cache.is_some() {
+            count(&self.statistics.misses);
         }
     }
 
@@ -307,7 +326,7 @@ impl Store {
 
     /// Reads one row past the cache's fresh values, and serves a stale one if that fails.
     async fn read(self: &Arc<Self>, kind: &str, key: &str, deadline: Instant) -> Result<Option<Found>> {
-        count(&self.statistics.misses);
+        self.count_miss();
         let found = |row: Option<Arc<Row>>, stale| row.map(|row| Found { row, stale });
         match self.fetch(kind.to_owned(), key.to_owned(), deadline).await {
             Ok(row) => Ok(found(row, false)),
@@ -318,11 +337,14 @@ impl Store {
         }
     }
 
-    async fn read_all(self: &Arc<Self>, kind: &str, deadline: Instant) -> Result<Rows> {
-        count(&self.statistics.misses);
+    async fn read_all(self: &Arc<Self>, kind: &str, deadline: Instant) -> Result<FoundAll> {
+        self.count_miss();
         match self.fetch_all(kind.to_owned(), deadline).await {
-            Ok(rows) => Ok(rows),
-            Err(error) => self.stand_in(&error, |cache| cache.stale_list(kind)).ok_or(error),
+            Ok(rows) => Ok(FoundAll { rows, stale: false }),
+            Err(error) => match self.stand_in(&error, |cache| cache.stale_list(kind)) {
+                Some(rows) => Ok(FoundAll { rows, stale: true }),
+                None => Err(error),
+            },
         }
     }
 

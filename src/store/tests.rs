@@ -216,7 +216,7 @@ fn one_bad_row_never_hides_the_others() {
     table.insert("p:features", "good", Some("1"), Some("{}"));
     table.insert("p:features", "gone", Some("4"), Some("null"));
     let store = store(&table);
-    let rows = store.all("features").expect("readable");
+    let rows = store.all("features").expect("readable").rows;
     let found: Vec<_> = rows.iter().map(|row| (&*row.key, row.version, row.deleted())).collect();
     assert_eq!(found, [("gone", 4, true), ("good", 1, false)]);
     assert_eq!(store.get("features", "bad"), Ok(None));
@@ -264,7 +264,7 @@ fn a_hit_asks_nobody_and_misses_are_cached_too() {
     for _ in 0..3 {
         assert!(store.get("features", "flag").expect("readable").is_some());
         assert!(store.get("features", "none").expect("readable").is_none());
-        assert_eq!(store.all("features").expect("readable").len(), 1);
+        assert_eq!(store.all("features").expect("readable").rows.len(), 1);
     }
     assert_eq!(table.requests().len(), 3);
     assert_eq!((statistic(&store, "hits"), statistic(&store, "misses")), (6, 3));
@@ -278,10 +278,10 @@ fn what_this_store_wrote_is_what_it_reads_next() {
     let table = Arc::new(MemoryTable::default());
     let store = cached(&table, 60_000);
     assert_eq!(store.get("features", "flag"), Ok(None));
-    assert!(store.all("features").expect("readable").is_empty());
+    assert!(store.all("features").expect("readable").rows.is_empty());
     assert_eq!(store.upsert("features", &item("flag", 1, "{}")), Ok(Upserted::Written));
     assert_eq!(store.get("features", "flag").expect("readable").expect("there").row.version, 1);
-    assert_eq!(store.all("features").expect("readable").len(), 1);
+    assert_eq!(store.all("features").expect("readable").rows.len(), 1);
     store.init(data(r#"{"features":{"flag":{"version":2}}}"#)).expect("init works");
     assert_eq!(store.get("features", "flag").expect("readable").expect("there").row.version, 2);
 }
@@ -316,7 +316,7 @@ fn a_failed_read_is_covered_by_the_last_value_for_a_bounded_time() {
         options.cache.stale = Duration::from_millis(400);
     });
     assert!(!store.get("features", "flag").expect("readable").expect("there").stale);
-    assert_eq!(store.all("features").expect("readable").len(), 1);
+    assert_eq!(store.all("features").expect("readable").rows.len(), 1);
     table.before_each(|_| Err(Error::new(Code::Connection, "gone")));
     let mut stale = 0;
     let error = loop {
