@@ -1,5 +1,5 @@
 //! Every function that `libflagstore` exports: a table of contents. What each promises is its documentation, which
-//! becomes the C header; how it is kept is in [`crate::ffi`] and [`crate::store`].
+//! becomes the C header; how it is kept is in `src/ffi` and `src/store`.
 #![allow(
     clippy::missing_safety_doc,
     reason = "the documentation of each function, as the header's reader sees it, is its contract with C"

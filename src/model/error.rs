@@ -4,7 +4,7 @@ use std::fmt;
 
 /// The causes of failure. The numbers are the C ABI's: never reused, never changed.
 ///
-/// Positive numbers are outcomes of a call that went well ([`Outcome`]); these are all negative.
+/// Positive numbers are outcomes of a call that went well; these are all negative.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(i32)]
 pub enum Code {

@@ -1,4 +1,4 @@
-//! The store: what `init`, `get`, `all`, `upsert` and `initialized` mean. Knows DynamoDB as a [`Table`] only.
+//! The store: what `init`, `get`, `all`, `upsert` and `initialized` mean. Knows DynamoDB as a `Table` only.
 
 pub mod big_segments;
 pub mod cache;

@@ -8,7 +8,7 @@ use super::cache::Cache;
 use super::events::Events;
 use crate::dynamo::Counters;
 
-/// What the cache and the store did. DynamoDB's side is in [`Counters`].
+/// What the cache and the store did. DynamoDB's side is in the counters of `src/dynamo`.
 #[derive(Debug, Default)]
 pub struct Statistics {
     /// Reads served from the cache.

@@ -14,7 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-static store_error error;
+static _Thread_local store_error error;
 
 /* Everything that waits for DynamoDB, once, on a store that has "flag" with version 1. */
 static void use(uint64_t store)
@@ -23,11 +23,11 @@ static void use(uint64_t store)
   const store_item *first;
   size_t count;
   int32_t initialized;
-  char key[32];
+  char key[48];
+  static atomic_int uses;
   check_flag(store, "flag", 1, "{\"v\":1}");
-  snprintf(key, sizeof key, "of-%d", (int)getpid());
-  CHECK_CODE(STORE_OK,
-             store_upsert(store, TEXT("other"), key, strlen(key), time(NULL), 0, TEXT("{}"), NULL, &error), &error);
+  snprintf(key, sizeof key, "%d-%d", (int)getpid(), atomic_fetch_add(&uses, 1));
+  CHECK_CODE(STORE_OK, store_upsert(store, TEXT("other"), key, strlen(key), 1, 0, TEXT("{}"), NULL, &error), &error);
   CHECK_CODE(STORE_OK, store_get_all(store, TEXT("features"), &items, &error), &error);
   CHECK_CODE(STORE_OK, store_items_view(items, &first, &count, &error), &error);
   CHECK_INT(1, count);
@@ -316,16 +316,28 @@ static void a_fork_while_eight_threads_are_in_calls(void)
 
 static pthread_barrier_t all_ready;
 
+/* A call on the shared store, and what it must give. */
+static int32_t expected;
+
+static void call_once(void)
+{
+  store_item item;
+  CHECK_CODE(expected, store_get(shared, TEXT("features"), TEXT("flag"), &item, &error), &error);
+  if (expected == STORE_OK) {
+    store_item_free(&item);
+  }
+}
+
 static void *first_call(void *argument)
 {
   (void)argument;
   pthread_barrier_wait(&all_ready);
-  check_flag(shared, "flag", 1, "{\"v\":1}");
+  call_once();
   return NULL;
 }
 
-/* What is made at first use anywhere below the library is half-made when this forks. */
-static void fork_so_long_after_the_first_call(int64_t microseconds)
+/* Has eight threads make the first calls ever, and forks so long after that. */
+static void fork_after_the_first_calls(int64_t microseconds)
 {
   enum { THREADS = 8 };
   pthread_t threads[THREADS];
@@ -341,34 +353,55 @@ static void fork_so_long_after_the_first_call(int64_t microseconds)
   } while ((now.tv_sec - start.tv_sec) * 1000000 + (now.tv_nsec - start.tv_nsec) / 1000 < microseconds);
   pid_t child = fork_with_watchdog();
   if (child == 0) {
-    use_and_close(shared);
+    call_once();
+    CHECK_CODE(STORE_OK, store_close(shared, &error), &error);
     exit(0);
   }
   for (int place = 0; place < THREADS; place++) {
     pthread_join(threads[place], NULL);
   }
   CHECK_CHILD(child);
-  use_and_close(shared);
+  call_once();
+}
+
+/*
+ * Whatever is made at its first use, anywhere below the library, is half-made in some of these children. Each fork
+ * happens to a library that was never used, in a process of its own.
+ */
+static void fork_during_the_first_calls(const char *url, const char *options, int forks)
+{
+  for (int number = 0; number < forks; number++) {
+    pid_t fresh = fork_with_watchdog();
+    if (fresh == 0) {
+      shared = open_store_at(url, options);
+      /* From the first microseconds to when the calls are surely under way; what is made first is made in 15 ms. */
+      fork_after_the_first_calls((int64_t)number * 15000 / forks);
+      exit(0);
+    }
+    CHECK_CHILD(fresh);
+  }
 }
 
 static void a_fork_during_the_first_calls_ever(void)
 {
-  /* Both in processes of their own, so that each fork happens to a library that was never used. */
   pid_t writer = fork_with_watchdog();
   if (writer == 0) {
     used_store("");
     exit(0);
   }
   CHECK_CHILD(writer);
-  for (int64_t number = 0; number < 100; number++) {
-    pid_t fresh = fork_with_watchdog();
-    if (fresh == 0) {
-      shared = open_store("");
-      fork_so_long_after_the_first_call(number * 150);
-      exit(0);
-    }
-    CHECK_CHILD(fresh);
-  }
+  expected = STORE_OK;
+  fork_during_the_first_calls(endpoint.url, "", 100);
+}
+
+static void a_fork_during_the_first_calls_ever_over_tls(void)
+{
+  char url[64], secure[80];
+  /* Nobody answers, so that all that is made for the handshake is made, and no server is needed. */
+  black_hole(url);
+  snprintf(secure, sizeof secure, "https%s", url + strlen("http"));
+  expected = STORE_ERROR_TIMEOUT;
+  fork_during_the_first_calls(secure, "\"timeout_ms\":100", 25);
 }
 
 static void *fork_here(void *argument)
@@ -556,6 +589,7 @@ int main(int argc, char **argv)
       TEST(an_item_from_before_the_fork_is_valid_on_both_sides),
       TEST(a_fork_while_eight_threads_are_in_calls),
       TEST(a_fork_during_the_first_calls_ever),
+      TEST(a_fork_during_the_first_calls_ever_over_tls),
       TEST(several_threads_fork),
       TEST(a_fork_while_threads_open_and_close_stores),
       TEST(a_call_in_flight_stays_its_callers),

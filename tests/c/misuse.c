@@ -385,7 +385,7 @@ static void credentials_and_payloads_are_in_no_message(void)
   int32_t level;
   char *message;
   CHECK_CODE(STORE_OK, store_open(TEXT(options), &store, &error), &error);
-  CHECK_INT(STORE_ERROR_CONNECTION, store_upsert(store, FLAG, 1, 0, TEXT("{\"pay\":\"load\"}"), NULL, &error));
+  CHECK(store_upsert(store, FLAG, 1, 0, TEXT("{\"pay\":\"load\"}"), NULL, &error) < 0);
 #define CHECK_HARMLESS(text)                                                                                          \
   CHECK(strstr(text, "AKIASECRETID") == NULL && strstr(text, "S3cret") == NULL && strstr(text, "T0ken") == NULL && \
         strstr(text, "load") == NULL)
