@@ -6,6 +6,9 @@
 )]
 #![allow(clippy::too_many_arguments, reason = "text crosses as pointer and length")]
 
+#[cfg(test)]
+mod tests;
+
 use std::ffi::{CStr, c_char, c_void};
 
 use crate::ffi::buffers::{StoreCollection, StoreItem, StoreItems, StoreMembership, data_set};

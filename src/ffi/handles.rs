@@ -70,6 +70,12 @@ impl Registry {
         self.forks = runtime::forks();
     }
 
+    fn insert(&mut self, store: Arc<Store>) -> u64 {
+        let handle = self.handles.insert(store).into_u64();
+        self.live.insert(handle);
+        handle
+    }
+
     fn store_for(&mut self, options: Options) -> Arc<Store> {
         if !options.shared {
             return Store::open(options);
@@ -102,9 +108,13 @@ pub fn open(options: Options) -> Result<u64> {
         ));
     }
     let store = registry.store_for(options);
-    let handle = registry.handles.insert(store).into_u64();
-    registry.live.insert(handle);
-    Ok(handle)
+    Ok(registry.insert(store))
+}
+
+/// Gives a handle to a store that a test made.
+#[cfg(test)]
+pub fn insert(store: Arc<Store>) -> u64 {
+    write().get_or_insert_with(Registry::new).insert(store)
 }
 
 /// The store behind a handle.

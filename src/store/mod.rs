@@ -85,7 +85,7 @@ impl Store {
     }
 
     /// Opens a store on any table.
-    fn on(options: Options, table: Arc<dyn Table>, counters: Arc<Counters>) -> Arc<Store> {
+    pub(crate) fn on(options: Options, table: Arc<dyn Table>, counters: Arc<Counters>) -> Arc<Store> {
         Arc::new(Store {
             namespaces: options.namespaces(),
             cache: Cache::new(&options.cache),
