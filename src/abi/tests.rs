@@ -225,10 +225,8 @@ fn equal_options_share_a_store_until_told_otherwise() {
     let open = |options: &str| {
         let mut handle = 0;
         // SAFETY: the text and the out-param are live.
-        assert_eq!(
-            unsafe { store_open(options.as_ptr().cast(), options.len(), &raw mut handle, std::ptr::null_mut()) },
-            0
-        );
+        let code = unsafe { store_open(options.as_ptr().cast(), options.len(), &raw mut handle, std::ptr::null_mut()) };
+        assert_eq!(code, codes::STORE_OK);
         handle
     };
     let store = |handle| handles::get(handle).expect("open");

@@ -5,26 +5,36 @@
 
 use std::io::Read;
 use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 
 use aws_config::default_provider::credentials::DefaultCredentialsChain;
 use aws_config::environment::EnvironmentVariableCredentialsProvider;
 use aws_config::meta::credentials::CredentialsProviderChain;
-use aws_config::profile::ProfileSet;
+use aws_config::profile::{Profile, ProfileFileCredentialsProvider, ProfileSet};
 use aws_config::provider_config::ProviderConfig;
+use aws_config::sts::AssumeRoleProvider;
+use aws_config::{BehaviorVersion, ConfigLoader};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
 use aws_runtime::env_config::file::EnvConfigFiles;
+use aws_smithy_async::rt::sleep::TokioSleep;
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::os_shim_internal::{Env, Fs};
 use aws_types::region::Region;
 use serde_json::Value;
+use tokio::task::JoinHandle;
 
-use crate::model::options;
+use crate::model::options::{self, Options};
+use crate::runtime::lock;
 
-/// The longest a `credential_process` may run. The call that waits for it has its own, shorter deadline.
-const PROCESS_TIMEOUT: Duration = Duration::from_secs(60);
-/// The most it may print.
+type Outcome = Result<Credentials, CredentialsError>;
+
+/// The longest that a source may take. The call that waits for it has its own, shorter deadline.
+const LONGEST_LOADING: Duration = Duration::from_secs(60);
+/// The most that a `credential_process` may print.
 const MAX_OUTPUT_BYTES: u64 = 1024 * 1024;
 
 /// Credentials given in the options.
@@ -40,60 +50,295 @@ pub fn fixed(given: &options::Credentials) -> SharedCredentialsProvider {
 
 /// The default chain: environment, profile (with `credential_process`), web identity, container, instance. A profile
 /// named in the options goes before the environment.
-pub async fn chain(
-    config: &ProviderConfig,
-    region: Option<Region>,
-    profile: Option<&str>,
-) -> SharedCredentialsProvider {
-    let process = CredentialProcess { profile: profile.map(Into::into) };
-    let mut default = DefaultCredentialsChain::builder().configure(config.clone());
-    default.set_region(region);
-    if let Some(profile) = profile {
-        default = default.profile_name(profile);
-    }
-    let default = default.build().await;
-    SharedCredentialsProvider::new(match profile {
-        Some(_) => CredentialsProviderChain::first_try("CredentialProcess", process).or_else("Default", default),
-        None => CredentialsProviderChain::first_try("Environment", EnvironmentVariableCredentialsProvider::new())
-            .or_else("CredentialProcess", process)
-            .or_else("Default", default),
-    })
+pub fn chain(options: &Options, http: SharedHttpClient, region: Region) -> SharedCredentialsProvider {
+    let sources = Sources { options: options.clone(), http, region, kept: Mutex::new(None) };
+    // Four attempts fit into the call with time to spare, so that the last can still say what was waited for.
+    let patience = options.attempt_timeout.mul_f64(0.9).min(options.timeout / 5);
+    SharedCredentialsProvider::new(Loading { sources: Arc::new(sources), patience, current: tokio::sync::Mutex::default() })
 }
 
-/// Runs the program that the selected profile names.
+/// The settings of the SDK's own clients, those of STS and IAM Identity Center among them.
+pub fn provider_config(options: &Options, http: &SharedHttpClient) -> ProviderConfig {
+    ProviderConfig::without_region()
+        .with_http_client(http.clone())
+        .with_sleep_impl(TokioSleep::new())
+        .with_use_fips(options.use_fips.then_some(true))
+        .with_use_dual_stack(options.use_dual_stack.then_some(true))
+        .with_timeout_config(
+            TimeoutConfig::builder()
+                .connect_timeout(options.connect_timeout)
+                .operation_attempt_timeout(options.timeout)
+                .build(),
+        )
+}
+
+/// One loading at a time, which goes on when the attempt that waits for it is given up: what takes longer than one
+/// attempt is there for the next.
 #[derive(Debug)]
-struct CredentialProcess {
-    profile: Option<String>,
+struct Loading {
+    sources: Arc<Sources>,
+    /// How long one attempt waits.
+    patience: Duration,
+    current: tokio::sync::Mutex<Option<JoinHandle<Outcome>>>,
 }
 
-impl ProvideCredentials for CredentialProcess {
+impl Loading {
+    async fn outcome(&self) -> Outcome {
+        let mut current = self.current.lock().await;
+        loop {
+            let loading = current.get_or_insert_with(|| {
+                let sources = Arc::clone(&self.sources);
+                tokio::spawn(async move {
+                    let late = |_| CredentialsError::provider_timed_out(LONGEST_LOADING);
+                    tokio::time::timeout(LONGEST_LOADING, sources.load()).await.map_err(late)?
+                })
+            });
+            let found = loading.is_finished();
+            let outcome = loading.await;
+            *current = None;
+            let outcome = outcome.map_err(|_| CredentialsError::unhandled("it ended unexpectedly"))?;
+            // What came when nobody waited may be long past.
+            let usable = |credentials: &Credentials| credentials.expiry().is_none_or(|expiry| expiry > SystemTime::now());
+            if !found || outcome.as_ref().is_ok_and(usable) {
+                return outcome;
+            }
+        }
+    }
+}
+
+impl ProvideCredentials for Loading {
     fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
     where
         Self: 'a,
     {
         future::ProvideCredentials::new(async {
-            let files = EnvConfigFiles::default();
-            let profiles =
-                aws_config::profile::load(&Fs::real(), &Env::real(), &files, self.profile.clone().map(Into::into))
-                    .await
-                    .map_err(|_| CredentialsError::not_loaded("the AWS configuration files cannot be read"))?;
-            let command = command_of(&profiles).ok_or_else(|| CredentialsError::not_loaded("no credential_process"))?;
-            let output = tokio::task::spawn_blocking(move || run(&command, PROCESS_TIMEOUT))
+            let late = |_| CredentialsError::provider_timed_out(self.patience);
+            tokio::time::timeout(self.patience, self.outcome()).await.map_err(late)?
+        })
+    }
+}
+
+/// Every source, in order.
+#[derive(Debug)]
+struct Sources {
+    options: Options,
+    http: SharedHttpClient,
+    region: Region,
+    /// What gave credentials that end, and so knows how to renew them.
+    kept: Mutex<Option<SharedCredentialsProvider>>,
+}
+
+impl Sources {
+    async fn load(&self) -> Outcome {
+        let kept = lock(&self.kept).take();
+        let source = match kept {
+            Some(source) => source,
+            None => self.source().await?,
+        };
+        let outcome = source.provide_credentials().await;
+        // The SDK's chain never reads a file again, nor forgets a failure: it is made anew, so that keys written to
+        // the files later, or instead of others, are found.
+        if outcome.as_ref().is_ok_and(|credentials| credentials.expiry().is_some()) {
+            *lock(&self.kept) = Some(source);
+        }
+        match outcome {
+            Err(CredentialsError::CredentialsNotLoaded(_)) => Err(match self.amiss().await {
+                Some(what) => CredentialsError::provider_error(what),
+                None => CredentialsError::not_loaded_no_source(),
+            }),
+            outcome => outcome,
+        }
+    }
+
+    async fn source(&self) -> Result<SharedCredentialsProvider, CredentialsError> {
+        let profile = self.options.profile.as_deref();
+        if profile.is_none()
+            && let Ok(credentials) = EnvironmentVariableCredentialsProvider::new().provide_credentials().await
+        {
+            return Ok(SharedCredentialsProvider::new(credentials));
+        }
+        let profiles = profiles(profile).await?;
+        if let Some(base) = Base::of(&profiles)? {
+            return Ok(self.assumed(base).await);
+        }
+        let config = provider_config(&self.options, &self.http).with_region(Some(self.region.clone()));
+        let mut default = DefaultCredentialsChain::builder().configure(config.clone());
+        default.set_region(Some(self.region.clone()));
+        let Some(profile) = profile else { return Ok(SharedCredentialsProvider::new(default.build().await)) };
+        let first = ProfileFileCredentialsProvider::builder().configure(&config).profile_name(profile).build();
+        let default = default.profile_name(profile).build().await;
+        Ok(SharedCredentialsProvider::new(
+            CredentialsProviderChain::first_try("Profile", first).or_else("Default", default),
+        ))
+    }
+
+    /// The credentials of the last of the roles that are assumed one with the other, starting with the base.
+    async fn assumed(&self, base: Base) -> SharedCredentialsProvider {
+        let mut source = base.source;
+        if base.roles.is_empty() {
+            return source;
+        }
+        let mut shared = ConfigLoader::default()
+            .behavior_version(BehaviorVersion::latest())
+            .http_client(self.http.clone())
+            .region(self.region.clone())
+            .sleep_impl(TokioSleep::new())
+            .no_credentials()
+            .timeout_config(
+                TimeoutConfig::builder()
+                    .connect_timeout(self.options.connect_timeout)
+                    .operation_attempt_timeout(self.options.timeout)
+                    .build(),
+            );
+        if let Some(profile) = &self.options.profile {
+            shared = shared.profile_name(profile);
+        }
+        if self.options.use_fips {
+            shared = shared.use_fips(true);
+        }
+        if self.options.use_dual_stack {
+            shared = shared.use_dual_stack(true);
+        }
+        let shared = shared.load().await;
+        for role in base.roles {
+            let mut assumed = AssumeRoleProvider::builder(role.arn).configure(&shared);
+            if let Some(name) = role.session_name {
+                assumed = assumed.session_name(name);
+            }
+            if let Some(id) = role.external_id {
+                assumed = assumed.external_id(id);
+            }
+            source = SharedCredentialsProvider::new(assumed.build_from_provider(source).await);
+        }
+        source
+    }
+
+    /// What the SDK passes over in silence, and may be why there are no credentials.
+    async fn amiss(&self) -> Option<String> {
+        if let Some(what) = unreadable_file() {
+            return Some(what);
+        }
+        let profiles = profiles(None).await.ok()?;
+        let selected = profiles.selected_profile();
+        (selected != "default" && profiles.get_profile(selected).is_none())
+            .then(|| format!("the profile \"{selected}\" of AWS_PROFILE is not in the AWS configuration files"))
+    }
+}
+
+/// The AWS configuration files. A profile given by its name must be there.
+pub async fn profiles(given: Option<&str>) -> Result<ProfileSet, CredentialsError> {
+    let files = EnvConfigFiles::default();
+    let profiles = aws_config::profile::load(&Fs::real(), &Env::real(), &files, given.map(|name| name.to_owned().into()))
+        .await
+        .map_err(CredentialsError::invalid_configuration)?;
+    match given {
+        Some(name) if profiles.get_profile(name).is_none() => Err(CredentialsError::invalid_configuration(
+            unreadable_file()
+                .unwrap_or_else(|| format!("the profile \"{name}\" is not in the AWS configuration files")),
+        )),
+        _ => Ok(profiles),
+    }
+}
+
+/// The first of the AWS configuration files that is there, or should be, and cannot be read.
+pub fn unreadable_file() -> Option<String> {
+    let files = [("AWS_CONFIG_FILE", ".aws/config"), ("AWS_SHARED_CREDENTIALS_FILE", ".aws/credentials")];
+    files.into_iter().find_map(|(variable, usual)| {
+        let named = std::env::var_os(variable).map(std::path::PathBuf::from);
+        let missing_is_fine = named.is_none();
+        let path = named.or_else(|| Some(std::path::Path::new(&std::env::var_os("HOME")?).join(usual)))?;
+        match std::fs::read_to_string(&path) {
+            Err(error) if !(missing_is_fine && error.kind() == std::io::ErrorKind::NotFound) => {
+                Some(format!("the file {} cannot be read: {error}", path.display()))
+            }
+            _ => None,
+        }
+    })
+}
+
+/// Where a profile gets its credentials, if that is a way that the SDK is not left to go.
+struct Base {
+    source: SharedCredentialsProvider,
+    /// In the order in which they are assumed.
+    roles: Vec<Role>,
+}
+
+struct Role {
+    arn: String,
+    session_name: Option<String>,
+    external_id: Option<String>,
+}
+
+impl Base {
+    /// Follows the roles of the selected profile to a `credential_process`.
+    fn of(profiles: &ProfileSet) -> Result<Option<Base>, CredentialsError> {
+        let mut name = profiles.selected_profile();
+        let (mut roles, mut seen) = (Vec::new(), Vec::new());
+        loop {
+            let Some(profile) = profiles.get_profile(name) else {
+                return match seen.last() {
+                    None => Ok(None),
+                    Some(last) => Err(CredentialsError::invalid_configuration(format!(
+                        "the profile \"{name}\", the source_profile of \"{last}\", is not in the AWS configuration files"
+                    ))),
+                };
+            };
+            let keys = keys_of(profile);
+            if seen.contains(&name) || (!seen.is_empty() && keys.is_some()) {
+                return Ok(None);
+            }
+            seen.push(name);
+            let get = |name| profile.get(name).map(ToOwned::to_owned);
+            if let (Some(arn), None) = (get("role_arn"), get("web_identity_token_file")) {
+                roles.push(Role { arn, session_name: get("role_session_name"), external_id: get("external_id") });
+                match profile.get("source_profile") {
+                    Some(source) if source != name => {
+                        name = source;
+                        continue;
+                    }
+                    Some(_) => {}
+                    None => return Ok(None),
+                }
+            }
+            let goes_first = ["credential_source", "web_identity_token_file", "sso_session", "sso_start_url"];
+            let Some(command) = get("credential_process") else { return Ok(None) };
+            if goes_first.iter().any(|name| profile.get(name).is_some()) {
+                return Ok(None);
+            }
+            roles.reverse();
+            // The SDK for Rust would run the program; AWS's other SDKs and its CLI take the keys.
+            let source = keys.map_or_else(|| SharedCredentialsProvider::new(Program { command }), SharedCredentialsProvider::new);
+            return Ok(Some(Base { source, roles }));
+        }
+    }
+}
+
+/// The keys in a profile.
+fn keys_of(profile: &Profile) -> Option<Credentials> {
+    let (id, secret) = (profile.get("aws_access_key_id")?, profile.get("aws_secret_access_key")?);
+    let token = profile.get("aws_session_token").map(ToOwned::to_owned);
+    Some(Credentials::new(id, secret, token, None, "profile"))
+}
+
+/// The program that a profile names.
+#[derive(Debug)]
+struct Program {
+    command: String,
+}
+
+impl ProvideCredentials for Program {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        future::ProvideCredentials::new(async {
+            let command = self.command.clone();
+            let output = tokio::task::spawn_blocking(move || run(&command, LONGEST_LOADING))
                 .await
                 .map_err(|_| failed("ended unexpectedly"))?;
             parse(&output.map_err(failed)?).map_err(failed)
         })
     }
-}
-
-/// The selected profile's program, unless the profile says how to get credentials in a way that goes first.
-fn command_of(profiles: &ProfileSet) -> Option<String> {
-    let profile = profiles.get_profile(profiles.selected_profile())?;
-    let goes_first = ["role_arn", "sso_session", "sso_account_id", "aws_access_key_id"];
-    if goes_first.iter().any(|name| profile.get(name).is_some()) {
-        return None;
-    }
-    profile.get("credential_process").map(Into::into)
 }
 
 /// The message never holds what the program printed.
