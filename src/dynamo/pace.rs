@@ -14,6 +14,8 @@ use crate::runtime::lock;
 const FIRST_WINDOW: f64 = 16.0;
 /// Throttled answers that come together count as one.
 const ONE_DECREASE_PER: Duration = Duration::from_millis(100);
+/// Without an answer from the table for so long, an outage is reported instead of waited out.
+const OUTAGE: Duration = Duration::from_secs(30);
 
 /// The window of one data set's writes.
 #[derive(Debug)]
@@ -29,6 +31,8 @@ struct Window {
     in_flight: u32,
     throttled_once: bool,
     decreased: Option<Instant>,
+    /// When the table last took a write, or said that it will.
+    heard: Instant,
 }
 
 /// The right to have one request in flight.
@@ -41,8 +45,14 @@ impl Pace {
     /// A window that grows to at most `most` writes in flight.
     pub fn new(most: u32) -> Self {
         let most = f64::from(most.max(1));
-        let window =
-            Window { size: FIRST_WINDOW.min(most), most, in_flight: 0, throttled_once: false, decreased: None };
+        let window = Window {
+            size: FIRST_WINDOW.min(most),
+            most,
+            in_flight: 0,
+            throttled_once: false,
+            decreased: None,
+            heard: Instant::now(),
+        };
         Pace { window: Mutex::new(window), freed: Notify::new() }
     }
 
@@ -69,6 +79,7 @@ impl Pace {
         let mut window = lock(&self.window);
         let step = if window.throttled_once { 1.0 / window.size } else { 1.0 };
         window.size = (window.size + step).min(window.most);
+        window.heard = Instant::now();
         drop(window);
         self.freed.notify_one();
     }
@@ -77,11 +88,17 @@ impl Pace {
     pub fn throttled(&self) {
         let mut window = lock(&self.window);
         let now = Instant::now();
+        window.heard = now;
         if window.decreased.is_none_or(|then| now.duration_since(then) >= ONE_DECREASE_PER) {
             window.size = (window.size / 2.0).max(1.0);
             window.decreased = Some(now);
             window.throttled_once = true;
         }
+    }
+
+    /// Whether the table has been silent for so long that waiting for it makes no sense.
+    pub fn outage(&self) -> bool {
+        lock(&self.window).heard.elapsed() > OUTAGE
     }
 
     /// How many writes may be in flight now.

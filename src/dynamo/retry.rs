@@ -62,6 +62,7 @@ pub async fn attempts<T, F: Future<Output = Result<T>>>(
             }
         }
         let most = match (effort.pace, throttled) {
+            (Some(pace), _) if pace.outage() => ATTEMPTS,
             (Some(_), _) => u32::MAX,
             (None, true) => THROTTLED_ATTEMPTS,
             (None, false) => ATTEMPTS,

@@ -91,7 +91,7 @@ impl Store {
         let outcome = async {
             self.write_waves(&data, &stored, effort, &mut report).await?;
             self.delete_leftovers(&data, stored, effort, &mut report).await?;
-            self.mark_initialized(deadline, effort).await
+            self.mark_initialized(effort).await
         }
         .await;
         if let Some(cache) = &self.cache {
@@ -252,8 +252,8 @@ impl Store {
             .map_err(|error| error.during("initialising"))
     }
 
-    async fn mark_initialized(&self, deadline: Instant, effort: Effort<'_>) -> Result<()> {
-        if self.marker(deadline).await? {
+    async fn mark_initialized(&self, effort: Effort<'_>) -> Result<()> {
+        if self.marker(effort).await? {
             return Ok(());
         }
         self.table.mark(&self.namespaces.inited(), effort).await.map_err(|error| error.during("initialising"))

@@ -214,7 +214,7 @@ impl Store {
     /// Whether the table answers; the error says why not.
     pub fn available(self: &Arc<Self>) -> Result<()> {
         let (store, deadline) = (Arc::clone(self), self.deadline());
-        runtime::block_on(deadline, async move { store.marker(deadline).await.map(|_| ()) })
+        runtime::block_on(deadline, async move { store.marker(Effort::until(deadline)).await.map(|_| ()) })
     }
 
     /// When the big segments were last brought up to date, in milliseconds of Unix time.
@@ -497,7 +497,7 @@ impl Store {
         if self.initialized.load(Ordering::Relaxed) {
             return Ok(true);
         }
-        let initialized = self.marker(deadline).await?;
+        let initialized = self.marker(Effort::until(deadline)).await?;
         if initialized {
             self.initialized.store(true, Ordering::Relaxed);
         }
@@ -505,9 +505,9 @@ impl Store {
     }
 
     /// Whether the row is there that says a full data set was stored.
-    async fn marker(&self, deadline: Instant) -> Result<bool> {
+    async fn marker(&self, effort: Effort<'_>) -> Result<bool> {
         let name = self.namespaces.inited();
-        let row = self.table.get(&name, &name, true, Effort::until(deadline)).await;
+        let row = self.table.get(&name, &name, true, effort).await;
         Ok(row.map_err(|error| error.during("reading whether the store is initialised"))?.is_some())
     }
 }
