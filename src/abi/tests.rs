@@ -211,7 +211,7 @@ fn a_closed_or_invented_handle_is_an_error_that_says_so() {
         let other = Opened::new();
         other.handle
     };
-    for handle in [0, 1, stale, u64::MAX, store.handle ^ 0x1_0000] {
+    for handle in [0, 1, stale, u64::MAX, store.handle ^ (1 << 62)] {
         let mut error = StoreError::success();
         // SAFETY: a number is all it takes.
         assert_eq!(unsafe { store_close(handle, &raw mut error) }, Code::InvalidHandle.number(), "{handle:x}");
