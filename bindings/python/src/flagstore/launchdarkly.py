@@ -1,0 +1,175 @@
+"""The stores of the LaunchDarkly SDK, in place of the SDK's own DynamoDB integration::
+
+    from flagstore.launchdarkly import DynamoDB  # instead of: from ldclient.integrations import DynamoDB
+
+    config = Config("sdk-key", feature_store=DynamoDB.new_feature_store("flags", prefix="production"))
+
+Same call shape, same table, same rows: processes with either one share a table. Needs the package
+``launchdarkly-server-sdk``, but not boto3.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from ldclient.feature_store import CacheConfig
+from ldclient.feature_store_helpers import CachingStoreWrapper
+from ldclient.interfaces import (
+    BigSegmentStore,
+    BigSegmentStoreMetadata,
+    DiagnosticDescription,
+    FeatureStoreCore,
+)
+from ldclient.versioned_data_kind import VersionedDataKind
+
+from ._boto3_options import translated
+from .store import Item, Outcome, Store
+
+log = logging.getLogger("flagstore")
+
+_DEFAULT_CACHING = CacheConfig.default()
+
+
+def new_feature_store(
+    table_name: str,
+    prefix: str | None = None,
+    dynamodb_opts: Mapping[str, Any] = {},
+    caching: CacheConfig = _DEFAULT_CACHING,
+    *,
+    options: Mapping[str, Any] = {},
+) -> CachingStoreWrapper:
+    """A feature store for the ``feature_store`` of :class:`ldclient.config.Config`.
+
+    The cache is the SDK's own, as with its own integration. Costs no network I/O and needs no table yet.
+
+    :param table_name: name of an existing table, whose key is ``namespace`` (string) and ``key`` (string)
+    :param prefix: put before every namespace; None or empty for none
+    :param dynamodb_opts: as for the SDK's integration, parameters of ``boto3.client``; those without a counterpart are
+      refused by name
+    :param caching: how the SDK caches what it reads
+    :param options: options of :class:`flagstore.Store`, which win over ``dynamodb_opts``
+    :raises OptionError: an option is unknown or wrong; it is a ``ValueError`` too
+    """
+    return CachingStoreWrapper(_FeatureStore(_open(table_name, prefix, dynamodb_opts, options)), caching)
+
+
+def new_big_segment_store(
+    table_name: str,
+    prefix: str | None = None,
+    dynamodb_opts: Mapping[str, Any] = {},
+    *,
+    options: Mapping[str, Any] = {},
+) -> BigSegmentStore:
+    """A Big Segment store for the ``store`` of :class:`ldclient.config.BigSegmentsConfig`. Parameters and errors as
+    for :func:`new_feature_store`."""
+    return _BigSegmentStore(_open(table_name, prefix, dynamodb_opts, options))
+
+
+class DynamoDB:
+    """Stands in for ``ldclient.integrations.DynamoDB``."""
+
+    new_feature_store = staticmethod(new_feature_store)
+    new_big_segment_store = staticmethod(new_big_segment_store)
+
+
+def _open(
+    table_name: str, prefix: str | None, dynamodb_opts: Mapping[str, Any], options: Mapping[str, Any]
+) -> Store:
+    return Store(table_name, prefix=prefix, **{**translated(dynamodb_opts), **options})
+
+
+class _FeatureStore(DiagnosticDescription, FeatureStoreCore):
+    """What the SDK's caching wrapper asks for. Called from several threads; errors are exceptions, which the SDK
+    takes as a reason to watch :meth:`is_available`."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def get_internal(self, kind: VersionedDataKind, key: str) -> Any:
+        found = self._store.get(kind.namespace, key)
+        return None if found is None else _decoded(kind, key, found)
+
+    def get_all_internal(self, kind: VersionedDataKind) -> dict[str, Any]:
+        decoded = {
+            key: _decoded(kind, key, item) for key, item in self._store.get_all(kind.namespace).items()
+        }
+        return {key: item for key, item in decoded.items() if item is not None}
+
+    def init_internal(self, all_data: Mapping[VersionedDataKind, Mapping[str, Any]]) -> None:
+        self._store.init(
+            {
+                kind.namespace: {key: _encoded(kind.encode(item)) for key, item in items.items()}
+                for kind, items in all_data.items()
+            }
+        )
+
+    def upsert_internal(self, kind: VersionedDataKind, item: Any) -> Any:
+        item = kind.encode(item)
+        key = item["key"]
+        new = _encoded(item)
+        result = self._store.upsert(kind.namespace, key, new.version, new.item, new.deleted)
+        if result.outcome is Outcome.WRITTEN:
+            return item
+        # The SDK caches what is returned, so it has to be what other processes read as well.
+        stored = result.stored or self._store.get(kind.namespace, key)
+        decoded = None if stored is None else _decoded(kind, key, stored)
+        return _tombstone(key, new.version) if decoded is None else decoded
+
+    def initialized_internal(self) -> bool:
+        return self._store.initialized()
+
+    def is_available(self) -> bool:
+        """Whether the table answers; the SDK asks twice a second after an error."""
+        return self._store.available()
+
+    def close(self) -> None:
+        """Called by the SDK when its client closes."""
+        self._store.close()
+
+    def describe_configuration(self, config: Any) -> str:
+        return "DynamoDB"
+
+
+class _BigSegmentStore(BigSegmentStore):
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def get_metadata(self) -> BigSegmentStoreMetadata:
+        return BigSegmentStoreMetadata(self._store.big_segments_metadata())
+
+    def get_membership(self, context_hash: str) -> dict[str, bool] | None:
+        return self._store.big_segments_membership(context_hash)
+
+    def stop(self) -> None:
+        self._store.close()
+
+
+def _encoded(item: Mapping[str, Any]) -> Item:
+    return Item(item["version"], json.dumps(item), item.get("deleted") is True)
+
+
+def _decoded(kind: VersionedDataKind, key: str, item: Item) -> Any:
+    """The SDK's model of an item, or None for a payload that is not one: it must not take the others down with it.
+
+    The wrapper would decode a dictionary itself, and fail for all items at the first that it cannot decode.
+    """
+    if item.deleted:
+        return kind.decode(_tombstone(key, item.version))
+    try:
+        return kind.decode(json.loads(item.item or ""))
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        # The text of the exception may quote the payload.
+        log.error(
+            "the item %r in %r is left out: its payload is not one (%s)",
+            key,
+            kind.namespace,
+            type(error).__name__,
+        )
+        return None
+
+
+def _tombstone(key: str, version: int) -> dict[str, Any]:
+    return {"key": key, "version": version, "deleted": True}

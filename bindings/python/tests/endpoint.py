@@ -1,0 +1,83 @@
+"""Starts the DynamoDB endpoints of the tests as processes that end with this one."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+REPOSITORY = next(folder for folder in Path(__file__).resolve().parents if (folder / "Cargo.toml").is_file())
+TABLE = "flags"
+SUITE_TABLE = "sdk-suites"
+SECRET = "secret-that-must-not-show"
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """A DynamoDB endpoint with the table ready."""
+
+    url: str
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What :class:`flagstore.Store` needs to use it, besides the table."""
+        return {
+            "endpoint": self.url,
+            "region": "us-east-1",
+            "access_key_id": "test",
+            "secret_access_key": SECRET,
+        }
+
+    @property
+    def boto3_options(self) -> dict[str, Any]:
+        """What ``boto3.client`` needs to use it, and so the ``dynamodb_opts`` of the SDK."""
+        return {
+            "endpoint_url": self.url,
+            "region_name": "us-east-1",
+            "aws_access_key_id": "test",
+            "aws_secret_access_key": SECRET,
+        }
+
+
+@contextmanager
+def local() -> Iterator[Endpoint]:
+    """``flagstore-local``: the file that FLAGSTORE_LOCAL names, or the one of the release build."""
+    program = Path(os.environ.get("FLAGSTORE_LOCAL") or REPOSITORY / "target/release/flagstore-local")
+    if not program.is_file():
+        pytest.fail(
+            f"there is no {program}: build flagstore-local, or name it in FLAGSTORE_LOCAL", pytrace=False
+        )
+    with _started([program]) as endpoint:
+        yield endpoint
+
+
+@contextmanager
+def amazons() -> Iterator[Endpoint]:
+    """AWS's DynamoDB Local; skips the test where it cannot be run."""
+    missing = [program for program in ("java", "mvn") if shutil.which(program) is None]
+    if missing:
+        pytest.skip(f"DynamoDB Local needs {' and '.join(missing)}, which this machine has not")
+    with _started([REPOSITORY / "tests/dynamodb-local/start"]) as endpoint:
+        yield endpoint
+
+
+@contextmanager
+def _started(command: list[str | Path]) -> Iterator[Endpoint]:
+    command += ["--exit-with-stdin", "--table", TABLE, "--table", SUITE_TABLE]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin and process.stdout
+        try:
+            ready = process.stdout.readline()
+            assert ready, f"{command[0]} ended with status {process.wait()} before it was ready"
+            yield Endpoint(json.loads(ready)["url"])
+        finally:
+            process.stdin.close()
+            process.wait(timeout=30)
