@@ -183,9 +183,11 @@ static int show_output(int output)
 
 enum outcome { PASS, FAILURE, SKIP };
 
-static enum outcome run_test(const struct test *test)
+/* Runs tests one after the other in one process. */
+static enum outcome run_in_a_process(const struct test *const *tests, size_t count)
 {
   enum outcome outcome = PASS;
+  const char *name = count == 1 ? tests[0]->name : "the tests together";
   int status = 0;
   int output = memfd_create("output", MFD_CLOEXEC);
   sigset_t child_ended, before;
@@ -203,30 +205,32 @@ static enum outcome run_test(const struct test *test)
     report = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 100);
     dup2(output, STDOUT_FILENO);
     dup2(output, STDERR_FILENO);
-    current_test = test->name;
-    test->run();
+    for (size_t place = 0; place < count; place++) {
+      current_test = tests[place]->name;
+      tests[place]->run();
+    }
     exit(0);
   }
   setpgid(child, child);
   if (!ended_in_time(child, &status)) {
-    printf("FAILED %s: it did not end within %d s\n", test->name, PATIENCE_SECONDS);
+    printf("FAILED %s: it did not end within %d s\n", name, PATIENCE_SECONDS);
     kill(-child, SIGKILL);
     waitpid(child, &status, 0);
     outcome = FAILURE;
   } else if (WIFSIGNALED(status)) {
-    printf("FAILED %s: ended by %s\n", test->name, strsignal(WTERMSIG(status)));
+    printf("FAILED %s: ended by %s\n", name, strsignal(WTERMSIG(status)));
     outcome = FAILURE;
   } else if (WEXITSTATUS(status) == SKIPPED) {
     outcome = SKIP;
   } else if (WEXITSTATUS(status) == FAILED) {
     outcome = FAILURE;
   } else if (WEXITSTATUS(status) != 0) {
-    printf("FAILED %s: ended with status %d\n", test->name, WEXITSTATUS(status));
+    printf("FAILED %s: ended with status %d\n", name, WEXITSTATUS(status));
     outcome = FAILURE;
   }
   kill(-child, SIGKILL);
   if (show_output(output)) {
-    printf("FAILED %s: it printed the above\n", test->name);
+    printf("FAILED %s: it printed the above\n", name);
     outcome = FAILURE;
   }
   close(output);
@@ -234,38 +238,53 @@ static enum outcome run_test(const struct test *test)
   return outcome;
 }
 
-static int wanted(const char *name, int argc, char **argv)
+static int has_option(int argc, char **argv, const char *option)
 {
-  int named = 0;
+  for (int place = 1; place < argc; place++) {
+    if (strcmp(argv[place], option) == 0) {
+      return 1;
+    }
+  }
+  return 0;
+}
+
+static int is_wanted(const char *name, int argc, char **argv)
+{
+  int any_named = 0;
   for (int place = 1; place < argc; place++) {
     if (argv[place][0] != '-') {
-      named = 1;
+      any_named = 1;
       if (strstr(name, argv[place]) != NULL) {
         return 1;
       }
     }
   }
-  return !named;
+  return !any_named;
 }
 
 int run_tests(int argc, char **argv, const struct test *tests, size_t count)
 {
-  int numbers[3] = {0, 0, 0};
-  int verbose = argc > 1 && strcmp(argv[1], "-v") == 0;
+  const struct test *wanted[64];
+  size_t wanted_count = 0;
+  size_t numbers[3] = {0, 0, 0};
   for (size_t place = 0; place < count; place++) {
-    if (wanted(tests[place].name, argc, argv)) {
-      int64_t start = milliseconds();
-      enum outcome outcome = run_test(&tests[place]);
-      numbers[outcome]++;
-      if (verbose && outcome == PASS) {
-        printf("ok %s (%lld ms)\n", tests[place].name, (long long)(milliseconds() - start));
-      }
+    if (is_wanted(tests[place].name, argc, argv)) {
+      wanted[wanted_count++] = &tests[place];
     }
   }
-  printf("%d passed, %d failed", numbers[PASS], numbers[FAILURE]);
+  size_t at_once = has_option(argc, argv, "--together") ? wanted_count : 1;
+  for (size_t place = 0; place < wanted_count; place += at_once) {
+    int64_t start = milliseconds();
+    enum outcome outcome = run_in_a_process(&wanted[place], at_once);
+    numbers[outcome] += outcome == PASS ? at_once : 1;
+    if (outcome == PASS && at_once == 1 && has_option(argc, argv, "-v")) {
+      printf("ok %s (%lld ms)\n", wanted[place]->name, (long long)(milliseconds() - start));
+    }
+  }
+  printf("%zu passed, %zu failed", numbers[PASS], numbers[FAILURE]);
   if (numbers[SKIP] > 0) {
-    printf(", %d skipped", numbers[SKIP]);
+    printf(", %zu skipped", numbers[SKIP]);
   }
   printf("\n");
-  return numbers[FAILURE] > 0 || numbers[PASS] + numbers[SKIP] == 0;
+  return numbers[FAILURE] > 0 || wanted_count == 0;
 }

@@ -1,0 +1,164 @@
+# `make` alone lists what there is to remember. Everything built lands in target/ (Cargo's) and build/.
+
+PREFIX     ?= /usr/local
+LIBDIR     ?= $(PREFIX)/lib
+INCLUDEDIR ?= $(PREFIX)/include
+DESTDIR    ?=
+CARGO      ?= cargo
+CC         := $(if $(filter default,$(origin CC)),gcc,$(CC))
+CXX        := $(if $(filter default,$(origin CXX)),g++,$(CXX))
+PYTHON     ?= python3
+STRIP      ?= strip
+
+VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
+SONAME  := libflagstore.so.$(shell sed -n 's/^const ABI_MAJOR: u32 = \(.*\);/\1/p' build.rs)
+
+# Set where CARGO_TARGET_DIR moves Cargo's output.
+TARGET   := $(or $(CARGO_TARGET_DIR),target)
+RELEASE  := $(TARGET)/release
+LIBRARY  := $(RELEASE)/libflagstore.so
+LOCAL    := $(RELEASE)/flagstore-local
+STAGE    := build/stage
+VENV     := build/venv
+PY_TESTS := bindings/python/requirements-test.txt
+C_PROGRAMS  := store async misuse threads fork process
+C_SANITIZED := store async misuse threads
+EXAMPLES    := read_flags async_get
+SCRIPTS     := examples/demo tests/run
+
+# Where the tests, the demo and the bindings find what was built.
+export FLAGSTORE_LOCAL   = $(abspath $(LOCAL))
+export FLAGSTORE_LIBRARY = $(abspath $(STAGE))/shared/lib/libflagstore.so.1
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test test-rust test-c test-python lint bench headers library local install uninstall clean \
+        stage c-programs examples venv
+
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+
+demo: ## evaluate 720 flags with the official LaunchDarkly Python SDK out of a local DynamoDB
+	@.ci/install demo
+	@$(MAKE) --no-print-directory library local venv examples
+	@examples/demo
+
+test: library local c-programs examples venv ## run every test; closes with the sum over all parts
+	@tests/run rust c python
+
+test-rust: local ## run the Rust tests
+	@tests/run rust
+
+test-c: library local c-programs examples ## run the C tests: shared, static, sanitizers, valgrind, what is installed
+	@tests/run c
+
+test-python: library local venv ## run the tests of the Python binding
+	@tests/run python
+
+lint: venv ## check formatting, lints, documentation, headers, scripts and types
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --all-targets -- -D warnings
+	$(CARGO) clippy --no-default-features --features local --bin flagstore-local -- -D warnings
+	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --no-deps
+	$(CC) -std=c99 -Wall -Wextra -Werror -pedantic -fsyntax-only -x c include/flagstore.h
+	$(CC) -std=c11 -Wall -Wextra -Werror -pedantic -fsyntax-only -x c include/flagstore.h
+	$(CXX) -std=c++17 -Wall -Wextra -Werror -pedantic -fsyntax-only -x c++ include/flagstore.h
+	cd bindings/python && ../../$(VENV)/bin/ruff check . && ../../$(VENV)/bin/ruff format --check . && \
+	  ../../$(VENV)/bin/mypy
+	$(VENV)/bin/ruff check --line-length 120 $(SCRIPTS)
+	$(VENV)/bin/ruff format --check --line-length 120 $(SCRIPTS)
+	$(if $(shell command -v shellcheck),shellcheck .ci/run .ci/install tests/c/installed,\
+	  @echo 'skipped: shellcheck is not installed')
+
+bench: library local ## measure against the targets; reports land in target/criterion and on the terminal
+	$(CARGO) bench
+
+headers: ## write include/flagstore.h and include/flagstore_cdef.h anew from the sources
+	UPDATE_HEADERS=1 $(CARGO) test --test headers
+
+library: ## build libflagstore.so and libflagstore.a
+	$(CARGO) build --release --lib
+
+local: ## build the local DynamoDB endpoint, target/release/flagstore-local
+	$(CARGO) build --release --no-default-features --features local --bin flagstore-local
+
+$(LIBRARY):
+	$(MAKE) library
+
+# Paths in flagstore.pc are relative to its folder, wherever LIBDIR and INCLUDEDIR lie.
+from_pkgconfig = $(shell realpath -m -s --relative-to='$(LIBDIR)/pkgconfig' '$(1)')
+
+# -p keeps the time of the build, so that what links against a staged copy is not built again without need.
+install: $(LIBRARY) ## install library, headers and flagstore.pc below PREFIX (default /usr/local; DESTDIR works)
+	install -d '$(DESTDIR)$(LIBDIR)/pkgconfig' '$(DESTDIR)$(INCLUDEDIR)'
+	install -p -m 755 $(LIBRARY) '$(DESTDIR)$(LIBDIR)/libflagstore.so.$(VERSION)'
+	$(STRIP) -p --strip-unneeded '$(DESTDIR)$(LIBDIR)/libflagstore.so.$(VERSION)'
+	ln -sf libflagstore.so.$(VERSION) '$(DESTDIR)$(LIBDIR)/$(SONAME)'
+	ln -sf $(SONAME) '$(DESTDIR)$(LIBDIR)/libflagstore.so'
+	install -p -m 644 $(RELEASE)/libflagstore.a '$(DESTDIR)$(LIBDIR)'
+	install -p -m 644 include/flagstore.h include/flagstore_cdef.h '$(DESTDIR)$(INCLUDEDIR)'
+	sed -e 's|@PREFIX_FROM_HERE@|$(call from_pkgconfig,$(PREFIX))|' \
+	  -e 's|@INCLUDEDIR_FROM_HERE@|$(call from_pkgconfig,$(INCLUDEDIR))|' -e 's|@VERSION@|$(VERSION)|' \
+	  flagstore.pc.in > '$(DESTDIR)$(LIBDIR)/pkgconfig/flagstore.pc'
+
+uninstall: ## remove what install put there
+	rm -f '$(DESTDIR)$(LIBDIR)'/libflagstore.so '$(DESTDIR)$(LIBDIR)'/$(SONAME) \
+	  '$(DESTDIR)$(LIBDIR)'/libflagstore.so.$(VERSION) '$(DESTDIR)$(LIBDIR)'/libflagstore.a \
+	  '$(DESTDIR)$(LIBDIR)'/pkgconfig/flagstore.pc \
+	  '$(DESTDIR)$(INCLUDEDIR)'/flagstore.h '$(DESTDIR)$(INCLUDEDIR)'/flagstore_cdef.h
+
+clean: ## remove everything that was built
+	rm -rf build
+	$(CARGO) clean
+
+# The C tests and examples are built as users build: with pkg-config, against an installed tree. A second tree without
+# the shared library is what makes -lflagstore link statically.
+stage: library
+	@$(MAKE) --no-print-directory -s install PREFIX='$(abspath $(STAGE))/shared' STRIP='$(STRIP)'
+	@$(MAKE) --no-print-directory -s install PREFIX='$(abspath $(STAGE))/static' STRIP=:
+	@rm -f $(STAGE)/static/lib/libflagstore.so*
+
+pkg_config = PKG_CONFIG_PATH=$(abspath $(STAGE))/$(1)/lib/pkgconfig pkg-config
+SHARED     = $(shell $(call pkg_config,shared) --cflags --libs flagstore) -Wl,-rpath,$(abspath $(STAGE))/shared/lib
+STATIC     = $(shell $(call pkg_config,static) --cflags --libs --static flagstore)
+STRICT     = -std=c11 -D_GNU_SOURCE -g -Wall -Wextra -Werror -pedantic -pthread
+HARNESS    = tests/c/check.c tests/c/endpoint.c
+HARNESS_H  = tests/c/check.h tests/c/endpoint.h include/flagstore.h
+TEST_FLAGS = $(STRICT) -O1 -DPACKAGE_VERSION='"$(VERSION)"'
+
+c-programs: stage
+	@$(MAKE) --no-print-directory -s $(C_PROGRAMS:%=build/c/shared/%) $(C_PROGRAMS:%=build/c/static/%) \
+	  $(C_SANITIZED:%=build/c/sanitized/%) build/c/reload
+
+examples: stage
+	@$(MAKE) --no-print-directory -s $(EXAMPLES:%=build/examples/%)
+
+build/c/shared/%: tests/c/%.c $(HARNESS) $(HARNESS_H)
+	@mkdir -p $(@D)
+	$(CC) $(TEST_FLAGS) -o $@ $< $(HARNESS) $(SHARED)
+
+build/c/static/%: tests/c/%.c $(HARNESS) $(HARNESS_H) $(RELEASE)/libflagstore.a
+	@mkdir -p $(@D)
+	$(CC) $(TEST_FLAGS) -o $@ $< $(HARNESS) $(STATIC)
+
+build/c/sanitized/%: tests/c/%.c $(HARNESS) $(HARNESS_H)
+	@mkdir -p $(@D)
+	$(CC) $(TEST_FLAGS) -fsanitize=address,undefined -fno-sanitize-recover=all -o $@ $< $(HARNESS) $(SHARED)
+
+# Loads the library itself, hence only the header.
+build/c/reload: tests/c/reload.c include/flagstore.h
+	@mkdir -p $(@D)
+	$(CC) $(STRICT) -Iinclude -o $@ $<
+
+build/examples/%: examples/c/%.c include/flagstore.h
+	@mkdir -p $(@D)
+	$(CC) -Wall -Wextra -Werror -pedantic -pthread -o $@ $< $(SHARED)
+
+# Made anew when the pinned packages change.
+venv: $(VENV)/.made-for-$(shell sha256sum $(PY_TESTS) | cut -c1-12)
+
+$(VENV)/.made-for-%: $(PY_TESTS)
+	rm -rf $(VENV)
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r $(PY_TESTS)
+	touch $@
