@@ -1,0 +1,25 @@
+"""Uncached gets with boto3, as the SDK's own integration makes them: boto3_get.py URL"""
+
+import sys
+
+import boto3
+from blocks import serve
+
+client = boto3.client(
+    "dynamodb", endpoint_url=sys.argv[1], region_name="us-east-1", aws_access_key_id="bench", aws_secret_access_key="bench"
+)
+
+
+def get():
+    answer = client.get_item(
+        TableName="flags", Key={"namespace": {"S": "features"}, "key": {"S": "flag-000000"}}, ConsistentRead=True
+    )
+    return answer["Item"]["item"]["S"]
+
+
+def calls(count):
+    for _ in range(count):
+        get()
+
+
+serve(calls)

@@ -1,0 +1,85 @@
+"""What clients talk to. Each function is a context manager that gives a URL; nothing outlives its block."""
+
+import contextlib
+import json
+import select
+import socket
+import ssl
+import subprocess
+import threading
+
+
+@contextlib.contextmanager
+def _serving(command):
+    """A server that prints one line when it is ready and ends with its standard input."""
+    process = subprocess.Popen(command, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    try:
+        line = process.stdout.readline()
+        if not line:
+            raise RuntimeError(f"{command[0]} did not start")
+        yield line.strip()
+    finally:
+        process.stdin.close()
+        process.stdout.close()
+        process.wait()
+
+
+@contextlib.contextmanager
+def responder(tools, flag_file, flags=0, delay=0.0):
+    """The canned responder, which answers after so many seconds; see c/responder.c."""
+    with _serving([tools.program("responder"), flag_file, str(flags), _microseconds(delay)]) as port:
+        yield f"http://127.0.0.1:{port}"
+
+
+@contextlib.contextmanager
+def delayed(tools, url, round_trip):
+    """The same, behind a network with this round trip in seconds; see c/delay.c."""
+    place, _, port = url.rpartition(":")
+    with _serving([tools.program("delay"), _microseconds(round_trip), port]) as port:
+        yield f"{place}:{port}"
+
+
+def _microseconds(seconds):
+    return str(round(seconds * 1e6))
+
+
+@contextlib.contextmanager
+def dynamodb_local(tools):
+    """AWS's own emulator, which serves the requests of all integrations."""
+    with _serving([tools.root / "tests/dynamodb-local/start", "--exit-with-stdin"]) as line:
+        yield json.loads(line)["url"]
+
+
+@contextlib.contextmanager
+def with_tls(url, certificate):
+    """The same over TLS. OpenSSL does the work; Python only carries bytes."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate.chain, certificate.key)
+    target = ("127.0.0.1", int(url.rpartition(":")[2]))
+    with socket.create_server(("127.0.0.1", 0), backlog=64) as listener:
+        threading.Thread(target=_accept, args=(listener, context, target), daemon=True).start()
+        yield f"https://127.0.0.1:{listener.getsockname()[1]}"
+        # Wakes the thread that accepts, which closing alone would not.
+        listener.shutdown(socket.SHUT_RDWR)
+
+
+def _accept(listener, context, target):
+    with contextlib.suppress(OSError):
+        while True:
+            connection, _ = listener.accept()
+            threading.Thread(target=_relay, args=(connection, context, target), daemon=True).start()
+
+
+def _relay(connection, context, target):
+    with contextlib.suppress(OSError), connection, socket.create_connection(target) as plain:
+        for each in (connection, plain):
+            each.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        with context.wrap_socket(connection, server_side=True) as tls:
+            while True:
+                ready, _, _ = select.select([tls, plain], [], [])
+                source, other = (tls, plain) if tls in ready else (plain, tls)
+                # As much as OpenSSL decrypts at once, so that nothing waits inside it where select does not see it.
+                piece = source.recv(1 << 16)
+                if not piece:
+                    return
+                other.sendall(piece)

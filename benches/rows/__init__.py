@@ -1,0 +1,35 @@
+"""The rows of the table, one file for each measurement. A file has
+
+* ``ROWS``: the rows it measures, each with what it is about;
+* ``measure(bench)``: a generator of ``Line``s, each with its ``row``.
+"""
+
+from . import (
+    s01_cached_get,
+    s02_threads,
+    s03_uncached_get,
+    s04_cpu,
+    s05_cold_start,
+    s06_size,
+    s07_memory,
+    s08_init,
+    s09_s10_s12_costs,
+    s11_all,
+    s13_php,
+    s14_node,
+)
+
+FILES = (
+    s01_cached_get,
+    s02_threads,
+    s03_uncached_get,
+    s04_cpu,
+    s05_cold_start,
+    s06_size,
+    s07_memory,
+    s08_init,
+    s09_s10_s12_costs,
+    s11_all,
+    s13_php,
+    s14_node,
+)

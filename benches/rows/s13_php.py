@@ -1,0 +1,9 @@
+"""S13: a PHP-FPM request that evaluates one flag, against one that makes a raw HTTP GET."""
+
+from harness.measure import Line
+
+ROWS = {"S13": "PHP-FPM request"}
+
+
+def measure(bench):
+    yield Line("PHP-FPM request", reason="not measured: binding not there yet", row="S13")
