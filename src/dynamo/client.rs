@@ -3,14 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_config::environment::EnvironmentVariableRegionProvider;
 use aws_config::imds::region::ImdsRegionProvider;
 use aws_config::meta::region::RegionProviderChain;
 use aws_config::profile::ProfileFileRegionProvider;
 use aws_config::provider_config::ProviderConfig;
 use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, ConfigLoader, Region};
-use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::{IdentityCache, StalledStreamProtectionConfig};
@@ -18,11 +16,15 @@ use aws_smithy_async::rt::sleep::TokioSleep;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_types::service_config::ServiceConfigKey;
+use rustls::RootCertStore;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 use tokio::sync::OnceCell;
 
 use super::counters::Counters;
 use super::credentials;
-use super::failure::Place;
+use super::failure::{Place, innermost};
 use crate::model::options::Options;
 use crate::model::{Code, Error, Result};
 
@@ -68,31 +70,19 @@ impl DynamoTable {
 
 async fn connect(options: &Options) -> Result<Connection> {
     let http = http_client(options)?;
-    let provider_config =
-        ProviderConfig::without_region().with_http_client(http.clone()).with_sleep_impl(TokioSleep::new());
-    let region = region(options, &provider_config).await?;
-    let credentials = credentials(options, &provider_config, region.clone()).await;
-    let place = Place {
-        table: options.table.clone(),
-        at: options.endpoint.clone().unwrap_or_else(|| format!("DynamoDB in {region}")),
-    };
-    let shared = ConfigLoader::default()
+    let region = region(options, &http).await?;
+    let mut shared = ConfigLoader::default()
         .behavior_version(BehaviorVersion::latest())
         .http_client(http)
-        .region(region)
-        .credentials_provider(credentials)
+        .region(region.clone())
+        .no_credentials()
         .sleep_impl(TokioSleep::new())
-        .identity_cache(IdentityCache::lazy().load_timeout(options.timeout).build())
         // Retries, pacing and deadlines are this library's own; an answer of a few kilobytes cannot stall for long.
         .retry_config(RetryConfig::disabled())
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
         .timeout_config(TimeoutConfig::builder().connect_timeout(options.connect_timeout).build());
-    let mut shared = shared;
     if let Some(profile) = &options.profile {
         shared = shared.profile_name(profile);
-    }
-    if let Some(endpoint) = &options.endpoint {
-        shared = shared.endpoint_url(endpoint);
     }
     if options.use_fips {
         shared = shared.use_fips(true);
@@ -100,42 +90,99 @@ async fn connect(options: &Options) -> Result<Connection> {
     if options.use_dual_stack {
         shared = shared.use_dual_stack(true);
     }
-    Ok(Connection { client: Client::new(&shared.load().await), place })
+    let shared = shared.load().await;
+    let credentials = match &options.credentials {
+        Some(given) => credentials::fixed(given)?,
+        None => credentials::chain(options, &shared),
+    };
+    let endpoint = endpoint(options, &shared)?;
+    if endpoint.is_some() && (shared.use_fips() == Some(true) || shared.use_dual_stack() == Some(true)) {
+        return Err(Error::new(
+            Code::OptionValue,
+            "an endpoint given by its URL is neither FIPS nor dual-stack: leave out the URL, or \"use_fips\" and \"use_dual_stack\"",
+        ));
+    }
+    let place =
+        Place { table: options.table.clone(), at: endpoint.clone().unwrap_or_else(|| format!("DynamoDB in {region}")) };
+    let mut config = aws_sdk_dynamodb::config::Builder::from(&shared)
+        .credentials_provider(credentials)
+        .identity_cache(IdentityCache::lazy().load_timeout(options.timeout).build());
+    config.set_endpoint_url(endpoint);
+    Ok(Connection { client: Client::from_conf(config.build()), place })
 }
 
-async fn region(options: &Options, config: &ProviderConfig) -> Result<Region> {
+async fn region(options: &Options, http: &SharedHttpClient) -> Result<Region> {
     if let Some(region) = &options.region {
-        return Ok(Region::new(region.clone()));
+        return valid_region(Region::new(region.clone()));
     }
     // With everything else given there is nothing to look up, and looking would ask the metadata service.
     if options.endpoint.is_some() && options.credentials.is_some() {
         return Ok(Region::new(SIGNING_REGION));
     }
-    let mut profile = ProfileFileRegionProvider::builder().configure(config);
+    let config = ProviderConfig::without_region().with_http_client(http.clone()).with_sleep_impl(TokioSleep::new());
+    let mut profile = ProfileFileRegionProvider::builder().configure(&config);
     if let Some(name) = &options.profile {
         profile = profile.profile_name(name);
     }
-    let chain = RegionProviderChain::first_try(EnvironmentVariableRegionProvider::new())
+    // A variable that is set to nothing is one that is not set, as for AWS's other SDKs.
+    let variable = |name| std::env::var(name).ok().filter(|region| !region.is_empty()).map(Region::new);
+    let chain = RegionProviderChain::first_try(variable("AWS_REGION").or_else(|| variable("AWS_DEFAULT_REGION")))
         .or_else(profile.build())
-        .or_else(ImdsRegionProvider::builder().configure(config).build());
+        .or_else(ImdsRegionProvider::builder().configure(&config).build());
     match (chain.region().await, &options.endpoint) {
-        (Some(region), _) => Ok(region),
+        (Some(region), _) => valid_region(region),
         (None, Some(_)) => Ok(Region::new(SIGNING_REGION)),
-        (None, None) => Err(Error::new(
-            Code::NoRegion,
-            format!(
-                "no AWS region for table \"{}\" in the options, the environment, the profile or the instance: set the option \"region\" or AWS_REGION",
-                options.table
-            ),
-        )),
+        (None, None) => Err(no_region(options).await),
     }
 }
 
-async fn credentials(options: &Options, config: &ProviderConfig, region: Region) -> SharedCredentialsProvider {
-    match &options.credentials {
-        Some(given) => credentials::fixed(given),
-        None => credentials::chain(config, Some(region), options.profile.as_deref()).await,
+/// A region becomes a part of a host's name.
+fn valid_region(region: Region) -> Result<Region> {
+    let name = region.as_ref();
+    let of_a_host = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+    if !name.is_empty() && name.bytes().all(of_a_host) && !name.starts_with('-') && !name.ends_with('-') {
+        return Ok(region);
     }
+    Err(Error::new(
+        Code::OptionValue,
+        format!(
+            "{name:?} is not an AWS region such as eu-west-1: correct the option \"region\", AWS_REGION or the profile"
+        ),
+    ))
+}
+
+async fn no_region(options: &Options) -> Error {
+    let table = &options.table;
+    let why = match credentials::profiles(options.profile.as_deref()).await {
+        Err(error) => Some(innermost(&error)),
+        Ok(_) => credentials::amiss().await,
+    };
+    let what = match why {
+        Some(why) => format!("no AWS region for table \"{table}\" was found, and {why}: correct that, or"),
+        None => {
+            format!("no AWS region for table \"{table}\" in the options, the environment, the profile or the instance:")
+        }
+    };
+    Error::new(Code::NoRegion, format!("{what} set the option \"region\" or AWS_REGION"))
+}
+
+/// The endpoint's URL, unless it is AWS's own: from the options, else as for AWS's other clients.
+fn endpoint(options: &Options, shared: &SdkConfig) -> Result<Option<String>> {
+    if options.endpoint.is_some() {
+        return Ok(options.endpoint.clone());
+    }
+    let key =
+        ServiceConfigKey::builder().service_id("DynamoDB").env("AWS_ENDPOINT_URL").profile("endpoint_url").build();
+    let of_dynamo = key.ok().and_then(|key| shared.service_config()?.load_config(key));
+    let Some(url) = of_dynamo.or_else(|| shared.endpoint_url().map(ToOwned::to_owned)) else { return Ok(None) };
+    let host = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"));
+    if host.is_some_and(|host| !host.is_empty() && !host.starts_with('/')) && !url.contains(char::is_whitespace) {
+        return Ok(Some(url));
+    }
+    Err(Error::new(
+        Code::OptionValue,
+        "the endpoint in AWS_ENDPOINT_URL_DYNAMODB, AWS_ENDPOINT_URL or the profile is not a URL such as http://127.0.0.1:8000",
+    ))
 }
 
 /// TLS is set up, and certificates are read, only where a request may need them.
@@ -147,20 +194,26 @@ fn http_client(options: &Options) -> Result<SharedHttpClient> {
     }
     let trust = match &options.ca_bundle {
         None => TrustStore::default(),
-        Some(path) => {
-            TrustStore::empty().with_native_roots(false).with_pem_certificate(std::fs::read(path).map_err(|error| {
-                Error::new(
-                    Code::OptionValue,
-                    format!("the option \"ca_bundle\" names the file {path}, which cannot be read ({error})"),
-                )
-            })?)
-        }
+        Some(path) => TrustStore::empty().with_pem_certificate(authorities(path)?),
     };
-    let tls = TlsContext::builder().with_trust_store(trust).build().map_err(|_| {
-        Error::new(
-            Code::OptionValue,
-            "the certificates of \"ca_bundle\" cannot be used: give a PEM file with certificate authorities",
-        )
-    })?;
+    let unusable = |_| Error::new(Code::OptionValue, "TLS cannot be set up with the certificates of \"ca_bundle\"");
+    let tls = TlsContext::builder().with_trust_store(trust).build().map_err(unusable)?;
     Ok(builder.tls_provider(Provider::Rustls(CryptoMode::Ring)).tls_context(tls).build_https())
+}
+
+/// The text of a PEM file. The SDK's client panics on certificates that it cannot use, so each is tried before.
+fn authorities(path: &str) -> Result<Vec<u8>> {
+    let refuse =
+        |why: String| Error::new(Code::OptionValue, format!("the option \"ca_bundle\" names the file {path}, {why}"));
+    let pem = std::fs::read(path).map_err(|error| refuse(format!("which cannot be read ({error})")))?;
+    let mut store = RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(&pem) {
+        certificate.map_err(drop).and_then(|certificate| store.add(certificate).map_err(drop)).map_err(|()| {
+            refuse("which has a damaged certificate: give a PEM file with certificate authorities".into())
+        })?;
+    }
+    if store.is_empty() {
+        return Err(refuse("which has no certificate: give a PEM file with certificate authorities".into()));
+    }
+    Ok(pem)
 }

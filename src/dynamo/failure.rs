@@ -3,10 +3,13 @@
 //! AWS's own words are quoted only where they can hold neither a credential nor a payload.
 
 use std::error::Error as StdError;
+use std::fmt;
 
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_types::error::ErrorMetadata;
 
 use crate::model::{Code, Error};
 
@@ -17,6 +20,12 @@ pub struct Place {
     pub table: String,
     /// The endpoint's URL, or the region in words.
     pub at: String,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "table \"{}\" at {}", self.table, self.at)
+    }
 }
 
 /// What an SDK error means.
@@ -33,21 +42,7 @@ where
             let connector = dispatch.as_connector_error();
             let source: Option<&(dyn StdError + 'static)> = connector.map(|error| error as _);
             of_credentials(source, place).unwrap_or_else(|| match connector {
-                Some(error) if error.is_timeout() => Error::new(
-                    Code::Timeout,
-                    format!(
-                        "no connection to {} in time: check the endpoint, the network and the security groups",
-                        place.at
-                    ),
-                ),
-                Some(error) => Error::new(
-                    Code::Connection,
-                    format!(
-                        "the connection to {} failed ({}): check the endpoint and the network",
-                        place.at,
-                        innermost(error)
-                    ),
-                ),
+                Some(error) => of_connection(error, &place.at),
                 None => Error::new(Code::Connection, format!("the connection to {} failed", place.at)),
             })
         }
@@ -69,39 +64,57 @@ where
         other => {
             let source: Option<&(dyn StdError + 'static)> = other.source();
             of_credentials(source, place).unwrap_or_else(|| {
-                Error::new(Code::Rejected, "the request could not be made: check region, endpoint and credentials")
+                let why = source.map(|error| format!(" ({})", innermost(error))).unwrap_or_default();
+                Error::new(
+                    Code::Rejected,
+                    format!("the request to {place} could not be made{why}: check region, endpoint and credentials"),
+                )
             })
         }
     }
 }
 
+/// No answer, because there is no connection.
+fn of_connection(error: &ConnectorError, at: &str) -> Error {
+    if error.is_timeout() {
+        return Error::new(
+            Code::Timeout,
+            format!("no connection to {at} in time: check the endpoint, the network and the security groups"),
+        );
+    }
+    let why = innermost(error);
+    let remedy = if why.contains("certificate") {
+        "give the certificate authorities to trust with the option \"ca_bundle\", or check the endpoint's certificate"
+    } else {
+        "check the endpoint and the network"
+    };
+    Error::new(Code::Connection, format!("the connection to {at} failed ({why}): {remedy}"))
+}
+
 /// An error that DynamoDB itself reported.
 fn of_service(status: u16, code: Option<&str>, message: Option<&str>, place: &Place) -> Error {
-    let Place { table, at } = place;
     let code = code.unwrap_or_default();
     let quoted = message.map(shortened).unwrap_or_default();
     match code {
         "ResourceNotFoundException" => Error::new(
             Code::TableNotFound,
             format!(
-                "there is no table \"{table}\" at {at}: create it with the partition key \"namespace\" (string) and the sort key \"key\" (string), or check table name, region and account"
+                "there is no {place}: create it with the partition key \"namespace\" (string) and the sort key \"key\" (string), or check table name, region and account"
             ),
         ),
         "AccessDeniedException" | "AccessDenied" => Error::new(
             Code::AccessDenied,
-            format!(
-                "the credentials may not do this on table \"{table}\" at {at}: allow it in the IAM policy ({quoted})"
-            ),
+            format!("the credentials may not do this on {place}: allow it in the IAM policy ({quoted})"),
         ),
         "ExpiredTokenException" | "ExpiredToken" => {
-            Error::new(Code::ExpiredCredentials, format!("the credentials for {at} have expired: renew them"))
+            Error::new(Code::ExpiredCredentials, format!("the credentials for {place} have expired: renew them"))
         }
         // AWS's message quotes the signed request, session token included, so it is left out.
-        "InvalidSignatureException" | "SignatureDoesNotMatch" if mentions_time(message) => clock_skew(at),
-        "RequestExpired" | "RequestTimeTooSkewed" | "RequestInTheFuture" => clock_skew(at),
+        "InvalidSignatureException" | "SignatureDoesNotMatch" if mentions_time(message) => clock_skew(place),
+        "RequestExpired" | "RequestTimeTooSkewed" | "RequestInTheFuture" => clock_skew(place),
         "InvalidSignatureException" | "SignatureDoesNotMatch" => Error::new(
             Code::InvalidCredentials,
-            format!("{at} says that the signature is wrong: check the secret access key"),
+            format!("the signature for {place} is wrong: check the secret access key"),
         ),
         "UnrecognizedClientException"
         | "InvalidClientTokenId"
@@ -109,7 +122,7 @@ fn of_service(status: u16, code: Option<&str>, message: Option<&str>, place: &Pl
         | "MissingAuthenticationToken"
         | "IncompleteSignatureException" => Error::new(
             Code::InvalidCredentials,
-            format!("{at} does not know these credentials: check the access key id and the session token"),
+            format!("the credentials for {place} are not known to AWS: check the access key id and the session token"),
         ),
         "ProvisionedThroughputExceededException"
         | "ThrottlingException"
@@ -117,14 +130,13 @@ fn of_service(status: u16, code: Option<&str>, message: Option<&str>, place: &Pl
         | "RequestLimitExceeded"
         | "LimitExceededException"
         | "ThrottledException"
-        | "TooManyRequestsException" => Error::new(
-            Code::Throttled,
-            format!("table \"{table}\" at {at} is throttled: raise its capacity, or switch it to on-demand"),
-        ),
+        | "TooManyRequestsException" => {
+            Error::new(Code::Throttled, format!("{place} is throttled: raise its capacity, or switch it to on-demand"))
+        }
         "ValidationException" if is_about_keys(message) => Error::new(
             Code::KeySchema,
             format!(
-                "table \"{table}\" at {at} has other keys: it needs the partition key \"namespace\" (string) and the sort key \"key\" (string)"
+                "{place} has other keys: it needs the partition key \"namespace\" (string) and the sort key \"key\" (string)"
             ),
         ),
         "InternalServerError"
@@ -132,26 +144,26 @@ fn of_service(status: u16, code: Option<&str>, message: Option<&str>, place: &Pl
         | "ServiceUnavailable"
         | "ServiceUnavailableException"
         | "TransactionInProgressException"
-        | "ReplicatedWriteConflictException" => service_fault(status, at),
-        _ if status >= 500 => service_fault(status, at),
-        _ if status == 429 => Error::new(Code::Throttled, format!("{at} is throttled (status 429)")),
+        | "ReplicatedWriteConflictException" => service_fault(status, place),
+        _ if status >= 500 => service_fault(status, place),
+        _ if status == 429 => Error::new(Code::Throttled, format!("{place} is throttled (status 429)")),
         "" => Error::new(
             Code::UnexpectedResponse,
-            format!("{at} answered with status {status} and no DynamoDB error: check that the endpoint is DynamoDB"),
+            format!("{place} answered with status {status} and no DynamoDB error: check that the endpoint is DynamoDB"),
         ),
-        _ => Error::new(
-            Code::Rejected,
-            format!("table \"{table}\" at {at} refused the request with {} ({quoted})", shortened(code)),
-        ),
+        _ => Error::new(Code::Rejected, format!("{place} refused the request with {} ({quoted})", shortened(code))),
     }
 }
 
-fn service_fault(status: u16, at: &str) -> Error {
-    Error::new(Code::Service, format!("{at} reported a fault of its own (status {status}): try again later"))
+fn service_fault(status: u16, place: &Place) -> Error {
+    Error::new(Code::Service, format!("{place} reported a fault of its own (status {status}): try again later"))
 }
 
-fn clock_skew(at: &str) -> Error {
-    Error::new(Code::ClockSkew, format!("this machine's clock differs too much from that of {at}: set the clock"))
+fn clock_skew(place: &Place) -> Error {
+    Error::new(
+        Code::ClockSkew,
+        format!("the request to {place} was refused, because this machine's clock is off: set the clock"),
+    )
 }
 
 fn mentions_time(message: Option<&str>) -> bool {
@@ -174,36 +186,48 @@ fn is_about_keys(message: Option<&str>) -> bool {
 }
 
 /// The failure of the credentials' own providers, found anywhere in the chain of causes.
-fn of_credentials(mut source: Option<&(dyn StdError + 'static)>, place: &Place) -> Option<Error> {
-    while let Some(error) = source {
-        if let Some(error) = error.downcast_ref::<CredentialsError>() {
-            return Some(credentials_error(error, place));
-        }
-        source = error.source();
-    }
-    None
+fn of_credentials(source: Option<&(dyn StdError + 'static)>, place: &Place) -> Option<Error> {
+    let error = causes(source?).find_map(|cause| cause.downcast_ref::<CredentialsError>())?;
+    Some(credentials_error(error, place))
+}
+
+/// An error and what caused it, down to the bottom.
+fn causes<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
+    std::iter::successors(Some(error), |error| StdError::source(*error))
 }
 
 /// What a failure to find or load credentials means.
 pub fn credentials_error(error: &CredentialsError, place: &Place) -> Error {
     match error {
-        CredentialsError::CredentialsNotLoaded(_) => no_credentials(place),
-        CredentialsError::ProviderTimedOut(_) => Error::new(
-            Code::Timeout,
-            format!(
-                "the credentials for {} did not come in time: check the metadata service, STS or SSO, or the credential_process",
-                place.at
-            ),
-        ),
-        _ => Error::new(
-            Code::NoCredentials,
-            format!(
-                "loading the credentials for {} failed ({}): check the profile, role or credential_process",
-                place.at,
-                innermost(error)
-            ),
-        ),
+        CredentialsError::CredentialsNotLoaded(_) => return no_credentials(place),
+        CredentialsError::ProviderTimedOut(_) => {
+            return Error::new(
+                Code::Timeout,
+                format!(
+                    "the credentials for {} did not come in time: check the metadata service, STS or SSO, or the credential_process",
+                    place.at
+                ),
+            );
+        }
+        _ => {}
     }
+    // An outage of STS or of the metadata service passes, unlike everything else that goes wrong here.
+    let connection = causes(error).find_map(|cause| cause.downcast_ref::<ConnectorError>());
+    let code = match connection {
+        Some(connection) if connection.is_timeout() => Code::Timeout,
+        Some(connection) if connection.is_io() => Code::Connection,
+        _ => Code::NoCredentials,
+    };
+    let why = innermost(error);
+    let remedy = match why.as_str() {
+        _ if code != Code::NoCredentials => "check the network to STS, SSO or the metadata service",
+        why if why.contains("SSO token") => "sign in with `aws sso login`",
+        why if why.contains("credentials-login") => {
+            "use another way to sign in than `aws login`, such as `aws sso login`"
+        }
+        _ => "check the profile, role or credential_process",
+    };
+    Error::new(code, format!("loading the credentials for {} failed ({why}): {remedy}", place.at))
 }
 
 /// Nothing in the default chain had credentials.
@@ -218,12 +242,18 @@ fn no_credentials(place: &Place) -> Error {
 }
 
 /// The cause at the bottom says most and repeats nothing, such as "Connection refused (os error 111)".
-fn innermost(error: &dyn StdError) -> String {
-    let mut deepest = error;
-    while let Some(cause) = deepest.source() {
-        deepest = cause;
+pub fn innermost(error: &(dyn StdError + 'static)) -> String {
+    let deepest = causes(error).last().unwrap_or(error);
+    let Some(service) = deepest.downcast_ref::<ErrorMetadata>() else {
+        let text = deepest.to_string();
+        // The metadata service's failures end with the whole answer, whatever that holds.
+        return shortened(text.split(" Response {").next().unwrap_or_default());
+    };
+    // What STS and its like say. AWS's message on a wrong signature quotes the signed request, so it is left out.
+    match (service.code().unwrap_or("an error without a name"), service.message()) {
+        (code, Some(message)) if !code.contains("Signature") => shortened(&format!("{code}: {message}")),
+        (code, _) => shortened(code),
     }
-    shortened(&deepest.to_string())
 }
 
 /// At most 200 characters on one line.

@@ -50,9 +50,15 @@ pub async fn attempts<T, F: Future<Output = Result<T>>>(
                 return Ok(value);
             }
             Ok(Err(error)) => error,
-            Err(_) => {
-                Error::new(Code::Timeout, format!("no answer within {} ms", left.min(attempt_timeout).as_millis()))
-            }
+            // Cut short by the deadline, this attempt says less than the one before.
+            Err(_) if left < attempt_timeout && last.is_some() => break,
+            Err(_) => Error::new(
+                Code::Timeout,
+                format!(
+                    "no answer within {} ms: check the endpoint and the network, or raise the timeouts",
+                    left.min(attempt_timeout).as_millis()
+                ),
+            ),
         };
         let throttled = error.code == Code::Throttled;
         if throttled {
@@ -81,7 +87,7 @@ pub async fn attempts<T, F: Future<Output = Result<T>>>(
     let error = match last {
         // The last answer says more than that time ran out.
         Some(error) => {
-            Error { message: format!("{}, and the deadline left no time for another attempt", error.message), ..error }
+            Error { message: format!("{} (tried again until the deadline left no time)", error.message), ..error }
         }
         None => Error::new(
             Code::Timeout,

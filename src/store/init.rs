@@ -84,7 +84,8 @@ impl Store {
         let data = self.without_too_large(data, &mut report)?;
         let mut stored = Vec::with_capacity(data.len());
         for collection in &data {
-            stored.push(self.stored_rows(&collection.collection.kind, deadline).await?);
+            let rows = self.stored_rows(&collection.collection.kind, deadline).await;
+            stored.push(rows.map_err(|error| error.during("initialising"))?);
         }
         let pace = Pace::new(self.options.write_concurrency);
         let effort = Effort { deadline, pace: Some(&pace) };
