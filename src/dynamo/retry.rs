@@ -77,11 +77,12 @@ pub async fn attempts<T, F: Future<Output = Result<T>>>(
             return Err(failed(counters, error.during(&attempt_text())));
         }
         last = Some(error);
-        let resume = Instant::now() + pause(number);
-        if resume >= effort.deadline {
+        // A pause never eats the time that is left: what can still be tried before the deadline is.
+        let left = effort.deadline.saturating_duration_since(Instant::now());
+        if left < FIRST_PAUSE {
             break;
         }
-        tokio::time::sleep_until(resume.into()).await;
+        tokio::time::sleep(pause(number).min(left / 2)).await;
         Counters::add(&counters.retries);
     }
     let error = match last {
@@ -152,6 +153,20 @@ mod tests {
         let counters = Counters::default();
         assert_eq!(run(async { failing(Code::Service, Effort::until(soon(60_000)), &counters).await }).0, ATTEMPTS);
         assert_eq!(counters.retries.load(Ordering::Relaxed), u64::from(ATTEMPTS - 1));
+    }
+
+    #[test]
+    fn no_pause_gives_up_time_in_which_another_attempt_could_succeed() {
+        let (counters, pace) = (Counters::default(), Pace::new(4));
+        let (deadline, last) = (soon(1_000), Cell::new(Instant::now()));
+        let effort = Effort { deadline, pace: Some(&pace) };
+        let attempt = || {
+            last.set(Instant::now());
+            std::future::ready(Err::<(), _>(Error::new(Code::Throttled, "no")))
+        };
+        let outcome = run(attempts(effort, Duration::from_secs(1), &counters, || "PutItem".into(), attempt));
+        assert!(outcome.is_err());
+        assert!(deadline - last.get() < Duration::from_millis(200), "the last attempt was long before the deadline");
     }
 
     #[test]

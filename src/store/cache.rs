@@ -9,7 +9,8 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use quick_cache::sync::Cache as BoundedMap;
+use foldhash::fast::RandomState;
+use quick_cache::sync::{Cache as BoundedMap, DefaultLifecycle};
 use quick_cache::{Equivalent, Weighter};
 
 use super::Rows;
@@ -29,7 +30,7 @@ const ENTRY_BYTES: u64 = 200;
 /// The cached rows and lists of one store.
 pub struct Cache {
     options: CacheOptions,
-    rows: BoundedMap<Place, Arc<Entry<Option<Arc<Row>>>>, Weigh>,
+    rows: BoundedMap<Place, Arc<Entry<Option<Arc<Row>>>>, Weigh, RandomState>,
     lists: RwLock<HashMap<String, Arc<Entry<Rows>>>>,
     generation: AtomicU64,
     random: Mutex<fastrand::Rng>,
@@ -115,7 +116,13 @@ impl Cache {
         let expected_rows = usize::try_from(options.max_bytes / 2048).unwrap_or(usize::MAX).clamp(16, 1 << 16);
         options.enabled().then(|| Cache {
             options: options.clone(),
-            rows: BoundedMap::with_weighter(expected_rows, options.max_bytes, Weigh),
+            rows: BoundedMap::with(
+                expected_rows,
+                options.max_bytes,
+                Weigh,
+                RandomState::default(),
+                DefaultLifecycle::default(),
+            ),
             lists: RwLock::default(),
             generation: AtomicU64::new(0),
             random: Mutex::new(fastrand::Rng::with_seed(seed())),
