@@ -236,7 +236,10 @@ class Store:
         :raises FlagstoreError: otherwise as for :meth:`get`
         """
         data = _DataSet(collections)
-        return self._init(self._library.store_init, data.address, data.length)
+        report = self._init(self._library.store_init, data.address, data.length)
+        # Not before: the call reads its memory.
+        del data
+        return report
 
     def init_json(self, text: str) -> InitReport:
         """:meth:`init` with JSON as a LaunchDarkly SDK has it: ``{"flags": {key: item}, "segments": {key: item}}``,
@@ -452,6 +455,7 @@ class _DataSet:
         # Addresses are known once the last text is in its place.
         self._memory = (ctypes.c_char * max(len(self._texts), 1)).from_buffer_copy(self._texts or b"\0")
         self._base = ctypes.addressof(self._memory)
+        self._texts.clear()
         self._items = [self._array(items) for _, items in rows]
         self._collections = (CCollection * len(rows))(
             *(
