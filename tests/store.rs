@@ -5,6 +5,7 @@
 mod endpoint;
 
 use std::collections::HashSet;
+use std::io::{Read, Write};
 use std::sync::Arc;
 
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -229,4 +230,23 @@ fn a_server_that_never_answers_meets_the_deadline() {
     let error = store.get("features", "flag").expect_err("nobody answers");
     assert_eq!(error.code, Code::Timeout, "{error}");
     drop(listener);
+}
+
+#[test]
+fn an_empty_answer_is_not_taken_for_a_missing_row() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
+    // Answers every connection's first request with nothing, for as long as the test program runs.
+    std::thread::spawn(move || {
+        for connection in listener.incoming() {
+            let mut connection = connection.expect("a connection");
+            let mut request = [0; 4096];
+            let _ = connection.read(&mut request);
+            let _ = connection.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+        }
+    });
+    let text = format!(r#"{{"table":"t","endpoint":"http://{address}","access_key_id":"a","secret_access_key":"b"}}"#);
+    let store = Store::open(flagstore::model::options::Options::from_json(&text).expect("options"));
+    let error = store.get("features", "flag").expect_err("no answer at all");
+    assert_eq!(error.code, Code::UnexpectedResponse, "{error}");
 }

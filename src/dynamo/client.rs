@@ -15,7 +15,12 @@ use aws_sdk_dynamodb::config::{IdentityCache, StalledStreamProtectionConfig};
 use aws_smithy_async::rt::sleep::TokioSleep;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
+use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_smithy_runtime_api::client::interceptors::Intercept;
+use aws_smithy_runtime_api::client::interceptors::context::AfterDeserializationInterceptorContextRef;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::config_bag::ConfigBag;
 use aws_types::service_config::ServiceConfigKey;
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
@@ -105,10 +110,34 @@ async fn connect(options: &Options) -> Result<Connection> {
     let place =
         Place { table: options.table.clone(), at: endpoint.clone().unwrap_or_else(|| format!("DynamoDB in {region}")) };
     let mut config = aws_sdk_dynamodb::config::Builder::from(&shared)
+        .interceptor(NoEmptyAnswers)
         .credentials_provider(credentials)
         .identity_cache(IdentityCache::lazy().load_timeout(options.timeout).build());
     config.set_endpoint_url(endpoint);
     Ok(Connection { client: Client::from_conf(config.build()), place })
+}
+
+/// DynamoDB's shortest answer is `{}`. The SDK takes nothing for the same, so that a proxy that answers with nothing
+/// would make every flag read as missing.
+#[derive(Debug)]
+struct NoEmptyAnswers;
+
+impl Intercept for NoEmptyAnswers {
+    fn name(&self) -> &'static str {
+        "NoEmptyAnswers"
+    }
+
+    fn read_after_deserialization(
+        &self,
+        context: &AfterDeserializationInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> std::result::Result<(), BoxError> {
+        match context.response().body().bytes() {
+            Some([]) => Err("the answer is empty".into()),
+            _ => Ok(()),
+        }
+    }
 }
 
 async fn region(options: &Options, http: &SharedHttpClient) -> Result<Region> {
