@@ -1,13 +1,12 @@
-"""Uncached gets with boto3, as the SDK's own integration makes them: boto3_get.py URL"""
+"""Uncached gets with boto3, as the SDK's own integration makes them: boto3_get.py OPTIONS"""
 
+import json
 import sys
 
 import boto3
 from blocks import serve
 
-client = boto3.client(
-    "dynamodb", endpoint_url=sys.argv[1], region_name="us-east-1", aws_access_key_id="bench", aws_secret_access_key="bench"
-)
+client = boto3.client("dynamodb", **json.loads(sys.argv[1]))
 
 
 def get():

@@ -1,6 +1,7 @@
-"""c/data_set.c for the Python SDK's store: data_set.py native|flagstore URL FILE
+"""c/data_set.c for the Python SDK's store: data_set.py native|flagstore OPTIONS FILE
 
-``native`` is the SDK's own integration, ``flagstore`` this library in its place: the one line that a user changes.
+``native`` is the SDK's own integration, ``flagstore`` this library in its place: the one line that a user changes. Both
+take the options of boto3.client.
 The command ``core`` reads all flags as the SDK's wrapper does, without making objects of the SDK's model of them.
 """
 
@@ -42,12 +43,7 @@ def main():
 
 
 def new_store():
-    options = {
-        "endpoint_url": sys.argv[2],
-        "region_name": "us-east-1",
-        "aws_access_key_id": "bench",
-        "aws_secret_access_key": "bench",
-    }
+    options = json.loads(sys.argv[2])
     own = {} if sys.argv[1] == "native" else {"options": {"shared": False}}
     return DynamoDB.new_feature_store("flags", dynamodb_opts=options, caching=CacheConfig.disabled(), **own)
 

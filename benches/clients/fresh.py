@@ -11,7 +11,7 @@ def main():
     get = {"boto3": with_boto3, "flagstore": with_flagstore}[what](options)
     get("flag-000000")
     first, after_first = time.perf_counter() - start, resident()
-    for number in range(1, gets):
+    for _ in range(1, gets):
         get("flag-000000")
     print(json.dumps({"first": first, "memory": {"before": before, "first": after_first, "all": resident()}}))
 

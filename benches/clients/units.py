@@ -1,8 +1,7 @@
-"""What the Python SDK's store costs, in write units and requests: units.py native|flagstore URL FLAGS CHANGED
+"""What the Python SDK's store costs, in write units and requests: units.py native|flagstore OPTIONS FLAGS CHANGED
 
-On a table of its own making, as seen by the server. It prints {"first":units,"unchanged":units,"changed":units,
-"conflict":requests}: an init of an empty prefix, the same again, the same with some flags changed, and an upsert of a
-version that is not newer.
+On an empty prefix it stores a data set, stores it again, stores it with some flags changed, and upserts a version that
+is not newer. It prints {"unchanged":units,"changed":units,"conflict":requests}.
 """
 
 import json
@@ -13,13 +12,7 @@ from ldclient.versioned_data_kind import FEATURES, SEGMENTS
 
 
 def main():
-    which, url, flags, changed = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
-    options = {
-        "endpoint_url": url,
-        "region_name": "us-east-1",
-        "aws_access_key_id": "bench",
-        "aws_secret_access_key": "bench",
-    }
+    which, options, flags, changed = sys.argv[1], json.loads(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
     store, spent = {"native": native, "flagstore": flagstore}[which](options)
 
     def cost(name, action):
@@ -29,11 +22,14 @@ def main():
 
     data = {f"flag-{number:06}": flag(f"flag-{number:06}", 1) for number in range(flags)}
     newer = {key: flag(key, 2) if place < changed else old for place, (key, old) in enumerate(data.items())}
-    init = lambda items: store.init({SEGMENTS: {}, FEATURES: items})  # noqa: E731
+
+    def init(items):
+        store.init({SEGMENTS: {}, FEATURES: items})
+
+    init(data)
     print(
         json.dumps(
             {
-                "first": cost("units", lambda: init(data)),
                 "unchanged": cost("units", lambda: init(data)),
                 "changed": cost("units", lambda: init(newer)),
                 "conflict": cost("requests", lambda: store.upsert(FEATURES, flag("flag-000000", 1))),

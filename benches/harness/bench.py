@@ -17,7 +17,7 @@ class Bench:
         self._began = time.monotonic()
         self.rounds = 3 if quick else 15
         self.few = 2 if quick else 5
-        self.seconds = 0.05 if quick else 0.3
+        self.seconds = 0.1 if quick else 0.3
         self.tools = Tools(self.progress)
         self.has_node = shutil.which("npm") is not None
 

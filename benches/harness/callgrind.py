@@ -23,6 +23,7 @@ def _total(tools, command, calls):
         env=tools.environment(LD_LIBRARY_PATH=str(tools.symbols)),
         input=f"{calls}\n",
         text=True,
+        check=False,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
     )

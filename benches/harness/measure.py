@@ -10,12 +10,11 @@ from dataclasses import dataclass, field
 class Client:
     """A program that is measured; it speaks the protocol of c/blocks.h, or any other of one line per line."""
 
-    def __init__(self, command, environment, ready=True):
+    def __init__(self, command, environment):
         self._process = subprocess.Popen(
             command, env=environment, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )
-        if ready:
-            self._line()
+        self._line()
 
     def ask(self, line):
         """The JSON that the program prints for a line."""
@@ -26,13 +25,10 @@ class Client:
     def _line(self):
         line = self._process.stdout.readline()
         if not line:
-            raise RuntimeError(f"{' '.join(self._process.args)[:200]} ended with status {self._process.wait()}")
+            raise RuntimeError(
+                f"{' '.join(map(str, self._process.args))[:200]} ended with status {self._process.wait()}"
+            )
         return line
-
-    def resident(self):
-        """Resident memory of the process now, in bytes."""
-        with open(f"/proc/{self._process.pid}/smaps_rollup") as file:
-            return next(int(line.split()[1]) * 1024 for line in file if line.startswith("Rss:"))
 
     def __enter__(self):
         return self
@@ -43,9 +39,9 @@ class Client:
         self._process.wait()
 
 
-def run(command, environment, text=""):
+def run(command, environment):
     """The JSON that a program prints last."""
-    done = subprocess.run(command, env=environment, input=text, text=True, stdout=subprocess.PIPE, check=True)
+    done = subprocess.run(command, env=environment, text=True, stdout=subprocess.PIPE, check=True)
     return json.loads(done.stdout.splitlines()[-1])
 
 
@@ -62,10 +58,10 @@ def alternate(sides, rounds, progress):
 
 
 def block_size(client, seconds):
-    """How many calls fill a block of this time. Finding out warms the client up."""
+    """How many calls fill a block of this time. Finding out warms the client up, its compiler included."""
     calls = 1
-    while (wall := client.ask(calls)["wall"]) < seconds / 8:
-        calls *= 4
+    while (wall := client.ask(calls)["wall"]) < seconds:
+        calls *= 2
     return max(1, round(calls * seconds / wall))
 
 

@@ -181,6 +181,12 @@ def options(url, **more):
     return json.dumps(given | more)
 
 
+def boto3_options(url, **more):
+    """The same for boto3.client."""
+    given = {"endpoint_url": url, "region_name": "us-east-1"}
+    return json.dumps(given | {"aws_access_key_id": "bench", "aws_secret_access_key": "bench"} | more)
+
+
 def flag(key, size):
     """A flag with as many rules as make its JSON about this long."""
     made = {

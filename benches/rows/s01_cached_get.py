@@ -7,12 +7,14 @@ from harness.tools import options
 
 ROWS = {"S1": "cached get"}
 SIZE = 1000
+# Milliseconds; a time that is never reached, since looking at the clock is part of a hit.
+HOUR = 3_600_000
 
 
 def measure(bench):
     tools = bench.tools
     with responder(tools, tools.flag_file(SIZE), 1) as url:
-        cached = options(url, cache_ttl_ms=-1)
+        cached = options(url, cache_ttl_ms=HOUR)
         from_c = [tools.program("store_get"), cached, "1", "1"]
         times = bench.times(
             {

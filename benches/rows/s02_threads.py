@@ -11,13 +11,10 @@ KEYS = {"same key": 1, "1,000 keys": 1000}
 def measure(bench):
     tools = bench.tools
     with responder(tools, tools.flag_file(1000), 1000) as url:
-        cached = options(url, cache_ttl_ms=-1)
+        cached = options(url, cache_ttl_ms=3_600_000)
         for name, keys in KEYS.items():
             times = bench.times(
-                {
-                    threads: [tools.program("store_get"), cached, str(threads), str(keys)]
-                    for threads in (1, 2, 32)
-                }
+                {threads: [tools.program("store_get"), cached, str(threads), str(keys)] for threads in (1, 2, 32)}
             )
             rates = {threads: [1 / each for each in samples] for threads, samples in times.items()}
             yield Line(f"cached, 2 threads, {name}", "1 thread", "/s", rates[2], rates[1], at_least(1.9), row="S2")

@@ -3,7 +3,7 @@
 from harness.callgrind import instructions
 from harness.measure import Line, at_most, faster
 from harness.servers import responder
-from harness.tools import options
+from harness.tools import boto3_options, options
 
 ROWS = {"S3": "uncached get"}
 
@@ -17,7 +17,7 @@ def measure(bench):
                 "C": from_c,
                 "raw": [tools.program("raw_get"), url.rpartition(":")[2], "1"],
                 "Python": [tools.python, bench.clients / "flagstore_get.py", options(url)],
-                "boto3": [tools.python, bench.clients / "boto3_get.py", url],
+                "boto3": [tools.python, bench.clients / "boto3_get.py", boto3_options(url)],
                 "JS": bench.node("aws_sdk_get.cjs", url),
                 "plain": bench.plain_sdk(url, 1),
             }

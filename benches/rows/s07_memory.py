@@ -1,10 +1,8 @@
 """S7: resident memory that a process gains by open and 1,000 gets, and what cached items take."""
 
-import json
-
 from harness.measure import Line, at_most, run, within
 from harness.servers import responder
-from harness.tools import options
+from harness.tools import boto3_options, options
 
 ROWS = {"S7": "memory"}
 ITEMS, ITEM_BYTES = 10_000, 5_000
@@ -13,11 +11,9 @@ ITEMS, ITEM_BYTES = 10_000, 5_000
 def measure(bench):
     tools = bench.tools
     with responder(tools, tools.flag_file(1000), 1) as url:
-        boto3 = {"endpoint_url": url, "region_name": "us-east-1"}
-        boto3 |= {"aws_access_key_id": "bench", "aws_secret_access_key": "bench"}
         commands = {
             "C": [tools.program("fresh"), tools.library, options(url), "1000", "1"],
-            "boto3": [tools.python, bench.clients / "fresh.py", "boto3", "1000", json.dumps(boto3)],
+            "boto3": [tools.python, bench.clients / "fresh.py", "boto3", "1000", boto3_options(url)],
             "JS": bench.node("fresh.cjs", url, "1000"),
         }
         added = bench.alternate(

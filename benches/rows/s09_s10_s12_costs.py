@@ -4,7 +4,7 @@ import shutil
 
 from harness.measure import Line, run, within
 from harness.servers import dynamodb_local
-from harness.tools import Missing
+from harness.tools import Missing, boto3_options
 
 ROWS = {
     "S9": "write units of an init on unchanged data",
@@ -30,5 +30,5 @@ def measure(bench):
 
 def _costs(bench, which, url):
     bench.progress(f"init and upsert through {which}")
-    script = bench.clients / "units.py"
-    return run([bench.tools.python, script, which, url, str(FLAGS), str(CHANGED)], bench.tools.environment())
+    command = [bench.tools.python, bench.clients / "units.py", which, boto3_options(url), str(FLAGS), str(CHANGED)]
+    return run(command, bench.tools.environment())

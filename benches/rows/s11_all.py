@@ -14,7 +14,7 @@ def measure(bench):
     times = {}
     for count in data_sets.COUNTS:
         with responder(tools, tools.flag_file(SIZE), count) as url:
-            rounds = bench.rounds if count <= 10_000 else 1
+            rounds = bench.rounds if count <= 10_000 else bench.few
             # "core" is the integration's own work, without what the SDK makes of it.
             times[count] = data_sets.times(bench, url, count, {"C": "all", "native": "core"}, rounds)
             if count == 10_000:
