@@ -27,10 +27,13 @@ const MOST_LISTS: usize = 8;
 /// What an entry costs beside its row: key, map slot, times.
 const ENTRY_BYTES: u64 = 200;
 
+/// A row with its times, or that there is none.
+type KeptRow = Arc<Entry<Option<Arc<Row>>>>;
+
 /// The cached rows and lists of one store.
 pub struct Cache {
     options: CacheOptions,
-    rows: BoundedMap<Place, Arc<Entry<Option<Arc<Row>>>>, Weigh, RandomState>,
+    rows: BoundedMap<Place, KeptRow, Weigh, RandomState>,
     lists: RwLock<HashMap<String, Arc<Entry<Rows>>>>,
     generation: AtomicU64,
     random: Mutex<fastrand::Rng>,
@@ -71,8 +74,8 @@ impl Equivalent<Place> for PlaceRef<'_> {
 #[derive(Clone)]
 struct Weigh;
 
-impl Weighter<Place, Arc<Entry<Option<Arc<Row>>>>> for Weigh {
-    fn weight(&self, place: &Place, entry: &Arc<Entry<Option<Arc<Row>>>>) -> u64 {
+impl Weighter<Place, KeptRow> for Weigh {
+    fn weight(&self, place: &Place, entry: &KeptRow) -> u64 {
         let row = entry.value.as_ref().map_or(0, |row| row.memory());
         (place.kind.len() + place.key.len() + row) as u64 + ENTRY_BYTES
     }
