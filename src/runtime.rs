@@ -20,8 +20,9 @@ use crate::model::{Code, Error, Result};
 /// How much longer than its deadline a caller waits for the answer of a call that ends itself at the deadline.
 const GRACE: Duration = Duration::from_millis(90);
 
-/// Stack of our threads. TLS handshakes and JSON parsing stay well under half of it.
-const STACK_BYTES: usize = 512 * 1024;
+/// Stack of our threads. Only what is touched costs memory; a chain of credential sources, unoptimised, has been seen
+/// to touch more than half a megabyte.
+const STACK_BYTES: usize = 2 * 1024 * 1024;
 
 /// Threads that drive the I/O. Two keep both halves of a busy host's reads moving; more only adds wake-ups.
 const WORKERS: usize = 2;
@@ -92,7 +93,10 @@ fn runtime() -> Result<&'static Runtime> {
     if let Some(runtime) = unsafe { RUNTIME.load(Ordering::Acquire).as_ref() } {
         return Ok(runtime);
     }
-    let runtime = Box::leak(Box::new(build()?));
+    // Tokio panics where the system refuses it a thread.
+    let built =
+        std::panic::catch_unwind(build).unwrap_or_else(|_| Err(not_started("the system refuses another thread")));
+    let runtime = Box::leak(Box::new(built?));
     RUNTIME.store(runtime, Ordering::Release);
     Ok(runtime)
 }
@@ -111,14 +115,21 @@ fn build() -> Result<Runtime> {
         .enable_io()
         .enable_time()
         .build()
-        .map_err(|error| {
-            Error::new(
-                Code::Runtime,
-                format!(
-                    "the library's threads could not be started ({error}): raise the limits on processes and open files"
-                ),
-            )
-        })
+        .map_err(|error| not_started(&error.to_string()))
+}
+
+fn not_started(why: &str) -> Error {
+    Error::new(
+        Code::Runtime,
+        format!("the library's threads could not be started ({why}): raise the limits on processes and open files"),
+    )
+}
+
+/// Does something that leaves no trace until it is complete, such as the first use of a value that is made once: no
+/// fork happens meanwhile, so no child inherits it half-made and waits for ever for a thread that it does not have.
+pub fn undisturbed_by_forks<T>(work: impl FnOnce() -> T) -> T {
+    let _building = lock(&BUILDING);
+    work()
 }
 
 /// What keeps the runtime whole across a fork. Held from before the fork until after it, on both sides.

@@ -30,6 +30,7 @@ use tokio::sync::OnceCell;
 use super::counters::Counters;
 use super::credentials;
 use super::failure::{Place, innermost};
+use super::first_use::{self, Trust};
 use crate::model::options::Options;
 use crate::model::{Code, Error, Result};
 
@@ -74,7 +75,8 @@ impl DynamoTable {
 }
 
 async fn connect(options: &Options) -> Result<Connection> {
-    let http = http_client(options)?;
+    let (http, trust) = http_client(options)?;
+    first_use::once(&http, trust);
     let region = region(options, &http).await?;
     let mut shared = ConfigLoader::default()
         .behavior_version(BehaviorVersion::latest())
@@ -215,19 +217,19 @@ fn endpoint(options: &Options, shared: &SdkConfig) -> Result<Option<String>> {
 }
 
 /// TLS is set up, and certificates are read, only where a request may need them.
-fn http_client(options: &Options) -> Result<SharedHttpClient> {
+fn http_client(options: &Options) -> Result<(SharedHttpClient, Trust)> {
     let builder = aws_smithy_http_client::Builder::new().pool_idle_timeout(IDLE_CONNECTION);
     let plain = options.endpoint.as_deref().is_some_and(|endpoint| endpoint.starts_with("http://"));
     if plain && options.credentials.is_some() {
-        return Ok(builder.build_http());
+        return Ok((builder.build_http(), Trust::Plain));
     }
-    let trust = match &options.ca_bundle {
-        None => TrustStore::default(),
-        Some(path) => TrustStore::empty().with_pem_certificate(authorities(path)?),
+    let (store, trust) = match &options.ca_bundle {
+        None => (TrustStore::default(), Trust::System),
+        Some(path) => (TrustStore::empty().with_pem_certificate(authorities(path)?), Trust::File),
     };
     let unusable = |_| Error::new(Code::OptionValue, "TLS cannot be set up with the certificates of \"ca_bundle\"");
-    let tls = TlsContext::builder().with_trust_store(trust).build().map_err(unusable)?;
-    Ok(builder.tls_provider(Provider::Rustls(CryptoMode::Ring)).tls_context(tls).build_https())
+    let tls = TlsContext::builder().with_trust_store(store).build().map_err(unusable)?;
+    Ok((builder.tls_provider(Provider::Rustls(CryptoMode::Ring)).tls_context(tls).build_https(), trust))
 }
 
 /// The text of a PEM file. The SDK's client panics on certificates that it cannot use, so each is tried before.

@@ -219,6 +219,7 @@ impl DynamoTable {
         attempt: impl Fn(&'a Connection) -> F,
     ) -> Result<T> {
         let attempt = &attempt;
+        let text = || format!("{} of table \"{}\"", text(), self.name());
         retry::attempts(effort, self.attempt_timeout(), &self.counters, text, || async move {
             attempt(self.connection().await?).await
         })
