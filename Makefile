@@ -70,15 +70,17 @@ lint: venv ## check formatting, lints, documentation, headers, scripts and types
 	$(if $(shell command -v shellcheck),shellcheck .ci/run .ci/install tests/c/installed,\
 	  @echo 'skipped: shellcheck is not installed')
 
-bench: library ## measure against the targets, about ten minutes; ONLY=S3 measures one row
+bench: ## measure against the targets, about ten minutes; ONLY=S3 measures one row
 	$(CARGO) build --release --example plain_sdk
+	@$(MAKE) --no-print-directory library local
 	benches/run $(ONLY:%=--only %)
 
 headers: ## write include/flagstore.h and include/flagstore_cdef.h anew from the sources
 	UPDATE_HEADERS=1 $(CARGO) test --test headers
 
+# Without the Rust library, which `cargo build` adds: with it in the same run the compiler optimises no whole program.
 library: ## build libflagstore.so and libflagstore.a
-	$(CARGO) build --release --lib
+	$(CARGO) rustc --release --lib --crate-type cdylib,staticlib
 
 # In a folder of its own: Cargo keeps one libflagstore.so a folder, and would build it anew at each change of features.
 LOCAL_BUILD = --profile local --target-dir $(TARGET)/local --no-default-features --features local --bin flagstore-local

@@ -206,6 +206,35 @@ fn a_throttled_table_is_told_as_such_within_the_deadline() {
 }
 
 #[test]
+fn an_init_whose_writes_are_not_answered_ends_in_time_too() {
+    for endpoint in endpoints().iter().take(1) {
+        let seed = seed();
+        let faults = Faults::start(Some(&endpoint.url), &seed);
+        for (fault, code) in [
+            (json!({"do": "black_hole", "at": "request"}), Code::Timeout),
+            (json!({"do": "drip"}), Code::Timeout),
+            (json!({"do": "reset", "at": "body"}), Code::Connection),
+            (json!("throttle"), Code::Throttled),
+        ] {
+            faults.script(json!([{"operation": "PutItem", "do": fault}]));
+            let options = Options {
+                init_timeout: DEADLINE,
+                attempt_timeout: DEADLINE * 2 / 5,
+                ..secret_options(faults.in_front_of(endpoint.options(&format!("writes-{}", seed.number))))
+            };
+            let (name, _, init) = CALLS[3];
+            one_call_meets(
+                &fault,
+                &[code],
+                &(name, &["initialising", "PutItem", "\"flag\"", "features"], init),
+                &options,
+            );
+        }
+        assert!(!faults.actions(&["PutItem"]).contains_key("pass"));
+    }
+}
+
+#[test]
 fn a_server_that_quotes_the_request_does_not_put_it_into_an_error() {
     for endpoint in endpoints().iter().take(1) {
         let seed = seed();
