@@ -220,7 +220,7 @@ fn an_init_whose_writes_are_not_answered_ends_in_time_too() {
             let options = Options {
                 init_timeout: DEADLINE,
                 attempt_timeout: DEADLINE * 2 / 5,
-                ..secret_options(faults.in_front_of(endpoint.options(&format!("writes-{}", seed.number))))
+                ..secret_options(faults.in_front_of(endpoint.options(&format!("{fault}-{}", seed.number))))
             };
             let (name, _, init) = CALLS[3];
             one_call_meets(

@@ -29,7 +29,7 @@ use tokio::sync::OnceCell;
 
 use super::counters::Counters;
 use super::credentials;
-use super::failure::{Place, innermost};
+use super::failure::{NotDynamoDb, Place, innermost};
 use super::first_use::{self, Trust};
 use crate::model::options::Options;
 use crate::model::{Code, Error, Result};
@@ -112,21 +112,21 @@ async fn connect(options: &Options) -> Result<Connection> {
     let place =
         Place { table: options.table.clone(), at: endpoint.clone().unwrap_or_else(|| format!("DynamoDB in {region}")) };
     let mut config = aws_sdk_dynamodb::config::Builder::from(&shared)
-        .interceptor(NoEmptyAnswers)
+        .interceptor(OnlyDynamoDb)
         .credentials_provider(credentials)
         .identity_cache(IdentityCache::lazy().load_timeout(options.timeout).build());
     config.set_endpoint_url(endpoint);
     Ok(Connection { client: Client::from_conf(config.build()), place })
 }
 
-/// DynamoDB's shortest answer is `{}`. The SDK takes nothing for the same, so that a proxy that answers with nothing
-/// would make every flag read as missing.
+/// Refuses success from anything but DynamoDB. The SDK takes any object, even no body at all, for an answer without
+/// content: a proxy or a wrong endpoint that says 200 would make every flag read as missing and every write as done.
 #[derive(Debug)]
-struct NoEmptyAnswers;
+struct OnlyDynamoDb;
 
-impl Intercept for NoEmptyAnswers {
+impl Intercept for OnlyDynamoDb {
     fn name(&self) -> &'static str {
-        "NoEmptyAnswers"
+        "OnlyDynamoDb"
     }
 
     fn read_after_deserialization(
@@ -135,10 +135,15 @@ impl Intercept for NoEmptyAnswers {
         _: &RuntimeComponents,
         _: &mut ConfigBag,
     ) -> std::result::Result<(), BoxError> {
-        match context.response().body().bytes() {
-            Some([]) => Err("the answer is empty".into()),
-            _ => Ok(()),
+        let response = context.response();
+        let headers = response.headers();
+        let typed = headers.get("content-type").is_some_and(|content| content.starts_with("application/x-amz-json"));
+        // DynamoDB's shortest answer is `{}`.
+        let empty = response.body().bytes().is_some_and(<[u8]>::is_empty);
+        if response.status().is_success() && (empty || !(typed || headers.contains_key("x-amzn-requestid"))) {
+            return Err(NotDynamoDb.into());
         }
+        Ok(())
     }
 }
 

@@ -47,20 +47,20 @@ where
             })
         }
         SdkError::TimeoutError(_) => Error::new(Code::Timeout, format!("{} did not answer in time", place.at)),
-        SdkError::ResponseError(response) => {
-            let status = response.raw().status().as_u16();
-            if status == 200 || status < 400 {
-                Error::new(
-                    Code::UnexpectedResponse,
-                    format!(
-                        "{} answered with something that is not a DynamoDB response (status {status}): check that the endpoint is DynamoDB",
-                        place.at
-                    ),
-                )
-            } else {
-                of_service(status, None, None, place)
-            }
-        }
+        SdkError::ResponseError(_) if error.source().is_some_and(is_not_dynamodb) => Error::new(
+            Code::UnexpectedResponse,
+            format!(
+                "{place} answered with something that is no DynamoDB response: check that the endpoint is DynamoDB"
+            ),
+        ),
+        // An answer that came whole and cannot be parsed is a service error to the SDK; here it broke off.
+        SdkError::ResponseError(_) => Error::new(
+            Code::Connection,
+            format!(
+                "the connection to {} broke in the middle of the answer: check the endpoint and the network",
+                place.at
+            ),
+        ),
         other => {
             let source: Option<&(dyn StdError + 'static)> = other.source();
             of_credentials(source, place).unwrap_or_else(|| {
@@ -72,6 +72,22 @@ where
             })
         }
     }
+}
+
+/// Success, from something else than DynamoDB.
+#[derive(Debug)]
+pub struct NotDynamoDb;
+
+impl fmt::Display for NotDynamoDb {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the answer is not DynamoDB's")
+    }
+}
+
+impl StdError for NotDynamoDb {}
+
+fn is_not_dynamodb(error: &(dyn StdError + 'static)) -> bool {
+    causes(error).any(|cause| cause.is::<NotDynamoDb>())
 }
 
 /// No answer, because there is no connection.
@@ -94,7 +110,7 @@ fn of_connection(error: &ConnectorError, at: &str) -> Error {
 /// An error that DynamoDB itself reported.
 fn of_service(status: u16, code: Option<&str>, message: Option<&str>, place: &Place) -> Error {
     let code = code.unwrap_or_default();
-    let quoted = message.map(shortened).unwrap_or_default();
+    let quoted = message.and_then(quotable).map(|words| format!(" ({words})")).unwrap_or_default();
     match code {
         "ResourceNotFoundException" => Error::new(
             Code::TableNotFound,
@@ -104,7 +120,7 @@ fn of_service(status: u16, code: Option<&str>, message: Option<&str>, place: &Pl
         ),
         "AccessDeniedException" | "AccessDenied" => Error::new(
             Code::AccessDenied,
-            format!("the credentials may not do this on {place}: allow it in the IAM policy ({quoted})"),
+            format!("the credentials may not do this on {place}: allow it in the IAM policy{quoted}"),
         ),
         "ExpiredTokenException" | "ExpiredToken" => {
             Error::new(Code::ExpiredCredentials, format!("the credentials for {place} have expired: renew them"))
@@ -151,7 +167,15 @@ fn of_service(status: u16, code: Option<&str>, message: Option<&str>, place: &Pl
             Code::UnexpectedResponse,
             format!("{place} answered with status {status} and no DynamoDB error: check that the endpoint is DynamoDB"),
         ),
-        _ => Error::new(Code::Rejected, format!("{place} refused the request with {} ({quoted})", shortened(code))),
+        _ => {
+            let name = if is_name(code) { code } else { "an error of its own" };
+            Error::new(
+                Code::Rejected,
+                format!(
+                    "{place} refused the request with {name}{quoted}: check the table's settings, and that the endpoint is DynamoDB"
+                ),
+            )
+        }
     }
 }
 
@@ -254,6 +278,17 @@ pub fn innermost(error: &(dyn StdError + 'static)) -> String {
         (code, Some(message)) if !code.contains("Signature") => shortened(&format!("{code}: {message}")),
         (code, _) => shortened(code),
     }
+}
+
+/// What the other side says, unless it looks as if it quoted a request: its JSON, its headers, or a page of HTML.
+fn quotable(message: &str) -> Option<String> {
+    let quotes = |letter: char| letter.is_control() || "{}<>\"=".contains(letter);
+    (!message.is_empty() && !message.contains(quotes)).then(|| shortened(message))
+}
+
+/// Whether this is the name of an error, as AWS makes them.
+fn is_name(code: &str) -> bool {
+    code.len() <= 64 && code.chars().all(|letter| letter.is_ascii_alphanumeric())
 }
 
 /// At most 200 characters on one line.

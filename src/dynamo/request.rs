@@ -66,7 +66,8 @@ impl Table for DynamoTable {
                 if next.is_some() && next == *after {
                     return Err(unexpected("a page ends where it started"));
                 }
-                let rows = output.items.unwrap_or_default().into_iter().map(rows::raw_row).collect();
+                let items = output.items.ok_or_else(|| unexpected("a page has no items"))?;
+                let rows = items.into_iter().map(rows::raw_row).collect();
                 Ok(Page { rows, next })
             })
             .await
@@ -119,7 +120,11 @@ impl Table for DynamoTable {
     ) -> Answer<'a, Written> {
         let text = move || format!("DeleteItem of \"{key}\" in namespace \"{namespace}\"");
         Box::pin(async move {
+            // As with a put: an attempt whose answer was lost may have removed the row.
+            let sent_before = AtomicBool::new(false);
+            let sent_before = &sent_before;
             self.attempts(effort, text, move |connection| async move {
+                let repeated = sent_before.swap(true, Ordering::Relaxed);
                 let condition = Condition::as_read(read);
                 let outcome = connection
                     .client
@@ -129,6 +134,7 @@ impl Table for DynamoTable {
                     .condition_expression(condition.expression)
                     .set_expression_attribute_names(Some(condition.names))
                     .set_expression_attribute_values(condition.values)
+                    .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
                     .return_consumed_capacity(ReturnConsumedCapacity::Total)
                     .send()
                     .await;
@@ -137,12 +143,11 @@ impl Table for DynamoTable {
                         self.count(Capacity::Write, output.consumed_capacity.as_ref());
                         Ok(Written::Done)
                     }
-                    Err(SdkError::ServiceError(error))
-                        if matches!(error.err(), DeleteItemError::ConditionalCheckFailedException(_)) =>
-                    {
-                        Ok(Written::Conflict(None))
-                    }
-                    Err(error) => Err(classify(&error, &connection.place)),
+                    Err(error) => match stored_row_of_delete(&error) {
+                        Some(None) if repeated => Ok(Written::Done),
+                        Some(stored) => Ok(Written::Conflict(stored)),
+                        None => Err(classify(&error, &connection.place)),
+                    },
                 }
             })
             .await
@@ -242,7 +247,10 @@ fn is_row(item: &Attributes, namespace: &str, key: &str) -> bool {
 }
 
 fn unexpected(what: &str) -> Error {
-    Error::new(Code::UnexpectedResponse, format!("the answer is not what was asked for: {what}"))
+    Error::new(
+        Code::UnexpectedResponse,
+        format!("the answer is not what was asked for ({what}): check that the endpoint is DynamoDB"),
+    )
 }
 
 /// The row that a failed condition met, as the same answer brings it.
@@ -250,6 +258,17 @@ fn stored_row_of_put<R>(error: &SdkError<PutItemError, R>) -> Option<Option<RawR
     match error {
         SdkError::ServiceError(service) => match service.err() {
             PutItemError::ConditionalCheckFailedException(failed) => Some(failed.item.clone().map(rows::raw_row)),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// The row that a delete's failed condition met; none if it was gone already.
+fn stored_row_of_delete<R>(error: &SdkError<DeleteItemError, R>) -> Option<Option<RawRow>> {
+    match error {
+        SdkError::ServiceError(service) => match service.err() {
+            DeleteItemError::ConditionalCheckFailedException(failed) => Some(failed.item.clone().map(rows::raw_row)),
             _ => None,
         },
         _ => None,
