@@ -24,7 +24,7 @@ PY_TESTS := bindings/python/requirements-test.txt
 C_PROGRAMS  := store async misuse threads fork process
 C_SANITIZED := store async misuse threads
 EXAMPLES    := read_flags async_get
-SCRIPTS     := examples/demo tests/run
+SCRIPTS     := examples/demo tests/run tests/faults tests/faults/endpoint tests/faults/compare
 
 # Where the tests, the demo and the bindings find what was built.
 export FLAGSTORE_LOCAL   = $(abspath $(LOCAL))
