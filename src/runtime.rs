@@ -105,6 +105,8 @@ fn runtime() -> Result<&'static Runtime> {
 /// blocking threads and so pass it on.
 fn build() -> Result<Runtime> {
     let _masked = MaskedSignals::all();
+    // Refused one thread after it has started another, tokio panics and then waits for the other for ever.
+    threads_can_start().map_err(|error| not_started(&error.to_string()))?;
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(WORKERS)
         .max_blocking_threads(4)
@@ -116,6 +118,22 @@ fn build() -> Result<Runtime> {
         .enable_time()
         .build()
         .map_err(|error| not_started(&error.to_string()))
+}
+
+/// Starts as many threads as the runtime will, all at once, and lets them end.
+fn threads_can_start() -> std::io::Result<()> {
+    let mut started = Vec::with_capacity(WORKERS);
+    for _ in 0..WORKERS {
+        let (hold, released) = sync_channel::<()>(0);
+        let thread = std::thread::Builder::new().name("flagstore".into()).stack_size(STACK_BYTES);
+        // It ends when `hold` is dropped, also where the next one is refused.
+        started.push((hold, thread.spawn(move || released.recv().is_ok())?));
+    }
+    for (hold, thread) in started {
+        drop(hold);
+        let _ = thread.join();
+    }
+    Ok(())
 }
 
 fn not_started(why: &str) -> Error {

@@ -10,7 +10,7 @@ use aws_config::provider_config::ProviderConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig};
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::config::retry::RetryConfig;
+use aws_sdk_dynamodb::config::retry::{RetryConfig, RetryPartition};
 use aws_sdk_dynamodb::config::{IdentityCache, StalledStreamProtectionConfig};
 use aws_smithy_async::rt::sleep::TokioSleep;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
@@ -113,6 +113,8 @@ async fn connect(options: &Options) -> Result<Connection> {
         Place { table: options.table.clone(), at: endpoint.clone().unwrap_or_else(|| format!("DynamoDB in {region}")) };
     let mut config = aws_sdk_dynamodb::config::Builder::from(&shared)
         .interceptor(OnlyDynamoDb)
+        // Of its own, since the shared ones are behind a lock of the whole process that a fork could leave locked.
+        .retry_partition(RetryPartition::custom("flagstore").build())
         .credentials_provider(credentials)
         .identity_cache(IdentityCache::lazy().load_timeout(options.timeout).build());
     config.set_endpoint_url(endpoint);

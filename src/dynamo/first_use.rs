@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Waker};
 
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::retry::{RetryConfig, RetryPartition};
 use aws_sdk_dynamodb::config::{BehaviorVersion, Builder, Credentials, Region};
 use aws_smithy_async::rt::sleep::TokioSleep;
 use aws_smithy_runtime_api::client::http::{
@@ -62,7 +63,8 @@ fn base() -> Builder {
         .sleep_impl(TokioSleep::new())
         .region(Region::new("us-east-1"))
         .credentials_provider(Credentials::new("first", "use", None, None, "first use"))
-        .retry_config(aws_sdk_dynamodb::config::retry::RetryConfig::disabled())
+        .retry_config(RetryConfig::disabled())
+        .retry_partition(RetryPartition::custom("first use").build())
 }
 
 /// Goes the whole way of a request as far as it goes without waiting.
