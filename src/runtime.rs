@@ -5,6 +5,9 @@
 //!   from a broken connection never reaches the host: it stays masked here and the write returns EPIPE.
 //! * A forked child has none of its parent's threads. Dropping the inherited runtime would wait for them for
 //!   ever, using it would hang: it is leaked, and the child builds its own.
+//! * A fork waits until none of its threads is in the middle of something, see [`polls`].
+
+mod polls;
 
 use std::cell::Cell;
 use std::future::Future;
@@ -16,6 +19,8 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
 
 use crate::model::{Code, Error, Result};
+
+pub use polls::{outside, whole_across_forks};
 
 /// How much longer than its deadline a caller waits for the answer of a call that ends itself at the deadline.
 const GRACE: Duration = Duration::from_millis(90);
@@ -48,7 +53,7 @@ pub fn forks() -> u64 {
 
 /// Runs a future on the runtime's threads; its outcome is awaited elsewhere.
 pub fn spawn(future: impl Future<Output = ()> + Send + 'static) -> Result<()> {
-    runtime()?.spawn(future);
+    runtime()?.spawn(whole_across_forks(future));
     Ok(())
 }
 
@@ -143,13 +148,6 @@ fn not_started(why: &str) -> Error {
     )
 }
 
-/// Does something that leaves no trace until it is complete, such as the first use of a value that is made once: no
-/// fork happens meanwhile, so no child inherits it half-made and waits for ever for a thread that it does not have.
-pub fn undisturbed_by_forks<T>(work: impl FnOnce() -> T) -> T {
-    let _building = lock(&BUILDING);
-    work()
-}
-
 /// What keeps the runtime whole across a fork. Held from before the fork until after it, on both sides.
 pub struct ForkGuard {
     _building: MutexGuard<'static, ()>,
@@ -157,13 +155,27 @@ pub struct ForkGuard {
 
 /// Called in the parent before a fork.
 pub fn before_fork() -> ForkGuard {
-    ForkGuard { _building: lock(&BUILDING) }
+    let building = lock(&BUILDING);
+    polls::wait_for_none();
+    ForkGuard { _building: building }
+}
+
+impl Drop for ForkGuard {
+    fn drop(&mut self) {
+        polls::go_on();
+    }
 }
 
 /// Called in the child of a fork: the parent's runtime is forgotten where it lies.
 pub fn after_fork_in_child() {
+    polls::forget();
     RUNTIME.store(std::ptr::null_mut(), Ordering::Release);
     FORKS.fetch_add(1, Ordering::Relaxed);
+}
+
+/// Returns when no fork is under way.
+fn wait_for_fork() {
+    drop(lock(&BUILDING));
 }
 
 /// A lock whose holder panicked guards nothing that could be half-done here.

@@ -10,7 +10,7 @@ use aws_config::provider_config::ProviderConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig};
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::config::retry::{RetryConfig, RetryPartition};
+use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::{IdentityCache, StalledStreamProtectionConfig};
 use aws_smithy_async::rt::sleep::TokioSleep;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
@@ -30,7 +30,6 @@ use tokio::sync::OnceCell;
 use super::counters::Counters;
 use super::credentials;
 use super::failure::{NotDynamoDb, Place, innermost};
-use super::first_use::{self, Trust};
 use crate::model::options::Options;
 use crate::model::{Code, Error, Result};
 
@@ -75,8 +74,7 @@ impl DynamoTable {
 }
 
 async fn connect(options: &Options) -> Result<Connection> {
-    let (http, trust) = http_client(options)?;
-    first_use::once(&http, trust);
+    let http = http_client(options)?;
     let region = region(options, &http).await?;
     let mut shared = ConfigLoader::default()
         .behavior_version(BehaviorVersion::latest())
@@ -113,8 +111,6 @@ async fn connect(options: &Options) -> Result<Connection> {
         Place { table: options.table.clone(), at: endpoint.clone().unwrap_or_else(|| format!("DynamoDB in {region}")) };
     let mut config = aws_sdk_dynamodb::config::Builder::from(&shared)
         .interceptor(OnlyDynamoDb)
-        // Of its own, since the shared ones are behind a lock of the whole process that a fork could leave locked.
-        .retry_partition(RetryPartition::custom("flagstore").build())
         .credentials_provider(credentials)
         .identity_cache(IdentityCache::lazy().load_timeout(options.timeout).build());
     config.set_endpoint_url(endpoint);
@@ -224,19 +220,19 @@ fn endpoint(options: &Options, shared: &SdkConfig) -> Result<Option<String>> {
 }
 
 /// TLS is set up, and certificates are read, only where a request may need them.
-fn http_client(options: &Options) -> Result<(SharedHttpClient, Trust)> {
+fn http_client(options: &Options) -> Result<SharedHttpClient> {
     let builder = aws_smithy_http_client::Builder::new().pool_idle_timeout(IDLE_CONNECTION);
     let plain = options.endpoint.as_deref().is_some_and(|endpoint| endpoint.starts_with("http://"));
     if plain && options.credentials.is_some() {
-        return Ok((builder.build_http(), Trust::Plain));
+        return Ok(builder.build_http());
     }
-    let (store, trust) = match &options.ca_bundle {
-        None => (TrustStore::default(), Trust::System),
-        Some(path) => (TrustStore::empty().with_pem_certificate(authorities(path)?), Trust::File),
+    let store = match &options.ca_bundle {
+        None => TrustStore::default(),
+        Some(path) => TrustStore::empty().with_pem_certificate(authorities(path)?),
     };
     let unusable = |_| Error::new(Code::OptionValue, "TLS cannot be set up with the certificates of \"ca_bundle\"");
     let tls = TlsContext::builder().with_trust_store(store).build().map_err(unusable)?;
-    Ok((builder.tls_provider(Provider::Rustls(CryptoMode::Ring)).tls_context(tls).build_https(), trust))
+    Ok(builder.tls_provider(Provider::Rustls(CryptoMode::Ring)).tls_context(tls).build_https())
 }
 
 /// The text of a PEM file. The SDK's client panics on certificates that it cannot use, so each is tried before.

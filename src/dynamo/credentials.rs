@@ -25,7 +25,7 @@ use tokio::task::JoinHandle;
 
 use crate::model::options::{self, Options};
 use crate::model::{Code, Error, Result};
-use crate::runtime::lock;
+use crate::runtime::{lock, whole_across_forks};
 
 use profile::Base;
 pub use profile::{amiss, profiles};
@@ -83,11 +83,11 @@ impl Loading {
         loop {
             let loading = current.get_or_insert_with(|| {
                 let sources = Arc::clone(&self.sources);
-                tokio::spawn(async move {
+                tokio::spawn(whole_across_forks(async move {
                     let outcome = tokio::time::timeout(LONGEST_LOADING, sources.load()).await;
                     let late = |_| Err(CredentialsError::provider_timed_out(LONGEST_LOADING));
                     (outcome.unwrap_or_else(late), Instant::now())
-                })
+                }))
             });
             let ended = loading.await;
             *current = None;

@@ -6,7 +6,6 @@ mod client;
 mod counters;
 mod credentials;
 mod failure;
-mod first_use;
 #[cfg(any(test, miri))]
 pub mod memory;
 mod pace;

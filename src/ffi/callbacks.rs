@@ -7,6 +7,7 @@ use crate::ffi::codes;
 use crate::ffi::error::c_string;
 use crate::model::options::LogLevel;
 use crate::model::{Code, Error, Result};
+use crate::runtime;
 use crate::store::events::Logger;
 use crate::store::{Found, FoundAll, Upserted};
 
@@ -159,8 +160,9 @@ pub fn completion(
     let registered = Registered { function, user_data };
     Ok(move |result: StoreResult| {
         let registered = registered;
+        let result = Box::into_raw(Box::new(result));
         // SAFETY: the host registered this function for exactly this call, and takes ownership of the result.
-        unsafe { (registered.function)(registered.user_data, Box::into_raw(Box::new(result))) }
+        runtime::outside(|| unsafe { (registered.function)(registered.user_data, result) });
     })
 }
 
@@ -170,8 +172,8 @@ pub fn logger(callback: StoreLogger, user_data: *mut c_void) -> Option<Box<Logge
     Some(Box::new(move |level: LogLevel, message: &str| {
         let registered = &registered;
         // SAFETY: the host registered this function; the text lives until it returns.
-        unsafe {
-            (registered.function)(registered.user_data, codes::level(level), message.as_ptr().cast(), message.len())
-        }
+        runtime::outside(|| unsafe {
+            (registered.function)(registered.user_data, codes::level(level), message.as_ptr().cast(), message.len());
+        });
     }))
 }

@@ -1,0 +1,172 @@
+//! Which of our threads are at work on a call, so that a fork can wait until none is.
+//!
+//! What a library below makes once per process, or guards with a lock of the whole process, is made and locked while
+//! a future is polled, and never held between two polls. A child forked in the middle of a poll would inherit it
+//! half-made or locked by a thread that does not exist there, and wait for it for ever. So a fork waits for the polls
+//! that are under way, which take microseconds, and new ones wait for the fork.
+
+use std::cell::Cell;
+use std::future::Future;
+use std::pin::pin;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+/// How long a fork waits at most: a poll that takes longer is stuck, and the host must not be.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// Between two looks at a poll that takes longer than a few turns of the scheduler.
+const BETWEEN_LOOKS: Duration = Duration::from_micros(50);
+/// So many turns are given to other threads before the fork pauses between two looks.
+const TURNS: usize = 100;
+
+/// How many of our threads are inside a poll.
+static UNDER_WAY: AtomicUsize = AtomicUsize::new(0);
+/// Whether a fork waits, or is happening.
+static FORKING: AtomicBool = AtomicBool::new(false);
+
+thread_local! {
+    /// Whether this thread is counted in `UNDER_WAY`.
+    static COUNTED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// A future whose polls a fork waits for.
+pub async fn whole_across_forks<F: Future>(future: F) -> F::Output {
+    let mut future = pin!(future);
+    std::future::poll_fn(move |context| -> Poll<F::Output> {
+        let _counted = Counted::enter();
+        future.as_mut().poll(context)
+    })
+    .await
+}
+
+/// Runs a function of the host in the middle of a poll. A fork does not wait for it, since it may wait for what the
+/// forking thread holds, or fork itself.
+pub fn outside<T>(function: impl FnOnce() -> T) -> T {
+    struct Back(bool);
+    impl Drop for Back {
+        fn drop(&mut self) {
+            if self.0 {
+                enter();
+            }
+        }
+    }
+    let _back = Back(COUNTED.get());
+    leave();
+    function()
+}
+
+struct Counted {
+    /// Whether a poll around this one is counted already.
+    inner: bool,
+}
+
+impl Counted {
+    fn enter() -> Self {
+        let inner = COUNTED.get();
+        if !inner {
+            enter();
+        }
+        Counted { inner }
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        if !self.inner {
+            leave();
+        }
+    }
+}
+
+fn enter() {
+    // Either this sees that a fork waits, or the fork sees this poll: both are one order with `wait_for_none`.
+    UNDER_WAY.fetch_add(1, Ordering::SeqCst);
+    while FORKING.load(Ordering::SeqCst) {
+        UNDER_WAY.fetch_sub(1, Ordering::SeqCst);
+        super::wait_for_fork();
+        UNDER_WAY.fetch_add(1, Ordering::SeqCst);
+    }
+    COUNTED.set(true);
+}
+
+fn leave() {
+    if COUNTED.replace(false) {
+        UNDER_WAY.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// Before a fork: lets no poll begin and waits for those that have.
+pub fn wait_for_none() {
+    FORKING.store(true, Ordering::SeqCst);
+    let begun = Instant::now();
+    let mut turns = 0;
+    while UNDER_WAY.load(Ordering::SeqCst) > 0 && begun.elapsed() < PATIENCE {
+        turns += 1;
+        if turns < TURNS { std::thread::yield_now() } else { std::thread::sleep(BETWEEN_LOOKS) }
+    }
+}
+
+/// After a fork, in the parent: what waits may go on once the lock of the fork is free.
+pub fn go_on() {
+    FORKING.store(false, Ordering::SeqCst);
+}
+
+/// After a fork, in the child, which has none of the threads that were counted.
+pub fn forget() {
+    UNDER_WAY.store(0, Ordering::SeqCst);
+    COUNTED.set(false);
+    FORKING.store(false, Ordering::SeqCst);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::channel;
+    use std::task::{Context, Waker};
+
+    use super::*;
+
+    fn poll_once(future: impl Future<Output = ()>) {
+        let mut future = pin!(whole_across_forks(future));
+        assert!(future.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready());
+    }
+
+    /// One test, since the counts are the process's.
+    #[test]
+    fn a_fork_waits_for_a_poll_but_not_for_the_host_and_polls_wait_for_the_fork() {
+        let (inside, is_inside) = channel();
+        let (finish, finishes) = channel::<()>();
+        let poll = std::thread::spawn(move || {
+            poll_once(async {
+                outside(|| {
+                    inside.send(()).expect("the test waits");
+                    finishes.recv().expect("the test lets it go");
+                });
+                assert!(COUNTED.get(), "the poll goes on after the host's function");
+            });
+            assert!(!COUNTED.get());
+        });
+        is_inside.recv().expect("the poll began");
+        let begun = Instant::now();
+        let fork = super::super::before_fork();
+        assert!(begun.elapsed() < PATIENCE, "the fork waited for a function of the host");
+        finish.send(()).expect("the poll waits");
+        std::thread::sleep(Duration::from_millis(20));
+        assert!(!poll.is_finished(), "a poll went on during a fork");
+        drop(fork);
+        poll.join().expect("the poll ends");
+
+        let (held, is_held) = channel();
+        let poll = std::thread::spawn(move || {
+            poll_once(async {
+                held.send(Instant::now()).expect("the test waits");
+                std::thread::sleep(Duration::from_millis(30));
+            });
+            Instant::now()
+        });
+        is_held.recv().expect("the poll began");
+        let fork = super::super::before_fork();
+        let forked = Instant::now();
+        drop(fork);
+        assert!(poll.join().expect("the poll ends") <= forked + Duration::from_millis(5), "the fork did not wait");
+    }
+}
