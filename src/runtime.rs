@@ -10,6 +10,7 @@
 mod polls;
 
 use std::cell::Cell;
+use std::fmt::Display;
 use std::future::Future;
 use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
@@ -58,9 +59,10 @@ pub fn spawn(future: impl Future<Output = ()> + Send + 'static) -> Result<()> {
 }
 
 /// Runs a future on the runtime's threads and waits for it. The future ends itself at `deadline`; should the
-/// threads be starved beyond that, the wait ends all the same.
+/// threads be starved beyond that, the wait ends all the same, with an error that says what was attempted.
 pub fn block_on<T: Send + 'static>(
     deadline: Instant,
+    attempt: impl Display,
     future: impl Future<Output = Result<T>> + Send + 'static,
 ) -> Result<T> {
     if OURS.get() {
@@ -80,11 +82,13 @@ pub fn block_on<T: Send + 'static>(
         Err(RecvTimeoutError::Timeout) => Err(Error::new(
             Code::Timeout,
             "the deadline passed and the library's threads did not answer: the process is starved of CPU, or stopped",
-        )),
+        )
+        .during(attempt)),
         Err(RecvTimeoutError::Disconnected) => Err(Error::new(
             Code::Panic,
             "a bug in flagstore ended the call: please report it with the events of the store",
-        )),
+        )
+        .during(attempt)),
     }
 }
 

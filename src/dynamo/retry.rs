@@ -74,7 +74,7 @@ pub async fn attempts<T, F: Future<Output = Result<T>>>(
             (None, false) => ATTEMPTS,
         };
         if !error.code.retriable() || number >= most {
-            return Err(failed(counters, error.during(&attempt_text())));
+            return Err(failed(counters, error.during(attempt_text())));
         }
         last = Some(error);
         // A pause never eats the time that is left: what can still be tried before the deadline is.
@@ -95,7 +95,7 @@ pub async fn attempts<T, F: Future<Output = Result<T>>>(
             "the deadline passed before the request could be sent: raise the timeout, or call less at once",
         ),
     };
-    Err(failed(counters, error.during(&attempt_text())))
+    Err(failed(counters, error.during(attempt_text())))
 }
 
 /// What a future gives, if it does so before the deadline.

@@ -137,7 +137,7 @@ pub unsafe fn data_set(collections: *const StoreCollection, length: usize) -> Re
                 let kind = text("kind", collection.kind, collection.kind_len, MAX_NAME_BYTES)?;
                 let items = slice("items", collection.items, collection.items_len)?;
                 let items = items.iter().map(|item| given_item(item)).collect::<Result<Vec<_>>>();
-                Ok((kind.to_owned(), items.map_err(|error| error.during(&format!("an item of kind \"{kind}\"")))?))
+                Ok((kind.to_owned(), items.map_err(|error| error.during(format!("an item of kind \"{kind}\"")))?))
             }
         })
         .collect()

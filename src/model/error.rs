@@ -152,7 +152,7 @@ impl Error {
 
     /// The same failure, saying first what was attempted.
     #[must_use]
-    pub fn during(mut self, attempt: &str) -> Self {
+    pub fn during(mut self, attempt: impl fmt::Display) -> Self {
         self.message = format!("{attempt}: {}", self.message);
         self
     }

@@ -16,6 +16,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use serde_json::json;
 
 use super::Store;
+use super::attempt::Attempt;
 use crate::dynamo::{Effort, Pace, When, Written};
 use crate::model::data_set::Collection;
 use crate::model::options::LogLevel;
@@ -85,7 +86,7 @@ impl Store {
         let mut stored = Vec::with_capacity(data.len());
         for collection in &data {
             let rows = self.stored_rows(&collection.collection.kind, deadline).await;
-            stored.push(rows.map_err(|error| error.during("initialising"))?);
+            stored.push(rows.map_err(|error| error.during(Attempt::Init))?);
         }
         let pace = Pace::new(self.options.write_concurrency);
         let effort = Effort { deadline, pace: Some(&pace) };
@@ -250,14 +251,14 @@ impl Store {
         outcomes
             .try_fold(0, |done, one| std::future::ready(Ok(done + usize::from(one))))
             .await
-            .map_err(|error| error.during("initialising"))
+            .map_err(|error| error.during(Attempt::Init))
     }
 
     async fn mark_initialized(&self, effort: Effort<'_>) -> Result<()> {
         if self.marker(effort).await? {
             return Ok(());
         }
-        self.table.mark(&self.namespaces.inited(), effort).await.map_err(|error| error.during("initialising"))
+        self.table.mark(&self.namespaces.inited(), effort).await.map_err(|error| error.during(Attempt::Init))
     }
 }
 

@@ -1,5 +1,6 @@
 //! The store: what `init`, `get`, `all`, `upsert` and `initialized` mean. Knows DynamoDB as a `Table` only.
 
+mod attempt;
 pub mod big_segments;
 pub mod cache;
 pub mod events;
@@ -23,6 +24,7 @@ use crate::model::row::{Item, RawRow, Row};
 use crate::model::{Error, Result, size, tombstone};
 use crate::runtime;
 
+use attempt::Attempt;
 use big_segments::Membership;
 use cache::{Cache, Generation, Hit};
 use events::{Event, Events, Logger};
@@ -118,9 +120,11 @@ impl Store {
         if let Some(found) = self.cached_row(kind, key) {
             return Ok(found);
         }
-        let (deadline, kind, key) = (self.deadline(), kind.to_owned(), key.to_owned());
-        let store = Arc::clone(self);
-        runtime::block_on(deadline, async move { store.read(&kind, &key, deadline).await })
+        let (store, deadline) = (Arc::clone(self), self.deadline());
+        let (owned_kind, owned_key) = (kind.to_owned(), key.to_owned());
+        runtime::block_on(deadline, Attempt::Get { kind, key }, async move {
+            store.read(&owned_kind, &owned_key, deadline).await
+        })
     }
 
     /// [`Store::get`] without blocking.
@@ -144,8 +148,8 @@ impl Store {
         if let Some(found) = self.cached_list(kind) {
             return Ok(found);
         }
-        let (store, deadline, kind) = (Arc::clone(self), self.all_deadline(), kind.to_owned());
-        runtime::block_on(deadline, async move { store.read_all(&kind, deadline).await })
+        let (store, deadline, owned) = (Arc::clone(self), self.all_deadline(), kind.to_owned());
+        runtime::block_on(deadline, Attempt::All { kind }, async move { store.read_all(&owned, deadline).await })
     }
 
     /// [`Store::all`] without blocking.
@@ -165,8 +169,11 @@ impl Store {
 
     /// Writes an item if the stored one is older or missing.
     pub fn upsert(self: &Arc<Self>, kind: &str, item: &Item) -> Result<Upserted> {
-        let (store, deadline, kind, item) = (Arc::clone(self), self.deadline(), kind.to_owned(), item.clone());
-        runtime::block_on(deadline, async move { store.write(&kind, &item, deadline).await })
+        let (store, deadline) = (Arc::clone(self), self.deadline());
+        let (owned_kind, owned_item) = (kind.to_owned(), item.clone());
+        runtime::block_on(deadline, Attempt::Upsert { kind, key: &item.key }, async move {
+            store.write(&owned_kind, &owned_item, deadline).await
+        })
     }
 
     /// [`Store::upsert`] without blocking.
@@ -183,7 +190,7 @@ impl Store {
     /// Replaces the data set of the given kinds, then marks the store as initialised.
     pub fn init(self: &Arc<Self>, data: Vec<Collection>) -> Result<Report> {
         let (store, deadline) = (Arc::clone(self), Instant::now() + self.options.init_timeout);
-        runtime::block_on(deadline, async move { store.replace(data, deadline).await })
+        runtime::block_on(deadline, Attempt::Init, async move { store.replace(data, deadline).await })
     }
 
     /// [`Store::init`] without blocking.
@@ -202,7 +209,7 @@ impl Store {
             return Ok(true);
         }
         let (store, deadline) = (Arc::clone(self), self.deadline());
-        runtime::block_on(deadline, async move { store.is_initialized(deadline).await })
+        runtime::block_on(deadline, Attempt::Initialized, async move { store.is_initialized(deadline).await })
     }
 
     /// [`Store::initialized`] without blocking.
@@ -214,17 +221,18 @@ impl Store {
     /// Whether the table answers; the error says why not.
     pub fn available(self: &Arc<Self>) -> Result<()> {
         let (store, deadline) = (Arc::clone(self), self.deadline());
-        runtime::block_on(deadline, async move { store.marker(Effort::until(deadline)).await.map(|_| ()) })
+        runtime::block_on(deadline, Attempt::Initialized, async move {
+            store.marker(Effort::until(deadline)).await.map(|_| ())
+        })
     }
 
     /// When the big segments were last brought up to date, in milliseconds of Unix time.
     pub fn big_segments_metadata(self: &Arc<Self>) -> Result<Option<i64>> {
         let (store, deadline) = (Arc::clone(self), self.deadline());
-        runtime::block_on(deadline, async move {
+        runtime::block_on(deadline, Attempt::BigSegmentsMetadata, async move {
             let name = store.namespaces.big_segments_metadata();
             let row = store.table.big_segment(&name, &name, Effort::until(deadline)).await;
-            row.and_then(big_segments::synchronized_on)
-                .map_err(|error| error.during("reading the big segments' metadata"))
+            row.and_then(big_segments::synchronized_on).map_err(|error| error.during(Attempt::BigSegmentsMetadata))
         })
     }
 
@@ -232,10 +240,10 @@ impl Store {
     pub fn big_segments_membership(self: &Arc<Self>, hash: &str) -> Result<Option<Membership>> {
         check_key("big_segments_user", hash)?;
         let (store, deadline, hash) = (Arc::clone(self), self.deadline(), hash.to_owned());
-        runtime::block_on(deadline, async move {
+        runtime::block_on(deadline, Attempt::BigSegmentsMembership, async move {
             let namespace = store.namespaces.big_segments_user();
             let row = store.table.big_segment(&namespace, &hash, Effort::until(deadline)).await;
-            row.map(big_segments::membership).map_err(|error| error.during("reading a big-segment membership"))
+            row.map(big_segments::membership).map_err(|error| error.during(Attempt::BigSegmentsMembership))
         })
     }
 
@@ -405,11 +413,10 @@ impl Store {
     }
 
     async fn ask(&self, kind: &str, key: &str, deadline: Instant) -> Result<Option<Arc<Row>>> {
-        let attempt = || format!("reading \"{key}\" of kind \"{kind}\"");
         check_key(kind, key)?;
         let namespace = self.namespaces.of(kind)?;
         let raw = self.table.get(&namespace, key, self.options.consistent_reads, Effort::until(deadline)).await;
-        let raw = raw.map_err(|error| error.during(&attempt()))?;
+        let raw = raw.map_err(|error| error.during(Attempt::Get { kind, key }))?;
         Ok(raw.and_then(|raw| self.readable(kind, raw)).map(Arc::new))
     }
 
@@ -432,7 +439,7 @@ impl Store {
         let mut after = None;
         loop {
             let page = self.table.page(&namespace, after, consistent, Effort::until(deadline)).await;
-            let page = page.map_err(|error| error.during(&format!("reading all of kind \"{kind}\"")))?;
+            let page = page.map_err(|error| error.during(Attempt::All { kind }))?;
             page.rows.into_iter().for_each(&mut take);
             match page.next {
                 None => return Ok(()),
@@ -470,7 +477,7 @@ impl Store {
         if let Some(cache) = &self.cache {
             cache.forget_row(kind, &row.key);
         }
-        match outcome.map_err(|error| error.during(&format!("upserting \"{}\" of kind \"{kind}\"", row.key)))? {
+        match outcome.map_err(|error| error.during(Attempt::Upsert { kind, key: &row.key }))? {
             Written::Done => Ok(Upserted::Written),
             Written::Conflict(stored) => {
                 // Endpoints that do not return the row on a failed condition need a second request.
@@ -508,6 +515,6 @@ impl Store {
     async fn marker(&self, effort: Effort<'_>) -> Result<bool> {
         let name = self.namespaces.inited();
         let row = self.table.get(&name, &name, true, effort).await;
-        Ok(row.map_err(|error| error.during("reading whether the store is initialised"))?.is_some())
+        Ok(row.map_err(|error| error.during(Attempt::Initialized))?.is_some())
     }
 }

@@ -1,0 +1,214 @@
+//! Payloads and data sets: what their JSON means.
+
+use std::collections::HashMap;
+
+use serde_json::value::RawValue;
+use serde_json::{Map, Number, Value};
+
+use crate::model::data_set::{self, Collection};
+use crate::model::row::{Item, NewRow, Payload, RawRow, Row};
+use crate::model::{Code, content as same, order, size, tombstone as tombstones};
+
+/// A payload reads as deleted exactly when it is `null` or an object whose last member `deleted` is `true`; else it
+/// comes back byte for byte. A deletion under any key reads back as deleted with its version, with or without the
+/// version attribute, and changes nothing where a tombstone of its version stands.
+pub fn tombstone(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    for version in [None, Some(7)] {
+        let read = tombstones::read(raw("key", version, Some(text)));
+        if text.is_empty() {
+            assert!(read.is_err());
+            continue;
+        }
+        let row = read.expect("a row with key and item can be read");
+        assert_eq!((row.deleted(), row.item()), if is_deleted(text) { (true, None) } else { (false, Some(text)) });
+        assert!(version.is_none_or(|version| row.version == version));
+        assert!(row.version >= 0, "the header promises versions of 0 or more");
+    }
+    let key = if text.is_empty() || text.len() > 1024 { "key" } else { text };
+    for kind in ["features", "segments", "things"] {
+        for version in [0, 7, i64::MAX] {
+            let item = Item { key: key.into(), version, deleted: true, item: None };
+            let new = tombstones::new_row(kind, &item).expect("a deletion needs no more");
+            for attribute in [None, Some(version)] {
+                let row = tombstones::read(raw(key, attribute, Some(&new.item))).expect("what is written can be read");
+                assert_eq!((&*row.key, row.version, row.deleted()), (key, version, true), "{}", new.item);
+                assert!(same::unchanged(kind, &row, &new));
+            }
+        }
+    }
+}
+
+fn raw(key: &str, version: Option<i64>, item: Option<&str>) -> RawRow {
+    RawRow {
+        key: Some(key.into()),
+        version: version.map(|version| version.to_string()),
+        item: item.map(Into::into),
+        ..RawRow::default()
+    }
+}
+
+/// The same question asked of another reader, which takes what JSON's grammar allows, however deep or large.
+pub(super) fn is_deleted(text: &str) -> bool {
+    let members = serde_json::from_str::<HashMap<String, Box<RawValue>>>(text).unwrap_or_default();
+    text == "null" || members.get("deleted").is_some_and(|deleted| deleted.get() == "true")
+}
+
+/// Two payloads, with a NUL between them: equality is reflexive and symmetric, survives another serialisation, and never
+/// holds where something is left of one that is not left of the other once all that SDKs leave out is gone.
+pub fn content(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let (a, b) = text.split_once('\0').unwrap_or((text, text));
+    for kind in ["features", "segments", "things"] {
+        assert!(equal(kind, a, a) && equal(kind, b, b));
+        let equal = equal(kind, a, b);
+        assert_eq!(equal, self::equal(kind, b, a), "not symmetric");
+        assert!(!equal || a == b || kind != "things", "payloads of other kinds are opaque");
+        if let (true, true, Ok(a), Ok(b)) = (equal, a != b, serde_json::from_str(a), serde_json::from_str(b)) {
+            assert_eq!(essence(&a), essence(&b));
+        }
+    }
+    if let Ok(value @ Value::Object(_)) = serde_json::from_str::<Value>(a) {
+        // A number that is no integer may lose its last digit on the way.
+        if !has_fraction(&value) {
+            assert!(equal("features", a, &value.to_string()), "another serialisation of the same");
+        }
+    }
+}
+
+fn equal(kind: &str, stored: &str, new: &str) -> bool {
+    let row = Row { key: "k".into(), version: 1, payload: Payload::Live(stored.into()) };
+    same::unchanged(kind, &row, &NewRow { key: "k".into(), version: 1, item: new.into(), deleted: false })
+}
+
+/// What is left of a flag or segment without the members that say nothing: null, false, empty.
+fn essence(flag: &Value) -> Value {
+    let Value::Object(members) = flag else { return flag.clone() };
+    let kept = members.iter().filter_map(|(name, value)| {
+        let kept = match name.as_str() {
+            "variations" | "clientSideAvailability" => Some(exact(value)).filter(|value| !is_no_list(value)),
+            _ => member(name, value),
+        };
+        kept.map(|value| (name.clone(), value))
+    });
+    kept.collect()
+}
+
+fn member(name: &str, value: &Value) -> Option<Value> {
+    let kept = match value {
+        Value::Object(members) => Value::Object(object(members)),
+        Value::Array(items) if name == "values" => Value::Array(items.iter().map(exact).collect()),
+        Value::Array(items) => Value::Array(items.iter().map(element).collect()),
+        other => exact(other),
+    };
+    let says_nothing = match &kept {
+        Value::Null | Value::Bool(false) => true,
+        Value::String(text) => text.is_empty(),
+        Value::Array(items) => items.is_empty(),
+        Value::Object(members) => members.is_empty(),
+        _ => false,
+    };
+    (!says_nothing).then_some(kept)
+}
+
+fn object(members: &Map<String, Value>) -> Map<String, Value> {
+    members.iter().filter_map(|(name, value)| Some((name.clone(), member(name, value)?))).collect()
+}
+
+/// Nobody leaves elements out of an array; the members of one that is an object, they do.
+fn element(value: &Value) -> Value {
+    match value {
+        Value::Object(members) => Value::Object(object(members)),
+        other => exact(other),
+    }
+}
+
+fn is_no_list(value: &Value) -> bool {
+    value.is_null() || value.as_array().is_some_and(Vec::is_empty)
+}
+
+/// The value with each number in one form.
+fn exact(value: &Value) -> Value {
+    match value {
+        Value::Number(number) => Value::String(format!("number {}", digits(number))),
+        Value::Array(items) => Value::Array(items.iter().map(exact).collect()),
+        Value::Object(members) => members.iter().map(|(name, value)| (name.clone(), exact(value))).collect(),
+        other => other.clone(),
+    }
+}
+
+fn digits(number: &Number) -> String {
+    // Rust writes out every digit of a float, and no point behind a whole one.
+    if number.is_f64() { format!("{}", number.as_f64().unwrap() + 0.0) } else { number.to_string() }
+}
+
+fn has_fraction(value: &Value) -> bool {
+    match value {
+        Value::Number(number) => number.is_f64(),
+        Value::Array(items) => items.iter().any(has_fraction),
+        Value::Object(members) => members.values().any(has_fraction),
+        _ => false,
+    }
+}
+
+/// The JSON data set: what is taken is what stands there, byte for byte, and reads back as it was; each row has a place
+/// in the order, segments before flags, flags after their prerequisites. What is refused has a code that says so.
+pub fn init_json(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let data = match data_set::from_json(text) {
+        Ok(data) => data,
+        Err(error) => {
+            let codes = [
+                Code::InvalidJson,
+                Code::InvalidVersion,
+                Code::DuplicateKey,
+                Code::EmptyKey,
+                Code::EmptyKind,
+                Code::KeyTooLong,
+            ];
+            assert!(codes.contains(&error.code), "{error:?}");
+            return;
+        }
+    };
+    for collection in &data {
+        for row in &collection.rows {
+            stands_there_and_reads_back(text, &collection.kind, row);
+        }
+    }
+    each_row_has_its_place(&data);
+    let items = data.iter().map(|collection| (collection.kind.clone(), collection.rows.iter().map(item).collect()));
+    assert_eq!(data_set::from_items(items.collect()).as_ref(), Ok(&data), "both forms agree");
+}
+
+fn item(row: &NewRow) -> Item {
+    Item { key: row.key.to_string(), version: row.version, deleted: row.deleted, item: Some(row.item.to_string()) }
+}
+
+fn stands_there_and_reads_back(text: &str, kind: &str, row: &NewRow) {
+    assert!(row.version >= 0 && !row.key.is_empty());
+    if !(row.deleted && ["features", "segments"].contains(&kind)) {
+        assert!(text.contains(&*row.item));
+    }
+    assert!(size::row_bytes(kind, row) > row.key.len() + row.item.len());
+    let read = tombstones::read(raw(&row.key, Some(row.version), Some(&row.item))).expect("what is written can be read");
+    assert_eq!(read, row.as_read());
+    assert!(same::unchanged(kind, &read, row));
+}
+
+fn each_row_has_its_place(data: &[Collection]) {
+    let collections: Vec<_> = data.iter().collect();
+    let waves = order::waves(&collections);
+    let mut wave_of = HashMap::new();
+    for (number, wave) in waves.iter().enumerate() {
+        for place in wave {
+            assert_eq!(wave_of.insert(*place, number), None, "a row has two places");
+        }
+    }
+    assert_eq!(wave_of.len(), data.iter().map(|collection| collection.rows.len()).sum::<usize>());
+    let last = |kind: &str| {
+        let of_kind = |place: &order::Place| data[place.0].kind == kind;
+        wave_of.iter().filter(|(place, _)| of_kind(place)).map(|(_, wave)| *wave).max()
+    };
+    let first_flag = wave_of.iter().filter(|(place, _)| data[place.0].kind == "features").map(|(_, wave)| *wave).min();
+    assert!(last("segments") < first_flag || first_flag.is_none());
+}

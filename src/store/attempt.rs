@@ -1,0 +1,49 @@
+//! What a call tried, in the words that its errors begin with.
+
+use std::fmt;
+
+/// A call of the store.
+#[derive(Debug, Clone, Copy)]
+pub enum Attempt<'a> {
+    /// Reading one row.
+    Get {
+        /// Its kind.
+        kind: &'a str,
+        /// Its key.
+        key: &'a str,
+    },
+    /// Reading all rows of a kind.
+    All {
+        /// The kind.
+        kind: &'a str,
+    },
+    /// Writing one row.
+    Upsert {
+        /// Its kind.
+        kind: &'a str,
+        /// Its key.
+        key: &'a str,
+    },
+    /// Replacing the data set.
+    Init,
+    /// Reading the row that says that there is a data set.
+    Initialized,
+    /// Reading how current the big segments are.
+    BigSegmentsMetadata,
+    /// Reading the big segments that name a context.
+    BigSegmentsMembership,
+}
+
+impl fmt::Display for Attempt<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Attempt::Get { kind, key } => write!(f, "reading \"{key}\" of kind \"{kind}\""),
+            Attempt::All { kind } => write!(f, "reading all of kind \"{kind}\""),
+            Attempt::Upsert { kind, key } => write!(f, "upserting \"{key}\" of kind \"{kind}\""),
+            Attempt::Init => f.write_str("initialising"),
+            Attempt::Initialized => f.write_str("reading whether the store is initialised"),
+            Attempt::BigSegmentsMetadata => f.write_str("reading the big segments' metadata"),
+            Attempt::BigSegmentsMembership => f.write_str("reading a big-segment membership"),
+        }
+    }
+}
