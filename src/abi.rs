@@ -175,11 +175,14 @@ pub unsafe extern "C" fn store_get(
 ) -> i32 {
     call(error, || {
         not_null("item", item)?;
-        let store = handles::get(store)?;
         // SAFETY: the header asks for readable bytes of the lengths given.
         let (kind, key) =
             unsafe { (text("kind", kind, kind_len, MAX_NAME_BYTES)?, text("key", key, key_len, MAX_NAME_BYTES)?) };
-        let Some(found) = store.get(kind, key)? else { return Ok(codes::STORE_NOT_FOUND) };
+        let found = match handles::with(store, |store| store.cached(kind, key))? {
+            Some(found) => found,
+            None => handles::get(store)?.get(kind, key)?,
+        };
+        let Some(found) = found else { return Ok(codes::STORE_NOT_FOUND) };
         // SAFETY: not NULL; the header asks for a pointer to a store_item, which may be uninitialised.
         unsafe { item.write(StoreItem::owning(found)) };
         Ok(codes::STORE_OK)

@@ -13,6 +13,7 @@
 //! src/dynamo/     DynamoDB: client from options, credentials, requests, conditions, retry and pacing, failures
 //! src/model/      rows, tombstones, sizes, data sets, order, options: plain data and rules, no I/O
 //! src/runtime.rs  the process's tokio runtime: lazy, fork-aware, signals masked
+//! src/stripes.rs  state that threads read without writing to each other's cache lines
 //! ```
 //!
 //! `unsafe` stands in `abi`, `ffi` and `runtime` only.
@@ -27,3 +28,5 @@ pub mod model;
 mod runtime;
 #[forbid(unsafe_code)]
 pub mod store;
+#[forbid(unsafe_code)]
+mod stripes;

@@ -34,7 +34,7 @@ pub struct Row {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Payload {
     /// The SDK's own text, byte for byte.
-    Live(Box<str>),
+    Live(Arc<str>),
     /// The item was deleted.
     Tombstone,
 }
@@ -96,7 +96,7 @@ impl NewRow {
         Row {
             key: self.key.clone(),
             version: self.version,
-            payload: if self.deleted { Payload::Tombstone } else { Payload::Live(Box::from(&*self.item)) },
+            payload: if self.deleted { Payload::Tombstone } else { Payload::Live(Arc::clone(&self.item)) },
         }
     }
 }

@@ -117,7 +117,7 @@ impl Store {
 
     /// One row, a tombstone too. `None` if there is none, or none that can be read.
     pub fn get(self: &Arc<Self>, kind: &str, key: &str) -> Result<Option<Found>> {
-        if let Some(found) = self.cached_row(kind, key) {
+        if let Some(found) = self.cached(kind, key) {
             return Ok(found);
         }
         let (store, deadline) = (Arc::clone(self), self.deadline());
@@ -136,7 +136,7 @@ impl Store {
     ) -> Result<()> {
         let (store, deadline) = (Arc::clone(self), self.deadline());
         runtime::spawn(async move {
-            done(match store.cached_row(&kind, &key) {
+            done(match store.cached(&kind, &key) {
                 Some(found) => Ok(found),
                 None => store.read(&kind, &key, deadline).await,
             });
@@ -277,8 +277,8 @@ impl Store {
         Instant::now() + self.options.all_timeout
     }
 
-    /// What the cache has of a row, if that is to be served.
-    fn cached_row(self: &Arc<Self>, kind: &str, key: &str) -> Option<Option<Found>> {
+    /// What the cache has of a row, if that is to be served. Never blocks.
+    pub fn cached(self: &Arc<Self>, kind: &str, key: &str) -> Option<Option<Found>> {
         let cache = self.cache.as_ref()?;
         let (row, stale) = match cache.row(kind, key) {
             Hit::Miss => return None,
@@ -311,7 +311,7 @@ impl Store {
     }
 
     fn count_hit(&self, stale: bool) {
-        count(&self.statistics.hits);
+        self.statistics.hits.add();
         if stale {
             count(&self.statistics.stale);
         }

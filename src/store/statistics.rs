@@ -7,12 +7,13 @@ use serde_json::json;
 use super::cache::Cache;
 use super::events::Events;
 use crate::dynamo::Counters;
+use crate::stripes::Count;
 
 /// What the cache and the store did. DynamoDB's side is in the counters of `src/dynamo`.
 #[derive(Debug, Default)]
 pub struct Statistics {
     /// Reads served from the cache.
-    pub hits: AtomicU64,
+    pub hits: Count,
     /// Reads that had to ask DynamoDB.
     pub misses: AtomicU64,
     /// Reads that waited for a request that was already on its way.
@@ -34,7 +35,7 @@ pub fn count(counter: &AtomicU64) {
 pub fn to_json(statistics: &Statistics, counters: &Counters, events: &Events, cache: Option<&Cache>) -> String {
     let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
     json!({
-        "hits": get(&statistics.hits),
+        "hits": statistics.hits.get(),
         "misses": get(&statistics.misses),
         "coalesced": get(&statistics.coalesced),
         "stale": get(&statistics.stale),

@@ -1,7 +1,10 @@
 //! The cache: time to live with jitter, misses too, bounded, refreshed ahead, and a stand-in for reads that fail.
 //!
-//! A hit takes one shard's read lock and clones an `Arc`; it copies nothing and asks nobody. What is stored is decided
-//! by a write's generation: a read that began before a write of the same store does not overwrite what the write left.
+//! A hit takes the lock of its thread's stripe and clones an `Arc` that is the stripe's own (see [`near`]): it waits
+//! for nobody and copies no payload. What is stored is decided by a write's generation: a read that began before a
+//! write of the same store does not overwrite what the write left.
+
+mod near;
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hash, Hasher};
@@ -10,13 +13,14 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use foldhash::fast::RandomState;
-use quick_cache::sync::{Cache as BoundedMap, DefaultLifecycle};
-use quick_cache::{Equivalent, Weighter};
+use quick_cache::sync::Cache as BoundedMap;
+use quick_cache::{Equivalent, Lifecycle, Weighter};
 
 use super::Rows;
 use crate::model::options::CacheOptions;
 use crate::model::row::Row;
 use crate::runtime::lock;
+use near::Near;
 
 /// A value is refreshed ahead only if it was asked for this often since it was read.
 const HOT_HITS: u32 = 2;
@@ -24,8 +28,8 @@ const HOT_HITS: u32 = 2;
 const BETWEEN_TRIES: Duration = Duration::from_millis(500);
 /// Most kinds whose whole list is kept. SDKs have two.
 const MOST_LISTS: usize = 8;
-/// What an entry costs beside its row: key, map slot, times.
-const ENTRY_BYTES: u64 = 200;
+/// What an entry costs beside its row: key, map slot, times, and a stripe's copy of each.
+const ENTRY_BYTES: u64 = 400;
 
 /// A row with its times, or that there is none.
 type KeptRow = Arc<Entry<Option<Arc<Row>>>>;
@@ -33,7 +37,9 @@ type KeptRow = Arc<Entry<Option<Arc<Row>>>>;
 /// The cached rows and lists of one store.
 pub struct Cache {
     options: CacheOptions,
-    rows: BoundedMap<Place, KeptRow, Weigh, RandomState>,
+    rows: BoundedMap<Place, KeptRow, Weigh, RandomState, Evicted>,
+    near: Near,
+    hasher: RandomState,
     lists: RwLock<HashMap<String, Arc<Entry<Rows>>>>,
     generation: AtomicU64,
     random: Mutex<fastrand::Rng>,
@@ -65,9 +71,31 @@ impl Hash for PlaceRef<'_> {
     }
 }
 
+impl PlaceRef<'_> {
+    fn is(&self, place: &Place) -> bool {
+        *self.key == *place.key && *self.kind == *place.kind
+    }
+
+    fn to_owned(&self) -> Place {
+        Place { kind: self.kind.into(), key: self.key.into() }
+    }
+}
+
 impl Equivalent<Place> for PlaceRef<'_> {
     fn equivalent(&self, place: &Place) -> bool {
-        *self.key == *place.key && *self.kind == *place.kind
+        self.is(place)
+    }
+}
+
+/// Collects what made room, to be forgotten elsewhere once the map's lock is released.
+#[derive(Clone)]
+struct Evicted;
+
+impl Lifecycle<Place, KeptRow> for Evicted {
+    type RequestState = Vec<(Place, KeptRow)>;
+
+    fn on_evict(&self, evicted: &mut Self::RequestState, place: Place, entry: KeptRow) {
+        evicted.push((place, entry));
     }
 }
 
@@ -117,15 +145,12 @@ impl Cache {
     /// An empty cache, or `None` if the options switch it off.
     pub fn new(options: &CacheOptions) -> Option<Cache> {
         let expected_rows = usize::try_from(options.max_bytes / 2048).unwrap_or(usize::MAX).clamp(16, 1 << 16);
+        let hasher = RandomState::default();
         options.enabled().then(|| Cache {
             options: options.clone(),
-            rows: BoundedMap::with(
-                expected_rows,
-                options.max_bytes,
-                Weigh,
-                RandomState::default(),
-                DefaultLifecycle::default(),
-            ),
+            rows: BoundedMap::with(expected_rows, options.max_bytes, Weigh, hasher.clone(), Evicted),
+            near: Near::new(),
+            hasher,
             lists: RwLock::default(),
             generation: AtomicU64::new(0),
             random: Mutex::new(fastrand::Rng::with_seed(seed())),
@@ -134,34 +159,23 @@ impl Cache {
 
     /// Looks for one row.
     pub fn row(&self, kind: &str, key: &str) -> Hit<Option<Arc<Row>>> {
-        self.rows.get(&PlaceRef { kind, key }).map_or(Hit::Miss, |entry| self.hit(&entry))
+        let place = PlaceRef { kind, key };
+        let hash = self.hasher.hash_one(&place);
+        if let Some((hit, touch)) = self.near.find(hash, &place, |entry, row| entry.hit(row)) {
+            if touch {
+                self.rows.get(&place);
+            }
+            return hit;
+        }
+        let Some(entry) = self.rows.get(&place) else { return Hit::Miss };
+        let row = self.near.take_in(hash, &place, &entry, || self.rows.peek(&place));
+        entry.hit(&row)
     }
 
     /// Looks for a whole kind.
     pub fn list(&self, kind: &str) -> Hit<Rows> {
         let entry = self.lists.read().unwrap_or_else(PoisonError::into_inner).get(kind).cloned();
-        entry.map_or(Hit::Miss, |entry| self.hit(&entry))
-    }
-
-    fn hit<T: Clone>(&self, entry: &Entry<T>) -> Hit<T> {
-        let Some(expires) = entry.expires else { return Hit::Fresh(entry.value.clone()) };
-        let now = Instant::now();
-        if now >= expires {
-            let after = u64::try_from((now - expires).as_millis()).unwrap_or(u64::MAX);
-            let waiting = after < entry.failed_until.load(Ordering::Relaxed);
-            return if waiting && entry.may_stand_in(now) { Hit::Stale(entry.value.clone()) } else { Hit::Miss };
-        }
-        let Some(refresh) = entry.refresh else { return Hit::Fresh(entry.value.clone()) };
-        if now < refresh {
-            // A count of hits need not be exact, and beyond hot it need not be at all.
-            let hits = entry.hits.load(Ordering::Relaxed);
-            if hits < HOT_HITS {
-                entry.hits.store(hits + 1, Ordering::Relaxed);
-            }
-        } else if entry.hits.load(Ordering::Relaxed) >= HOT_HITS && !entry.refreshing.swap(true, Ordering::Relaxed) {
-            return Hit::Refresh(entry.value.clone());
-        }
-        Hit::Fresh(entry.value.clone())
+        entry.map_or(Hit::Miss, |entry| entry.hit(&entry.value))
     }
 
     /// The value that may stand in for a read of a row that failed just now.
@@ -186,10 +200,17 @@ impl Cache {
         if seen != self.generation() {
             return;
         }
-        self.rows.insert(Place { kind: kind.into(), key: key.into() }, Arc::new(self.entry(row)));
-        if seen != self.generation() {
+        let place = PlaceRef { kind, key };
+        let mut evicted = Vec::new();
+        self.rows.insert_with_lifecycle(place.to_owned(), Arc::new(self.entry(row)), &mut evicted);
+        for (place, _) in evicted {
+            self.near.forget(self.hasher.hash_one(&place));
+        }
+        if seen == self.generation() {
+            self.near.forget(self.hasher.hash_one(&place));
+        } else {
             // A write came between the look and the insertion; what it left unknown must stay unknown.
-            self.rows.remove(&PlaceRef { kind, key });
+            self.remove(&place);
         }
     }
 
@@ -213,14 +234,21 @@ impl Cache {
     /// A row may have been written: what is known of it is void.
     pub fn forget_row(&self, kind: &str, key: &str) {
         self.generation.fetch_add(1, Ordering::AcqRel);
-        self.rows.remove(&PlaceRef { kind, key });
+        self.remove(&PlaceRef { kind, key });
         self.lists.write().unwrap_or_else(PoisonError::into_inner).remove(kind);
+    }
+
+    /// In this order: what a stripe takes in it compares with `rows`.
+    fn remove(&self, place: &PlaceRef<'_>) {
+        self.rows.remove(place);
+        self.near.forget(self.hasher.hash_one(place));
     }
 
     /// Everything is void.
     pub fn clear(&self) {
         self.generation.fetch_add(1, Ordering::AcqRel);
         self.rows.clear();
+        self.near.clear();
         self.lists.write().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
@@ -256,6 +284,28 @@ impl Cache {
 }
 
 impl<T: Clone> Entry<T> {
+    /// What to do with the value, of which `value` is the asker's copy.
+    fn hit(&self, value: &T) -> Hit<T> {
+        let Some(expires) = self.expires else { return Hit::Fresh(value.clone()) };
+        let now = Instant::now();
+        if now >= expires {
+            let after = u64::try_from((now - expires).as_millis()).unwrap_or(u64::MAX);
+            let waiting = after < self.failed_until.load(Ordering::Relaxed);
+            return if waiting && self.may_stand_in(now) { Hit::Stale(value.clone()) } else { Hit::Miss };
+        }
+        let Some(refresh) = self.refresh else { return Hit::Fresh(value.clone()) };
+        if now < refresh {
+            // A count of hits need not be exact, and beyond hot it need not be at all.
+            let hits = self.hits.load(Ordering::Relaxed);
+            if hits < HOT_HITS {
+                self.hits.store(hits + 1, Ordering::Relaxed);
+            }
+        } else if self.hits.load(Ordering::Relaxed) >= HOT_HITS && !self.refreshing.swap(true, Ordering::Relaxed) {
+            return Hit::Refresh(value.clone());
+        }
+        Hit::Fresh(value.clone())
+    }
+
     fn may_stand_in(&self, now: Instant) -> bool {
         self.stale_until.is_none_or(|until| now < until)
     }
