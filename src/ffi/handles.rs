@@ -112,7 +112,7 @@ pub fn open(options: Options) -> Result<u64> {
 }
 
 /// Gives a handle to a store that a test made.
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 pub fn insert(store: Arc<Store>) -> u64 {
     write().get_or_insert_with(Registry::new).insert(store)
 }
@@ -172,10 +172,13 @@ thread_local! {
     static ACROSS_FORK: RefCell<Option<(RwLockWriteGuard<'static, Option<Registry>>, ForkGuard)>> = const { RefCell::new(None) };
 }
 
-/// Registers the fork handlers, once. They stay registered: the library is never unloaded.
+/// Registers the fork handlers. They stay registered: the library is never unloaded.
+///
+/// Nobody goes on before they are there, and the child of a fork that came in between registers them itself. So two
+/// threads, or a parent and its child, may both do it, and the handlers then run twice for one fork.
 fn hold_across_forks() {
     static HELD: AtomicBool = AtomicBool::new(false);
-    if cfg!(miri) || HELD.swap(true, Ordering::AcqRel) {
+    if cfg!(miri) || HELD.load(Ordering::Acquire) {
         return;
     }
     // SAFETY: the handlers are functions of this library, which is linked nodelete, and they take no arguments.
@@ -184,12 +187,15 @@ fn hold_across_forks() {
     unsafe {
         libc::pthread_atfork(Some(before_fork), Some(after_fork_in_parent), Some(after_fork_in_child));
     }
+    HELD.store(true, Ordering::Release);
 }
 
 #[cfg(not(miri))]
 extern "C" fn before_fork() {
     // A thread that is being torn down has no place to keep the locks, and then forks without them.
-    let _ = ACROSS_FORK.try_with(|held| *held.borrow_mut() = Some((write(), runtime::before_fork())));
+    let _ = ACROSS_FORK.try_with(|held| {
+        held.borrow_mut().get_or_insert_with(|| (write(), runtime::before_fork()));
+    });
 }
 
 #[cfg(not(miri))]
