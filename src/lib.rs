@@ -23,6 +23,8 @@ pub mod abi;
 #[forbid(unsafe_code)]
 mod dynamo;
 mod ffi;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 #[forbid(unsafe_code)]
 pub mod model;
 mod runtime;

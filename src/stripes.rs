@@ -22,9 +22,14 @@ pub struct Striped<T>([Apart<T>; STRIPES]);
 /// Keeps neighbours off each other's cache lines, and off the second one that processors fetch along.
 #[derive(Debug)]
 #[repr(align(128))]
-struct Apart<T>(T);
+pub struct Apart<T>(pub T);
 
 impl<T> Striped<T> {
+    /// Values that are there from the start.
+    pub const fn new(values: [Apart<T>; STRIPES]) -> Self {
+        Striped(values)
+    }
+
     /// Values made one by one.
     pub fn from_fn(mut make: impl FnMut() -> T) -> Self {
         Striped(std::array::from_fn(|_| Apart(make())))

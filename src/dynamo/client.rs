@@ -57,6 +57,13 @@ impl DynamoTable {
         DynamoTable { options, counters, connection: OnceCell::new() }
     }
 
+    /// A table whose requests go through another HTTP client.
+    #[cfg(any(test, fuzzing))]
+    pub async fn through(options: Options, http: SharedHttpClient) -> Result<Self> {
+        let connection = OnceCell::new_with(Some(connect_through(&options, http).await?));
+        Ok(DynamoTable { options, counters: Arc::default(), connection })
+    }
+
     /// The table's name.
     pub(super) fn name(&self) -> &str {
         &self.options.table
@@ -74,7 +81,10 @@ impl DynamoTable {
 }
 
 async fn connect(options: &Options) -> Result<Connection> {
-    let http = http_client(options)?;
+    connect_through(options, http_client(options)?).await
+}
+
+async fn connect_through(options: &Options, http: SharedHttpClient) -> Result<Connection> {
     let region = region(options, &http).await?;
     let mut shared = ConfigLoader::default()
         .behavior_version(BehaviorVersion::latest())

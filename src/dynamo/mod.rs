@@ -6,12 +6,12 @@ mod client;
 mod counters;
 mod credentials;
 mod failure;
-#[cfg(any(test, miri))]
+#[cfg(any(test, miri, fuzzing))]
 pub mod memory;
 mod pace;
 mod request;
 mod retry;
-mod rows;
+pub mod rows;
 
 use std::future::Future;
 use std::pin::Pin;

@@ -11,7 +11,7 @@
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, RwLock, RwLockWriteGuard, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockWriteGuard, Weak};
 
 use ffi_support::{Handle, HandleMap};
 use foldhash::fast::FixedState;
@@ -20,7 +20,7 @@ use crate::model::options::Options;
 use crate::model::{Code, Error, Result};
 use crate::runtime::{self, ForkGuard};
 use crate::store::Store;
-use crate::stripes::Striped;
+use crate::stripes::{Apart, STRIPES, Striped};
 
 /// ffi-support's map panics at about 32,700 entries and is unusable from then on; this stays clear of it.
 const MAX_HANDLES: usize = 32_000;
@@ -28,14 +28,17 @@ const MAX_HANDLES: usize = 32_000;
 static REGISTRY: Mutex<Option<Registry>> = Mutex::new(None);
 
 /// What the registry holds, for each stripe of threads.
-static OPEN: LazyLock<Striped<RwLock<Open>>> = LazyLock::new(|| Striped::from_fn(RwLock::default));
+static OPEN: Striped<RwLock<Open>> = Striped::new([const { Apart(RwLock::new(Open::NOTHING)) }; STRIPES]);
 
 /// The open stores as a stripe's threads find them.
-#[derive(Default)]
 struct Open {
     /// The process these stores were made in, see [`runtime::forks`]; `None` before the first store.
     forks: Option<u64>,
     stores: HashMap<u64, Arc<Store>, FixedState>,
+}
+
+impl Open {
+    const NOTHING: Open = Open { forks: None, stores: HashMap::with_hasher(FixedState::with_seed(0)) };
 }
 
 struct Registry {
@@ -140,7 +143,7 @@ pub fn open(options: Options) -> Result<u64> {
 }
 
 /// Gives a handle to a store that a test made.
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 pub fn insert(store: Arc<Store>) -> u64 {
     registry().get_or_insert_with(Registry::new).insert(store)
 }

@@ -50,8 +50,15 @@ fn raw(key: &str, version: Option<i64>, item: Option<&str>) -> RawRow {
 
 /// The same question asked of another reader, which takes what JSON's grammar allows, however deep or large.
 pub(super) fn is_deleted(text: &str) -> bool {
+    if let Ok(Value::Object(members)) = serde_json::from_str(text) {
+        assert_eq!(members.get("deleted") == Some(&Value::Bool(true)), deleted_in(text));
+    }
+    text == "null" || deleted_in(text)
+}
+
+fn deleted_in(text: &str) -> bool {
     let members = serde_json::from_str::<HashMap<String, Box<RawValue>>>(text).unwrap_or_default();
-    text == "null" || members.get("deleted").is_some_and(|deleted| deleted.get() == "true")
+    members.get("deleted").is_some_and(|deleted| deleted.get() == "true")
 }
 
 /// Two payloads, with a NUL between them: equality is reflexive and symmetric, survives another serialisation, and never
@@ -190,7 +197,8 @@ fn stands_there_and_reads_back(text: &str, kind: &str, row: &NewRow) {
         assert!(text.contains(&*row.item));
     }
     assert!(size::row_bytes(kind, row) > row.key.len() + row.item.len());
-    let read = tombstones::read(raw(&row.key, Some(row.version), Some(&row.item))).expect("what is written can be read");
+    let read =
+        tombstones::read(raw(&row.key, Some(row.version), Some(&row.item))).expect("what is written can be read");
     assert_eq!(read, row.as_read());
     assert!(same::unchanged(kind, &read, row));
 }
@@ -211,4 +219,20 @@ fn each_row_has_its_place(data: &[Collection]) {
     };
     let first_flag = wave_of.iter().filter(|(place, _)| data[place.0].kind == "features").map(|(_, wave)| *wave).min();
     assert!(last("segments") < first_flag || first_flag.is_none());
+    for (place, wave) in &wave_of {
+        // The last wave may hold flags that wait for each other.
+        if data[place.0].kind == "features" && wave + 1 < waves.len() {
+            let rows = &data[place.0].rows;
+            for prerequisite in prerequisites(&rows[place.1].item) {
+                let found = rows.iter().position(|row| *row.key == *prerequisite);
+                assert!(found.is_none_or(|found| wave_of[&(place.0, found)] < *wave), "{prerequisite} comes too late");
+            }
+        }
+    }
+}
+
+fn prerequisites(flag: &str) -> Vec<String> {
+    let flag = serde_json::from_str::<Value>(flag).unwrap_or_default();
+    let list = flag["prerequisites"].as_array().cloned().unwrap_or_default();
+    list.iter().filter_map(|prerequisite| prerequisite["key"].as_str().map(Into::into)).collect()
 }

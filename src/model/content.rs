@@ -11,6 +11,8 @@ use super::row::{NewRow, Payload, Row};
 
 /// Members whose content is the user's own or where absence has a meaning of its own: compared as they are.
 const COMPARED_LITERALLY: [&str; 2] = ["variations", "clientSideAvailability"];
+/// What a clause compares with is the user's own too; but an empty list may be left out.
+const VALUES: &str = "values";
 
 /// Whether writing `new` over `stored` would change nothing for any reader.
 pub fn unchanged(kind: &str, stored: &Row, new: &NewRow) -> bool {
@@ -36,6 +38,7 @@ fn same_json(a: &str, b: &str) -> bool {
 fn same_members(a: &Map<String, Value>, b: &Map<String, Value>, top: bool) -> bool {
     let matched = a.iter().all(|(name, left)| match b.get(name) {
         Some(right) if top && COMPARED_LITERALLY.contains(&name.as_str()) => literally_same(left, right),
+        Some(right) if name == VALUES && left.is_array() && right.is_array() => literally_same(left, right),
         Some(right) => same_value(left, right),
         None => is_default(name, left, top),
     });
@@ -57,9 +60,17 @@ fn is_default(name: &str, value: &Value, top: bool) -> bool {
 fn same_value(a: &Value, b: &Value) -> bool {
     match (a, b) {
         (Value::Object(a), Value::Object(b)) => same_members(a, b, false),
-        (Value::Array(a), Value::Array(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same_value(a, b)),
+        (Value::Array(a), Value::Array(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same_element(a, b)),
         (Value::Number(a), Value::Number(b)) => same_number(a, b),
         (a, b) => a == b || (is_default("", a, false) && is_default("", b, false)),
+    }
+}
+
+/// Nobody leaves elements out of an array; the members of an element, they do.
+fn same_element(a: &Value, b: &Value) -> bool {
+    match (a, b) {
+        (Value::Object(a), Value::Object(b)) => same_members(a, b, false),
+        (a, b) => literally_same(a, b),
     }
 }
 
@@ -77,7 +88,13 @@ fn literally_same(a: &Value, b: &Value) -> bool {
 
 /// JSON has one number type: `1` and `1.0` are the same.
 fn same_number(a: &Number, b: &Number) -> bool {
-    a == b || (a.is_f64() != b.is_f64() && a.as_f64() == b.as_f64())
+    a == b || whole(a).is_some_and(|a| whole(b) == Some(a))
+}
+
+/// A whole number to its last digit: many integers beyond 2^53 become the same float.
+fn whole(number: &Number) -> Option<i128> {
+    let float = || number.as_f64().filter(|float| float.fract() == 0.0 && float.abs() < 1e30);
+    number.as_i128().or_else(|| float().map(|float| float as i128))
 }
 
 #[cfg(test)]
@@ -98,6 +115,8 @@ mod tests {
             (r#"{"a":1,"b":"é"}"#, r#"{"b": "\u00e9", "a": 1.0}"#),
             (r#"{"on":false,"offVariation":null,"rules":[]}"#, r#"{}"#),
             (r#"{"rules":[{"clauses":[{"negate":false}]}]}"#, r#"{"rules":[{"clauses":[{}]}]}"#),
+            (r#"{"rules":[{"clauses":[{"values":null}]}]}"#, r#"{"rules":[{"clauses":[{"values":[]}]}]}"#),
+            (r#"{"a":9007199254740992}"#, r#"{"a":9007199254740992.0}"#),
             (r#"{"fallthrough":{}}"#, r#"{"x":{"y":[],"z":""}}"#),
             (r#"{"variations":[]}"#, r#"{}"#),
         ] {
@@ -112,7 +131,13 @@ mod tests {
         for (a, b) in [
             (r#"{"a":1}"#, r#"{"a":2}"#),
             (r#"{"a":9007199254740993}"#, r#"{"a":9007199254740992}"#),
+            (r#"{"a":9007199254740993}"#, r#"{"a":9007199254740992.0}"#),
+            (r#"{"a":18446744073709551615}"#, r#"{"a":18446744073709551616.0}"#),
             (r#"{"on":true}"#, r#"{}"#),
+            (r#"{"rules":[{"clauses":[{"values":[false]}]}]}"#, r#"{"rules":[{"clauses":[{"values":[null]}]}]}"#),
+            (r#"{"rules":[{"clauses":[{"values":[""]}]}]}"#, r#"{"rules":[{"clauses":[{"values":[false]}]}]}"#),
+            (r#"{"rules":[{"clauses":[{"values":[{"a":null}]}]}]}"#, r#"{"rules":[{"clauses":[{"values":[{}]}]}]}"#),
+            (r#"{"a":[[]]}"#, r#"{"a":[null]}"#),
             (r#"{"variation":0}"#, r#"{}"#),
             (r#"{"variations":[{"a":null}]}"#, r#"{"variations":[{}]}"#),
             (r#"{"variations":[false]}"#, r#"{"variations":[null]}"#),

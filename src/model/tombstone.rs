@@ -3,7 +3,10 @@
 //! SDKs write a deleted item in five ways and none reads all of them. The full-schema form is the one that
 //! every SDK that has an evaluation engine parses, because older ones do not tolerate missing properties.
 
-use serde_json::Value;
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde_json::value::RawValue;
 
 use super::namespace::{FEATURES, SEGMENTS};
 use super::row::{Existing, Item, NewRow, Payload, RawRow, ReadVersion, Row};
@@ -56,26 +59,49 @@ pub fn new_row(kind: &str, item: &Item) -> Result<NewRow> {
 }
 
 /// What of a payload's JSON matters to a reader of the row.
+#[derive(Default)]
 struct Inside {
     deleted: bool,
     version: Option<i64>,
 }
 
+/// Passes over everything else, however deep, and whatever its numbers: a deletion holds all the same.
+impl<'de> Deserialize<'de> for Inside {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        struct Members;
+
+        impl<'de> Visitor<'de> for Members {
+            type Value = Inside;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> std::result::Result<Inside, A::Error> {
+                let mut inside = Inside::default();
+                while let Some(name) = members.next_key::<String>()? {
+                    match name.as_str() {
+                        "deleted" => inside.deleted = members.next_value::<&RawValue>()?.get() == "true",
+                        "version" => inside.version = members.next_value::<&RawValue>()?.get().parse().ok(),
+                        _ => drop(members.next_value::<IgnoredAny>()?),
+                    }
+                }
+                Ok(inside)
+            }
+        }
+
+        deserializer.deserialize_map(Members)
+    }
+}
+
 /// Looks into a payload, unless it plainly cannot be a tombstone. Payloads of unknown kinds need not be JSON.
 fn inside(item: &str, version_needed: bool) -> Inside {
-    const NOTHING: Inside = Inside { deleted: false, version: None };
     // A live flag of the typed SDKs says `"deleted":false`, so the word alone decides nothing; but where it is
     // missing there is no tombstone, and parsing a large flag on every read would cost more than the read.
     if !version_needed && !item.contains("deleted") && !item.contains("\\u00") {
-        return NOTHING;
+        return Inside::default();
     }
-    match serde_json::from_str::<Value>(item) {
-        Ok(Value::Object(members)) => Inside {
-            deleted: members.get("deleted") == Some(&Value::Bool(true)),
-            version: members.get("version").and_then(Value::as_i64),
-        },
-        _ => NOTHING,
-    }
+    serde_json::from_str(item).unwrap_or_default()
 }
 
 /// What a row means, or the reason why it cannot be read.
@@ -97,7 +123,8 @@ pub fn read(raw: RawRow) -> std::result::Result<Row, &'static str> {
     };
     Ok(Row {
         key: key.into(),
-        version: version.or(inner_version).unwrap_or(0),
+        // No SDK writes a negative version; one is older than any that is.
+        version: version.or(inner_version).unwrap_or(0).max(0),
         payload: match raw.item {
             Some(item) if !deleted => Payload::Live(item.into()),
             _ => Payload::Tombstone,
@@ -147,6 +174,8 @@ mod tests {
             Some(r#"{"d\u0065leted":true}"#),
             Some("null"),
             None,
+            Some(r#"{"deleted":true,"variations":[1e999]}"#),
+            Some(&format!(r#"{{"deleted":true,"variations":[{}{}]}}"#, "[".repeat(500), "]".repeat(500))),
         ] {
             let row = read(raw(Some("7"), item)).unwrap();
             assert_eq!((row.version, row.deleted(), row.item()), (7, true, None), "{item:?}");
@@ -168,6 +197,8 @@ mod tests {
         assert_eq!(read(raw(None, Some(r#"{"version":9}"#))).unwrap().version, 9);
         assert_eq!(read(raw(Some("x"), Some(r#"{"version":9,"deleted":true}"#))).unwrap().version, 9);
         assert_eq!(read(raw(None, Some("opaque"))).unwrap().version, 0);
+        assert_eq!(read(raw(Some("-5"), Some("opaque"))).unwrap().version, 0);
+        assert_eq!(read(raw(None, Some(r#"{"version":-5}"#))).unwrap().version, 0);
     }
 
     #[test]

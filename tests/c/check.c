@@ -151,15 +151,23 @@ pid_t fork_with_watchdog(void)
   return child;
 }
 
-/* Waits for a child, at most as long as a test may take. Returns 0 if it did not end. */
+/* How many tests a child has passed, which it says as it goes on, since it may not come to an end. */
+static volatile size_t *passed;
+
+/* Waits for a child, at most as long as each of its tests may take. Returns 0 if it did not end. */
 static int ended_in_time(pid_t child, int *status)
 {
-  int64_t deadline = milliseconds() + PATIENCE_SECONDS * 1000;
+  int64_t since = milliseconds();
+  size_t before = 0;
   sigset_t child_ended;
   sigemptyset(&child_ended);
   sigaddset(&child_ended, SIGCHLD);
   while (waitpid(child, status, WNOHANG) == 0) {
-    if (milliseconds() >= deadline) {
+    if (*passed != before) {
+      before = *passed;
+      since = milliseconds();
+    }
+    if (milliseconds() - since >= PATIENCE_SECONDS * 1000) {
       return 0;
     }
     sigtimedwait(&child_ended, NULL, &(struct timespec){.tv_sec = 1});
@@ -183,11 +191,24 @@ static int show_output(int output)
 
 enum outcome { PASS, FAILURE, SKIP };
 
-/* Runs tests one after the other in one process. */
-static enum outcome run_in_a_process(const struct test *const *tests, size_t count)
+/* The name of a test, with the number of the round from the second on. */
+static const char *name_of(const struct test *test, int round)
+{
+  static char name[256];
+  if (round == 1) {
+    return test->name;
+  }
+  snprintf(name, sizeof name, "%s.%d", test->name, round);
+  return name;
+}
+
+/*
+ * Runs tests one after the other in one process, until one fails. `passed` then says how many did not; all of them, if
+ * what failed is the end of the process.
+ */
+static enum outcome run_in_a_process(const struct test *const *tests, size_t count, int round)
 {
   enum outcome outcome = PASS;
-  const char *name = count == 1 ? tests[0]->name : "the tests together";
   int status = 0;
   int output = memfd_create("output", MFD_CLOEXEC);
   sigset_t child_ended, before;
@@ -196,6 +217,7 @@ static enum outcome run_in_a_process(const struct test *const *tests, size_t cou
   /* Blocked, so that sigtimedwait finds it however early it comes. */
   sigprocmask(SIG_BLOCK, &child_ended, &before);
   fflush(stdout);
+  *passed = 0;
   pid_t child = fork();
   if (child == 0) {
     /* A group of its own, so that everything it forks can be ended with it; and it dies with the runner. */
@@ -206,13 +228,16 @@ static enum outcome run_in_a_process(const struct test *const *tests, size_t cou
     dup2(output, STDOUT_FILENO);
     dup2(output, STDERR_FILENO);
     for (size_t place = 0; place < count; place++) {
-      current_test = tests[place]->name;
+      current_test = name_of(tests[place], round);
       tests[place]->run();
+      *passed = place + 1;
     }
     exit(0);
   }
   setpgid(child, child);
-  if (!ended_in_time(child, &status)) {
+  int in_time = ended_in_time(child, &status);
+  const char *name = *passed < count ? name_of(tests[*passed], round) : "the end of the process";
+  if (!in_time) {
     printf("FAILED %s: it did not end within %d s\n", name, PATIENCE_SECONDS);
     kill(-child, SIGKILL);
     waitpid(child, &status, 0);
@@ -248,6 +273,17 @@ static int has_option(int argc, char **argv, const char *option)
   return 0;
 }
 
+/* The number in "--rounds=N", or 1. */
+static int rounds_wanted(int argc, char **argv)
+{
+  for (int place = 1; place < argc; place++) {
+    if (strncmp(argv[place], "--rounds=", 9) == 0) {
+      return atoi(argv[place] + 9);
+    }
+  }
+  return 1;
+}
+
 static int is_wanted(const char *name, int argc, char **argv)
 {
   int any_named = 0;
@@ -262,9 +298,26 @@ static int is_wanted(const char *name, int argc, char **argv)
   return !any_named;
 }
 
+/* Runs one test in new processes until it has met what it is about often enough, or fails. */
+static enum outcome run_rounds(const struct test *test, int times_wanted, int verbose)
+{
+  int64_t start = milliseconds();
+  enum outcome outcome = PASS;
+  int times = 0;
+  for (int round = 1; outcome == PASS && times < times_wanted; round++) {
+    outcome = run_in_a_process(&test, 1, round);
+    times += test->times;
+  }
+  if (outcome == PASS && verbose) {
+    printf("ok %s (%d times, %lld ms)\n", test->name, times, (long long)(milliseconds() - start));
+    fflush(stdout);
+  }
+  return outcome;
+}
+
 int run_tests(int argc, char **argv, const struct test *tests, size_t count)
 {
-  const struct test *wanted[64];
+  const struct test **wanted = malloc(count * sizeof *wanted);
   size_t wanted_count = 0;
   size_t numbers[3] = {0, 0, 0};
   for (size_t place = 0; place < count; place++) {
@@ -272,19 +325,24 @@ int run_tests(int argc, char **argv, const struct test *tests, size_t count)
       wanted[wanted_count++] = &tests[place];
     }
   }
-  size_t at_once = has_option(argc, argv, "--together") ? wanted_count : 1;
-  for (size_t place = 0; place < wanted_count; place += at_once) {
-    int64_t start = milliseconds();
-    enum outcome outcome = run_in_a_process(&wanted[place], at_once);
-    numbers[outcome] += outcome == PASS ? at_once : 1;
-    if (outcome == PASS && at_once == 1 && has_option(argc, argv, "-v")) {
-      printf("ok %s (%lld ms)\n", wanted[place]->name, (long long)(milliseconds() - start));
+  passed = mmap(NULL, sizeof *passed, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  int together = has_option(argc, argv, "--together");
+  for (size_t place = 0; place < wanted_count;) {
+    if (!together) {
+      numbers[run_rounds(wanted[place++], rounds_wanted(argc, argv), has_option(argc, argv, "-v"))]++;
+      continue;
     }
+    enum outcome outcome = run_in_a_process(&wanted[place], wanted_count - place, 1);
+    numbers[PASS] += *passed;
+    numbers[outcome] += outcome != PASS;
+    /* The others go on in a new process. */
+    place += *passed + (outcome != PASS);
   }
   printf("%zu passed, %zu failed", numbers[PASS], numbers[FAILURE]);
   if (numbers[SKIP] > 0) {
     printf(", %zu skipped", numbers[SKIP]);
   }
   printf("\n");
+  free(wanted);
   return numbers[FAILURE] > 0 || wanted_count == 0;
 }

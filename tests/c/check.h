@@ -17,19 +17,22 @@
 struct test {
   const char *name; /* the promise that it checks */
   void (*run)(void);
+  int times; /* how often one run meets what it is about */
 };
 
-#define TEST(function) {#function, function}
+#define TEST(function) {#function, function, 1}
+#define TEST_OF(times, function) {#function, function, times}
 #define RUN(argc, argv, tests) run_tests(argc, argv, tests, sizeof(tests) / sizeof((tests)[0]))
 
 /*
  * Runs the tests whose names contain one of the arguments, or all without arguments. "-v" names those that pass.
- * "--together" runs all in one process, where the first failure is the end: under valgrind, meeting the library cold
- * takes two seconds. Closes with "N passed, N failed" and returns what main should.
+ * "--together" runs all in one process, and what follows a failure in another: under valgrind, meeting the library cold
+ * takes two seconds. "--rounds=N" runs each test again, each time in a new process, until it has met what it is about N
+ * times; one that fails is not run again. Closes with "N passed, N failed" and returns what main should.
  */
 int run_tests(int argc, char **argv, const struct test *tests, size_t count);
 
-/* The name of the test that runs in this process. */
+/* The name of the test that runs in this process, with the number of the round from the second on. */
 extern const char *current_test;
 
 /* A literal as the pointer and the length that the library takes. */

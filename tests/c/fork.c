@@ -4,8 +4,10 @@
  */
 #include "endpoint.h"
 
+#include <dlfcn.h>
 #include <pthread.h>
 #include <semaphore.h>
+#include <spawn.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -188,9 +190,10 @@ static void a_daemon_goes_on_when_its_parents_have_exited(void)
   use_and_close(store);
 }
 
+enum { CHILDREN = 16 };
+
 static void sixteen_children_at_once_use_the_store_with_their_parent(void)
 {
-  enum { CHILDREN = 16 };
   pid_t children[CHILDREN];
   uint64_t store = used_store("");
   for (int place = 0; place < CHILDREN; place++) {
@@ -280,9 +283,11 @@ static void *keep_calling(void *argument)
   return NULL;
 }
 
+enum { BUSY_FORKS = 50 };
+
 static void a_fork_while_eight_threads_are_in_calls(void)
 {
-  enum { THREADS = 8, FORKS = 50 };
+  enum { THREADS = 8 };
   pthread_t threads[THREADS];
   char url[64];
   black_hole(url);
@@ -292,7 +297,7 @@ static void a_fork_while_eight_threads_are_in_calls(void)
   for (intptr_t place = 0; place < THREADS; place++) {
     CHECK_INT(0, pthread_create(&threads[place], NULL, keep_calling, (void *)place));
   }
-  for (int number = 0; number < FORKS; number++) {
+  for (int number = 0; number < BUSY_FORKS; number++) {
     int before = atomic_load(&calls);
     AWAIT(atomic_load(&calls) > before + number % 5);
     pid_t child = fork_with_watchdog();
@@ -368,19 +373,26 @@ static void fork_after_the_first_calls(int64_t microseconds)
  * Whatever is made at its first use, anywhere below the library, is half-made in some of these children. Each fork
  * happens to a library that was never used, in a process of its own.
  */
-static void fork_during_the_first_calls(const char *url, const char *options, int forks)
+static void fork_during_the_first_calls(const char *url, const char *options, int forks, int at_once)
 {
-  for (int number = 0; number < forks; number++) {
-    pid_t fresh = fork_with_watchdog();
-    if (fresh == 0) {
-      shared = open_store_at(url, options);
-      /* From the first microseconds to when the calls are surely under way; what is made first is made in 15 ms. */
-      fork_after_the_first_calls((int64_t)number * 15000 / forks);
-      exit(0);
+  for (int number = 0; number < forks; number += at_once) {
+    pid_t fresh[16];
+    for (int place = 0; place < at_once; place++) {
+      fresh[place] = fork_with_watchdog();
+      if (fresh[place] == 0) {
+        shared = open_store_at(url, options);
+        /* From the first microseconds to when the calls are surely under way; what is made first is made in 15 ms. */
+        fork_after_the_first_calls((int64_t)(number + place) * 15000 / forks);
+        exit(0);
+      }
     }
-    CHECK_CHILD(fresh);
+    for (int place = 0; place < at_once; place++) {
+      CHECK_CHILD(fresh[place]);
+    }
   }
 }
+
+enum { FIRST_CALLS = 100, FIRST_CALLS_OVER_TLS = 40 };
 
 static void a_fork_during_the_first_calls_ever(void)
 {
@@ -391,7 +403,7 @@ static void a_fork_during_the_first_calls_ever(void)
   }
   CHECK_CHILD(writer);
   expected = STORE_OK;
-  fork_during_the_first_calls(endpoint.url, "", 100);
+  fork_during_the_first_calls(endpoint.url, "", FIRST_CALLS, 1);
 }
 
 static void a_fork_during_the_first_calls_ever_over_tls(void)
@@ -401,7 +413,72 @@ static void a_fork_during_the_first_calls_ever_over_tls(void)
   black_hole(url);
   snprintf(secure, sizeof secure, "https%s", url + strlen("http"));
   expected = STORE_ERROR_TIMEOUT;
-  fork_during_the_first_calls(secure, "\"timeout_ms\":100", 25);
+  /* Each waits for its deadline, so several wait at once. */
+  fork_during_the_first_calls(secure, "\"timeout_ms\":100", FIRST_CALLS_OVER_TLS, 8);
+}
+
+/* How far the one thread is that opens a store for the first time. */
+static atomic_int stops_before_registering, stopped;
+static sem_t may_register;
+
+/* Stands before the C library's, whose pthread_atfork ends here: the moment between having begun and having done it. */
+int __register_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void), void *library)
+{
+  static int (*real)(void (*)(void), void (*)(void), void (*)(void), void *);
+  if (atomic_exchange(&stops_before_registering, 0)) {
+    atomic_store(&stopped, 1);
+    while (sem_wait(&may_register) != 0) {
+    }
+  }
+  *(void **)&real = dlsym(RTLD_NEXT, "__register_atfork");
+  return real(prepare, parent, child, library);
+}
+
+static void *first_open(void *argument)
+{
+  (void)argument;
+  shared = open_store("");
+  atomic_fetch_add(&calls, 1);
+  return NULL;
+}
+
+static void a_fork_during_the_first_open_ever(void)
+{
+  pthread_t thread;
+  sem_init(&may_register, 0, 0);
+  atomic_store(&stops_before_registering, 1);
+  CHECK_INT(0, pthread_create(&thread, NULL, first_open, NULL));
+  AWAIT(atomic_load(&stopped) || atomic_load(&calls) > 0);
+  if (!atomic_load(&stopped)) {
+    skip("the C library does not register fork handlers through __register_atfork");
+  }
+  pid_t child = fork_with_watchdog();
+  if (child == 0) {
+    uint64_t store = used_store("");
+    pid_t grandchild = fork_with_watchdog();
+    if (grandchild == 0) {
+      use_and_close(store);
+      exit(0);
+    }
+    CHECK_CHILD(grandchild);
+    use_and_close(store);
+    exit(0);
+  }
+  CHECK_CHILD(child);
+  /* Another thread may open meanwhile: what makes forks safe is then done by both, and must not disturb itself. */
+  uint64_t other = open_store("\"shared\":false");
+  use(other);
+  sem_post(&may_register);
+  pthread_join(thread, NULL);
+  child = fork_with_watchdog();
+  if (child == 0) {
+    use_and_close(other);
+    exit(0);
+  }
+  use(shared);
+  CHECK_CHILD(child);
+  use_and_close(other);
+  use_and_close(shared);
 }
 
 static void *fork_here(void *argument)
@@ -417,16 +494,17 @@ static void *fork_here(void *argument)
   return NULL;
 }
 
+enum { FORKING_THREADS = 4, FORKS_OF_EACH = 10 };
+
 static void several_threads_fork(void)
 {
-  enum { THREADS = 4 };
-  pthread_t threads[THREADS];
+  pthread_t threads[FORKING_THREADS];
   shared = used_store("");
-  for (int round = 0; round < 10; round++) {
-    for (int place = 0; place < THREADS; place++) {
+  for (int round = 0; round < FORKS_OF_EACH; round++) {
+    for (int place = 0; place < FORKING_THREADS; place++) {
       CHECK_INT(0, pthread_create(&threads[place], NULL, fork_here, NULL));
     }
-    for (int place = 0; place < THREADS; place++) {
+    for (int place = 0; place < FORKING_THREADS; place++) {
       pthread_join(threads[place], NULL);
     }
   }
@@ -444,15 +522,17 @@ static void *keep_opening(void *argument)
   return NULL;
 }
 
+enum { OPENING_FORKS = 30 };
+
 static void a_fork_while_threads_open_and_close_stores(void)
 {
-  enum { THREADS = 4, FORKS = 30 };
+  enum { THREADS = 4 };
   pthread_t threads[THREADS];
   shared = used_store("");
   for (intptr_t place = 0; place < THREADS; place++) {
     CHECK_INT(0, pthread_create(&threads[place], NULL, keep_opening, (void *)place));
   }
-  for (int number = 0; number < FORKS; number++) {
+  for (int number = 0; number < OPENING_FORKS; number++) {
     int before = atomic_load(&calls);
     AWAIT(atomic_load(&calls) > before);
     pid_t child = fork_with_watchdog();
@@ -481,27 +561,34 @@ static void on_timeout(void *user_data, store_result *result)
   sem_post(&called);
 }
 
+enum { IN_FLIGHT_FORKS = 20 };
+
 static void a_call_in_flight_stays_its_callers(void)
 {
   char url[64];
   int listener = black_hole(url);
   atomic_int callbacks = 0;
+  pid_t children[IN_FLIGHT_FORKS];
   uint64_t store = used_store("");
   silent = open_store_at(url, "\"timeout_ms\":500");
   sem_init(&called, 0, 0);
   CHECK_CODE(STORE_OK, store_get_async(silent, TEXT("features"), TEXT("flag"), on_timeout, &callbacks, &error), &error);
   await_requests(listener, 1);
-  pid_t child = fork_with_watchdog();
-  if (child == 0) {
-    store_item item;
-    /* Waits as long as the parent's call would: in this process that call does not exist. */
-    CHECK_CODE(STORE_ERROR_TIMEOUT, store_get(silent, TEXT("features"), TEXT("other"), &item, &error), &error);
-    use_and_close(store);
-    CHECK_INT(STORE_OK, store_close(silent, NULL));
-    CHECK_INT(0, atomic_load(&callbacks));
-    exit(0);
+  for (int number = 0; number < IN_FLIGHT_FORKS; number++) {
+    children[number] = fork_with_watchdog();
+    if (children[number] == 0) {
+      store_item item;
+      /* Waits as long as the parent's call would: in this process that call does not exist. */
+      CHECK_CODE(STORE_ERROR_TIMEOUT, store_get(silent, TEXT("features"), TEXT("other"), &item, &error), &error);
+      use_and_close(store);
+      CHECK_INT(STORE_OK, store_close(silent, NULL));
+      CHECK_INT(0, atomic_load(&callbacks));
+      exit(0);
+    }
   }
-  CHECK_CHILD(child);
+  for (int number = 0; number < IN_FLIGHT_FORKS; number++) {
+    CHECK_CHILD(children[number]);
+  }
   while (sem_wait(&called) != 0) {
   }
   CHECK_INT(1, atomic_load(&callbacks));
@@ -554,6 +641,29 @@ static void a_fork_while_the_hosts_logger_runs(void)
   use_and_close(shared);
 }
 
+/* Starts a program that succeeds, in one of the ways that there are. */
+static void start_a_program(int way)
+{
+  pid_t child;
+  char *const words[] = {"true", NULL};
+  if (way == 0) {
+    CHECK_INT(0, system("true"));
+    return;
+  }
+  if (way == 1) {
+    CHECK_INT(0, posix_spawnp(&child, "true", NULL, NULL, words, environ));
+  } else {
+    child = way == 2 ? vfork() : fork();
+    if (child == 0) {
+      execvp("true", words);
+      _exit(1);
+    }
+  }
+  CHECK_CHILD(child);
+}
+
+enum { PROGRAMS = 40 };
+
 static void a_program_may_be_started_at_any_time(void)
 {
   enum { THREADS = 4 };
@@ -563,9 +673,12 @@ static void a_program_may_be_started_at_any_time(void)
   for (intptr_t place = 0; place < THREADS; place++) {
     CHECK_INT(0, pthread_create(&threads[place], NULL, keep_calling, (void *)(place % 3)));
   }
-  for (int number = 0; number < 20; number++) {
-    CHECK_INT(0, system("true"));
+  int64_t requests = statistic(shared, "requests");
+  for (int number = 0; number < PROGRAMS; number++) {
+    start_a_program(number % 4);
   }
+  /* It is still the same store: what it counts since it was opened was not started anew. */
+  CHECK(statistic(shared, "requests") >= requests && requests >= 2);
   atomic_store(&stop, 1);
   for (int place = 0; place < THREADS; place++) {
     pthread_join(threads[place], NULL);
@@ -584,17 +697,18 @@ int main(int argc, char **argv)
       TEST(the_parent_may_close_first),
       TEST(children_fork_three_deep),
       TEST(a_daemon_goes_on_when_its_parents_have_exited),
-      TEST(sixteen_children_at_once_use_the_store_with_their_parent),
+      TEST_OF(CHILDREN, sixteen_children_at_once_use_the_store_with_their_parent),
       TEST(a_cache_is_each_process_own),
       TEST(an_item_from_before_the_fork_is_valid_on_both_sides),
-      TEST(a_fork_while_eight_threads_are_in_calls),
-      TEST(a_fork_during_the_first_calls_ever),
-      TEST(a_fork_during_the_first_calls_ever_over_tls),
-      TEST(several_threads_fork),
-      TEST(a_fork_while_threads_open_and_close_stores),
-      TEST(a_call_in_flight_stays_its_callers),
+      TEST_OF(BUSY_FORKS, a_fork_while_eight_threads_are_in_calls),
+      TEST(a_fork_during_the_first_open_ever),
+      TEST_OF(FIRST_CALLS, a_fork_during_the_first_calls_ever),
+      TEST_OF(FIRST_CALLS_OVER_TLS, a_fork_during_the_first_calls_ever_over_tls),
+      TEST_OF(FORKING_THREADS * FORKS_OF_EACH, several_threads_fork),
+      TEST_OF(OPENING_FORKS, a_fork_while_threads_open_and_close_stores),
+      TEST_OF(IN_FLIGHT_FORKS, a_call_in_flight_stays_its_callers),
       TEST(a_fork_while_the_hosts_logger_runs),
-      TEST(a_program_may_be_started_at_any_time),
+      TEST_OF(PROGRAMS, a_program_may_be_started_at_any_time),
   };
   start_server(&endpoint);
   return RUN(argc, argv, tests);

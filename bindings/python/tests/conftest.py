@@ -9,7 +9,7 @@ from typing import Any, Callable
 
 import boto3
 import pytest
-from endpoint import REPOSITORY, TABLE, Endpoint, amazons, local
+from endpoint import REPOSITORY, TABLE, Endpoint, Faults, amazons, failing_on_demand, local
 
 from flagstore import Store
 
@@ -31,6 +31,21 @@ def amazons_endpoint() -> Iterator[Endpoint]:
     """AWS's own DynamoDB Local, where the SDK's own integration works too."""
     with amazons() as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def _faults(endpoint: Endpoint) -> Iterator[Faults]:
+    with failing_on_demand(endpoint) as running:
+        yield running
+
+
+@pytest.fixture
+def faults(_faults: Faults) -> Iterator[Faults]:
+    """The local endpoint behind one that fails on demand, and has no script yet."""
+    _faults.tell("/reset")
+    yield _faults
+    # Nobody stays held, and what failed did so on purpose.
+    assert _faults.tell("/reset")["mishaps"] == []
 
 
 @pytest.fixture

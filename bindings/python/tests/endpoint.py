@@ -6,11 +6,13 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.request import Request, urlopen
 
 import pytest
 
@@ -69,15 +71,48 @@ def amazons() -> Iterator[Endpoint]:
         yield endpoint
 
 
+@dataclass(frozen=True)
+class Faults(Endpoint):
+    """``tests/faults/endpoint``: another endpoint passed on, until a script says what fails."""
+
+    control: str
+
+    def tell(self, path: str, **body: Any) -> Any:
+        """A control request; ``tests/faults/README.md`` has them all."""
+        request = Request(self.control + path, json.dumps(body).encode(), method="POST")
+        with urlopen(request, timeout=30) as answer:
+            return json.load(answer)
+
+    def script(self, *rules: dict[str, Any]) -> None:
+        """Replaces the rules and empties the log."""
+        self.tell("/reset")
+        self.tell("/script", rules=rules)
+
+
+@contextmanager
+def failing_on_demand(upstream: Endpoint) -> Iterator[Faults]:
+    """In front of another endpoint."""
+    command = [sys.executable, REPOSITORY / "tests/faults/endpoint", "--upstream", upstream.url]
+    with _running(command) as ready:
+        yield Faults(ready["url"], ready["control"])
+
+
 @contextmanager
 def _started(command: list[str | Path]) -> Iterator[Endpoint]:
-    command += ["--exit-with-stdin", "--table", TABLE, "--table", SUITE_TABLE]
+    with _running([*command, "--table", TABLE, "--table", SUITE_TABLE]) as ready:
+        yield Endpoint(ready["url"])
+
+
+@contextmanager
+def _running(command: list[str | Path]) -> Iterator[dict[str, str]]:
+    """A program that says in one line of JSON when it is ready, and ends with its standard input."""
+    command = [*command, "--exit-with-stdin"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdin and process.stdout
         try:
             ready = process.stdout.readline()
             assert ready, f"{command[0]} ended with status {process.wait()} before it was ready"
-            yield Endpoint(json.loads(ready)["url"])
+            yield json.loads(ready)
         finally:
             process.stdin.close()
             process.wait(timeout=30)

@@ -1,162 +1,126 @@
-"""What the fork tests run, each in a process of its own: ``python fork_scenarios.py NAME URL PREFIX``.
-
-Forking pytest itself would fork its plugins and captured output with it. Every child has a watchdog, so that one that
-hangs ends with a signal and fails its scenario.
-"""
+"""Scenarios of ``os.fork``, each in a process of its own: ``python fork_scenarios.py NAME SETTING``."""
 
 from __future__ import annotations
 
-import multiprocessing
 import os
-import signal
+import subprocess
 import sys
 import threading
-import time
-import warnings
-from typing import Callable, NoReturn
+from typing import NoReturn
 
-from endpoint import TABLE, Endpoint
+from children import CHILD_SECONDS, FLAG, TABLE, Setting, busy, check, fork, fork_and_end, reap, run
 
 from flagstore import Item, Store
 
-CHILD_SECONDS = 20
-FLAG = Item(1, '{"key":"flag","version":1}')
 
-# Python 3.12 warns of forks while threads run, which is what is tried here.
-warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
-
-
-def main() -> None:
-    name, url, prefix = sys.argv[1:]
-    SCENARIOS[name](Opener(url, prefix))
-
-
-class Opener:
-    """Opens the scenario's store; also in processes that were spawned and share nothing."""
-
-    def __init__(self, url: str, prefix: str) -> None:
-        self._options = {**Endpoint(url).options, "prefix": prefix}
-
-    def __call__(self, **options: object) -> Store:
-        return Store(TABLE, **{**self._options, **options})
-
-    def used(self, **options: object) -> Store:
-        """A store that has connections and, with a cache, a cached item."""
-        store = self(**options)
-        store.init({"features": {"flag": FLAG}})
-        check(store)
-        return store
-
-
-def check(store: Store) -> None:
-    """Reads, misses and writes."""
-    assert store.get("features", "flag") == FLAG
-    assert store.get("features", f"nothing-{os.getpid()}") is None
-    assert store.upsert("others", f"of-{os.getpid()}", time.monotonic_ns(), "payload").written
-    assert store.get_all("features") == {"flag": FLAG}
-    assert store.initialized()
-    assert store.available()
-
-
-def fork(child: Callable[[], None]) -> int:
-    """Forks; the child runs under a watchdog and ends as Python does, with its finalisers."""
-    pid = os.fork()
-    if pid == 0:
-        signal.alarm(CHILD_SECONDS)
-        child()
-        sys.exit(0)
-    return pid
-
-
-def reap(*pids: int) -> None:
-    for pid in pids:
-        _, status = os.waitpid(pid, 0)
-        assert os.waitstatus_to_exitcode(status) == 0, (
-            f"child {pid} ended with {os.waitstatus_to_exitcode(status)}"
-        )
-
-
-def the_child_uses_and_closes(opener: Opener) -> None:
-    for options in ({}, {"cache_ttl_ms": -1}, {"persistent": True}, {"shared": False}):
-        store = opener.used(**options)
+def the_child_uses_and_closes(setting: Setting) -> None:
+    kinds = ({}, {"cache_ttl_ms": -1}, {"persistent": True}, {"shared": False})
+    for options in kinds:
+        store = setting.used(**options)
 
         def child(store: Store = store) -> None:
             check(store)
             store.close()
             store.close()
 
-        reap(fork(child))
+        for _ in range(setting.rounds // len(kinds)):
+            reap(fork(child))
         check(store)
         store.close()
 
 
-def the_child_exits_without_closing(opener: Opener) -> None:
-    store = opener.used()
-    reap(fork(lambda: check(store)), fork(lambda: None))
+def the_child_closes_while_the_parent_goes_on(setting: Setting) -> None:
+    store = setting.used()
+    with busy(setting, store) as parents_threads_go_on:
+        for _ in range(setting.rounds):
+            reap(fork(store.close))
+            parents_threads_go_on()
     check(store)
 
 
-def the_child_exits_without_finalisers(opener: Opener) -> None:
-    store = opener.used()
+def the_child_exits_without_closing(setting: Setting) -> None:
+    store = setting.used()
+    for _ in range(setting.rounds // 2):
+        reap(fork(lambda: check(store)), fork(lambda: None))
+    check(store)
+
+
+def the_child_exits_without_finalisers(setting: Setting) -> None:
+    store = setting.used()
 
     def child() -> NoReturn:
         check(store)
         os._exit(0)
 
-    reap(fork(child))
+    for _ in range(setting.rounds):
+        reap(fork(child))
     check(store)
 
 
-def the_child_forgets_the_store(opener: Opener) -> None:
-    stores = [opener.used()]
+def the_child_forgets_the_store(setting: Setting) -> None:
+    stores = [setting.used()]
 
     def child() -> None:
         stores.clear()
-        with opener() as another:
+        with setting.open() as another:
             check(another)
 
-    reap(fork(child))
+    for _ in range(setting.rounds):
+        reap(fork(child))
     check(stores[0])
 
 
-def the_child_opens_its_own(opener: Opener) -> None:
-    store = opener.used()
+def the_child_opens_its_own(setting: Setting) -> None:
+    store = setting.used()
 
     def child() -> None:
-        with opener() as equal, opener(shared=False) as own:
+        with setting.open() as equal, setting.open(shared=False) as own:
             check(equal)
             check(own)
         check(store)
 
-    reap(fork(child))
+    for _ in range(setting.rounds):
+        reap(fork(child))
     check(store)
 
 
-def the_parent_closes_first(opener: Opener) -> None:
-    store = opener.used()
-    closed_read, closed_write = os.pipe()
-
-    def child() -> None:
-        os.close(closed_write)
-        assert os.read(closed_read, 1) == b"", "the parent has closed its end"
+def the_parent_closes_first(setting: Setting) -> None:
+    setting.used().close()
+    for _ in range(setting.rounds):
+        store = setting.open()
         check(store)
+        closed_read, closed_write = os.pipe()
+
+        def child(store: Store = store, pipe: tuple[int, int] = (closed_read, closed_write)) -> None:
+            os.close(pipe[1])
+            assert os.read(pipe[0], 1) == b"", "the parent has closed its end"
+            check(store)
+            store.close()
+
+        pid = fork(child)
         store.close()
-
-    pid = fork(child)
-    store.close()
-    os.close(closed_write)
-    reap(pid)
+        os.close(closed_write)
+        reap(pid)
+        os.close(closed_read)
 
 
-def a_store_that_was_never_used(opener: Opener) -> None:
-    opener.used().close()
-    store = opener()
-    reap(fork(lambda: check(store)))
-    check(store)
+def a_store_that_was_never_used(setting: Setting) -> None:
+    """Opened in a process that made no call yet: the first call ever is the child's, or that of both at once."""
+    setting.used().close()
+
+    def parent() -> None:
+        with setting.open() as store:
+            pid = fork(lambda: check(store))
+            check(store)
+            reap(pid)
+
+    for _ in range(setting.rounds):
+        # A forked process has made no call yet either.
+        reap(fork(parent))
 
 
-def three_deep(opener: Opener) -> None:
-    store = opener.used(cache_ttl_ms=-1)
+def three_deep(setting: Setting) -> None:
+    store = setting.used(cache_ttl_ms=-1)
 
     def descend(depth: int) -> None:
         check(store)
@@ -164,47 +128,109 @@ def three_deep(opener: Opener) -> None:
             reap(fork(lambda: descend(depth - 1)))
             check(store)
 
-    descend(3)
+    for _ in range(setting.rounds // 4):
+        descend(3)
 
 
-def many_children_at_once(opener: Opener) -> None:
-    store = opener.used()
-    pids = [fork(lambda: check(store)) for _ in range(12)]
+def many_children_at_once(setting: Setting) -> None:
+    store = setting.used()
+    for _ in range(setting.rounds // 10):
+        pids = [fork(lambda: check(store)) for _ in range(10)]
+        check(store)
+        reap(*pids)
+
+
+def while_eight_threads_are_in_calls(setting: Setting) -> None:
+    store = setting.used(cache_ttl_ms=1)
+    with busy(setting, store) as parents_threads_go_on:
+        for _ in range(setting.rounds):
+            reap(fork(lambda: check(store)))
+            parents_threads_go_on()
     check(store)
-    reap(*pids)
 
 
-def while_eight_threads_are_in_calls(opener: Opener) -> None:
-    store = opener.used(cache_ttl_ms=1)
-    stop = threading.Event()
-    turns = [0] * 8
+def three_deep_while_threads_are_in_calls(setting: Setting) -> None:
+    """Every ancestor has threads of its own inside calls when it forks."""
+    store = setting.used()
 
-    def use(number: int) -> None:
-        while not stop.is_set():
-            assert store.get("features", "flag") == FLAG
-            assert store.get("features", f"nothing-{number}") is None
-            with opener(shared=number % 2 == 0) as another:
-                assert another.get("features", "flag") == FLAG
-            turns[number] += 1
+    def descend(depth: int) -> None:
+        if depth:
+            with busy(setting, store, threads=3):
+                reap(fork(lambda: descend(depth - 1)))
+        check(store)
 
-    threads = [threading.Thread(target=use, args=(number,)) for number in range(8)]
+    for _ in range(setting.rounds // 4):
+        descend(3)
+
+
+def while_eight_calls_are_held(setting: Setting) -> None:
+    """The threads wait for answers that do not come: every fork finds every one of them in the middle of its call."""
+    store = setting.used(timeout_ms=120_000, attempt_timeout_ms=120_000)
+    setting.tell_endpoint("/script", {"rules": [{"operation": "GetItem", "key": ["held"], "do": "hold"}]})
+    answers: list[Item | None] = []
+    # Reads that are not strongly consistent are asked one by one, too: nothing here is coalesced without a cache.
+    threads = [
+        threading.Thread(target=lambda: answers.append(store.get("features", "held")), daemon=True)
+        for _ in range(8)
+    ]
     for thread in threads:
         thread.start()
-    for _ in range(25):
-        before = list(turns)
+    setting.tell_endpoint("/wait", {"count": 8, "operation": "GetItem", "action": "hold"})
+    for _ in range(setting.rounds):
         reap(fork(lambda: check(store)))
-        while any(now <= then for now, then in zip(turns, before)):
-            assert all(thread.is_alive() for thread in threads), "a fork disturbed the parent's threads"
-            time.sleep(0.001)
-    stop.set()
+    assert answers == []
+    setting.tell_endpoint("/release", {})
     for thread in threads:
-        thread.join()
+        thread.join(CHILD_SECONDS)
+    assert answers == [None] * 8
     check(store)
 
 
-def with_events_and_a_logger(opener: Opener) -> None:
-    store = opener.used(log_events=False)
-    store.upsert("features", "huge", 1, "x" * 400_000)
+def from_threads_that_use_the_store(setting: Setting) -> None:
+    """Eight threads fork, while the seven others are inside calls or fork as well."""
+    store = setting.used()
+    failures: list[BaseException] = []
+
+    def use_and_fork() -> None:
+        try:
+            for _ in range(setting.rounds // 8):
+                check(store)
+                reap(fork_and_end(lambda: check(store)))
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=use_and_fork, daemon=True) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if failures:
+        raise failures[0]
+    check(store)
+
+
+def other_programs_started_meanwhile(setting: Setting) -> None:
+    """``subprocess`` and ``posix_spawn`` while threads are inside calls: nothing of the library is handed down."""
+    store = setting.used()
+    # Its own descriptors are the three of every program and the listing of the folder.
+    program = (
+        'set -- /proc/self/fd/*; for fd; do case $(readlink "$fd") in socket:*) exit 9;; esac; done; exit 7'
+    )
+    command = ["/bin/sh", "-c", program]
+    with busy(setting, store) as parents_threads_go_on:
+        for number in range(setting.rounds):
+            if number % 2:
+                ended = subprocess.run(command, timeout=CHILD_SECONDS, check=False).returncode
+            else:
+                pid = os.posix_spawn(command[0], command, os.environ)
+                ended = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+            assert ended == 7, "a program inherited a socket" if ended == 9 else f"it ended with {ended}"
+            parents_threads_go_on()
+    check(store)
+
+
+def with_events_and_a_logger(setting: Setting) -> None:
+    store = setting.used(log_events=False)
 
     def child() -> None:
         list(store.events())
@@ -212,95 +238,94 @@ def with_events_and_a_logger(opener: Opener) -> None:
         assert any("huge" in event.message for event in store.events())
         assert store.statistics()["errors"] == 0
 
-    reap(fork(child))
-    assert any("huge" in event.message for event in store.events())
+    for _ in range(setting.rounds):
+        store.upsert("features", "huge", 1, "x" * 400_000)
+        reap(fork(child))
+        assert any("huge" in event.message for event in store.events())
 
 
-def the_sdk_evaluates_in_the_child(opener: Opener) -> None:
+def a_preloaded_sdk_client_evaluates_in_the_child(setting: Setting) -> None:
+    """In daemon mode the SDK needs no thread: a client whose parent does nothing meanwhile is used as it is."""
     from ldclient import Config, Context, LDClient
 
     from flagstore.launchdarkly import DynamoDB
 
-    flag = '{"key":"flag","version":1,"on":false,"offVariation":0,"variations":["yes"],"salt":"","rules":[]}'
-    url, prefix = opener._options["endpoint"], opener._options["prefix"]
-    opener().init({"features": {"flag": Item(1, flag)}})
-    feature_store = DynamoDB.new_feature_store(TABLE, prefix, Endpoint(url).boto3_options)
-    config = Config("sdk-key", feature_store=feature_store, use_ldd=True, send_events=False)
-    with LDClient(config) as client:
+    setting.used().close()
+    feature_store = DynamoDB.new_feature_store(TABLE, options=setting.options)
+    client = LDClient(Config("sdk-key", feature_store=feature_store, use_ldd=True, send_events=False))
 
-        def evaluate() -> None:
-            assert client.variation("flag", Context.create("user"), "no") == "yes"
-            assert feature_store.is_available()
+    def evaluate() -> None:
+        assert client.variation("flag", Context.create("user"), "no") == "yes"
+        assert feature_store.is_available()
 
+    evaluate()
+    for _ in range(setting.rounds):
+        reap(fork(evaluate))
         evaluate()
-        reap(fork(evaluate), fork(evaluate))
+    client.close()
+
+
+def an_sdk_client_is_restarted_in_the_child_of_busy_threads(setting: Setting) -> None:
+    """While threads evaluate, the client's locks may be taken at the fork: ``postfork`` makes new ones, as the SDK
+    documents, and the feature store sees to its own."""
+    from ldclient import Config, Context, LDClient
+    from ldclient.feature_store import CacheConfig
+
+    from flagstore.launchdarkly import DynamoDB
+
+    # Threads change places often, and so are found in the middle of more.
+    sys.setswitchinterval(1e-5)
+    setting.used().close()
+    feature_store = DynamoDB.new_feature_store(TABLE, caching=CacheConfig(30), options=setting.options)
+    client = LDClient(Config("sdk-key", feature_store=feature_store, use_ldd=True, send_events=False))
+    stop = threading.Event()
+
+    def evaluate() -> None:
+        assert client.variation("flag", Context.create("user"), "no") == "yes"
+
+    def evaluate_on() -> None:
+        while not stop.is_set():
+            evaluate()
+
+    def child() -> None:
+        client.postfork(0)
         evaluate()
+        assert feature_store.is_available()
+        client.close()
+
+    threads = [threading.Thread(target=evaluate_on, daemon=True) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for _ in range(setting.rounds // 4):
+        reap(fork(child))
+        assert all(thread.is_alive() for thread in threads)
+    stop.set()
+    for thread in threads:
+        thread.join()
+    evaluate()
+    client.close()
 
 
-def _work(opener: Opener, inherited: Store | None) -> None:
-    signal.alarm(CHILD_SECONDS)
-    if inherited:
-        check(inherited)
-    with opener() as store:
-        check(store)
-
-
-def multiprocessing_fork(opener: Opener) -> None:
-    _multiprocessing("fork", opener, opener.used())
-
-
-def multiprocessing_spawn(opener: Opener) -> None:
-    with opener.used():
-        _multiprocessing("spawn", opener, None)
-
-
-def multiprocessing_pool(opener: Opener) -> None:
-    store = opener.used()
-    with multiprocessing.get_context("fork").Pool(4) as pool:
-        assert pool.map(_double, range(100)) == [number * 2 for number in range(100)]
-        results = [pool.apply_async(_work, (opener, None)) for _ in range(8)]
-        for result in results:
-            result.get(timeout=CHILD_SECONDS)
-    check(store)
-
-
-def _double(number: int) -> int:
-    return number * 2
-
-
-def _multiprocessing(method: str, opener: Opener, inherited: Store | None) -> None:
-    context = multiprocessing.get_context(method)
-    processes = [context.Process(target=_work, args=(opener, inherited)) for _ in range(4)]  # type: ignore[attr-defined]
-    for process in processes:
-        process.start()
-    for process in processes:
-        process.join(CHILD_SECONDS)
-        assert process.exitcode == 0, f"ended with {process.exitcode}"
-    if inherited:
-        check(inherited)
-
-
-SCENARIOS: dict[str, Callable[[Opener], None]] = {
-    scenario.__name__: scenario
-    for scenario in (
-        the_child_uses_and_closes,
-        the_child_exits_without_closing,
-        the_child_exits_without_finalisers,
-        the_child_forgets_the_store,
-        the_child_opens_its_own,
-        the_parent_closes_first,
-        a_store_that_was_never_used,
-        three_deep,
-        many_children_at_once,
-        while_eight_threads_are_in_calls,
-        with_events_and_a_logger,
-        the_sdk_evaluates_in_the_child,
-        multiprocessing_fork,
-        multiprocessing_spawn,
-        multiprocessing_pool,
-    )
-}
-
+SCENARIOS = (
+    the_child_uses_and_closes,
+    the_child_closes_while_the_parent_goes_on,
+    the_child_exits_without_closing,
+    the_child_exits_without_finalisers,
+    the_child_forgets_the_store,
+    the_child_opens_its_own,
+    the_parent_closes_first,
+    a_store_that_was_never_used,
+    three_deep,
+    many_children_at_once,
+    while_eight_threads_are_in_calls,
+    three_deep_while_threads_are_in_calls,
+    while_eight_calls_are_held,
+    from_threads_that_use_the_store,
+    other_programs_started_meanwhile,
+    with_events_and_a_logger,
+    a_preloaded_sdk_client_evaluates_in_the_child,
+    an_sdk_client_is_restarted_in_the_child_of_busy_threads,
+)
 
 if __name__ == "__main__":
-    main()
+    run(SCENARIOS)

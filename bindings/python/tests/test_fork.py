@@ -1,33 +1,41 @@
-"""Forks: a child uses, closes and leaves what its parent opened, and the parent does not notice."""
+"""Forks: a child uses, closes and leaves what its parent opened, and the parent does not notice.
+
+Every scenario forks a few hundred times, because what can go wrong depends on the moment.
+"""
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
 
+import fork_scenarios
+import multiprocessing_scenarios
 import pytest
-from endpoint import Endpoint
-from fork_scenarios import SCENARIOS
+from endpoint import Endpoint, Faults
 
 import flagstore
 
+ROUNDS = 2_000 if os.environ.get("FLAGSTORE_LONG") else 200
 # Well above what the slowest scenario takes on a busy machine; children have a watchdog of their own.
-SECONDS = 90
+SECONDS = ROUNDS
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform does not fork")
-@pytest.mark.parametrize("name", SCENARIOS)
-def test_fork(name: str, endpoint: Endpoint, prefix: str) -> None:
-    if "sdk" in name and find_spec("ldclient") is None:
-        pytest.skip("the LaunchDarkly SDK is not installed; it needs Python 3.10")
-    program = Path(__file__).with_name("fork_scenarios.py")
-    sources = str(Path(flagstore.__file__).parent.parent)
+def run(program: str, scenario: str, options: dict[str, str], control: str) -> None:
+    setting = {"options": options, "rounds": ROUNDS, "control": control}
     ran = subprocess.run(
-        [sys.executable, "-X", "faulthandler", str(program), name, endpoint.url, prefix],
-        env={**os.environ, "PYTHONPATH": sources},
+        [
+            sys.executable,
+            "-X",
+            "faulthandler",
+            str(Path(__file__).with_name(program)),
+            scenario,
+            json.dumps(setting),
+        ],
+        env={**os.environ, "PYTHONPATH": str(Path(flagstore.__file__).parent.parent)},
         timeout=SECONDS,
         capture_output=True,
         text=True,
@@ -35,3 +43,18 @@ def test_fork(name: str, endpoint: Endpoint, prefix: str) -> None:
     )
     assert ran.returncode == 0, ran.stderr
     assert ran.stderr == ""
+
+
+@pytest.mark.parametrize("scenario", [scenario.__name__ for scenario in fork_scenarios.SCENARIOS])
+def test_fork(scenario: str, endpoint: Endpoint, faults: Faults, prefix: str) -> None:
+    if "sdk" in scenario and find_spec("ldclient") is None:
+        pytest.skip("the LaunchDarkly SDK is not installed; it needs Python 3.10")
+    url = faults.url if "held" in scenario else endpoint.url
+    run(
+        "fork_scenarios.py", scenario, {**endpoint.options, "endpoint": url, "prefix": prefix}, faults.control
+    )
+
+
+@pytest.mark.parametrize("scenario", [scenario.__name__ for scenario in multiprocessing_scenarios.SCENARIOS])
+def test_multiprocessing(scenario: str, endpoint: Endpoint, prefix: str) -> None:
+    run("multiprocessing_scenarios.py", scenario, {**endpoint.options, "prefix": prefix}, control="")

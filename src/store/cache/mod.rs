@@ -1,6 +1,6 @@
 //! The cache: time to live with jitter, misses too, bounded, refreshed ahead, and a stand-in for reads that fail.
 //!
-//! A hit takes the lock of its thread's stripe and clones an `Arc` that is the stripe's own (see [`near`]): it waits
+//! A hit takes the lock of its thread's stripe and clones an `Arc` that is the stripe's own (see `near`): it waits
 //! for nobody and copies no payload. What is stored is decided by a write's generation: a read that began before a
 //! write of the same store does not overwrite what the write left.
 

@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+import weakref
 from collections.abc import Mapping
 from typing import Any
 
@@ -53,7 +55,7 @@ def new_feature_store(
     :param options: options of :class:`flagstore.Store`, which win over ``dynamodb_opts``
     :raises OptionError: an option is unknown or wrong; it is a ``ValueError`` too
     """
-    return CachingStoreWrapper(_FeatureStore(_open(table_name, prefix, dynamodb_opts, options)), caching)
+    return _CachingStore(_FeatureStore(_open(table_name, prefix, dynamodb_opts, options)), caching)
 
 
 def new_big_segment_store(
@@ -78,7 +80,35 @@ class DynamoDB:
 def _open(
     table_name: str, prefix: str | None, dynamodb_opts: Mapping[str, Any], options: Mapping[str, Any]
 ) -> Store:
-    return Store(table_name, prefix=prefix, **{**translated(dynamodb_opts), **options})
+    return Store(table_name, **{"prefix": prefix, **translated(dynamodb_opts), **options})
+
+
+class _CachingStore(CachingStoreWrapper):
+    """The SDK's caching wrapper, which a forked child starts over with an empty cache.
+
+    The cache has a lock. Where another thread of the parent held it at the moment of the fork, the child would wait
+    for that thread, which it does not have.
+    """
+
+    def __init__(self, core: FeatureStoreCore, caching: CacheConfig) -> None:
+        super().__init__(core, caching)
+        self._caching = caching
+        _caching_stores.add(self)
+
+    def start_over(self) -> None:
+        """Called in a forked child, before anything else runs there."""
+        super().__init__(self._core, self._caching)
+
+
+_caching_stores: weakref.WeakSet[_CachingStore] = weakref.WeakSet()
+
+
+def _in_a_forked_child() -> None:
+    for store in list(_caching_stores):
+        store.start_over()
+
+
+os.register_at_fork(after_in_child=_in_a_forked_child)
 
 
 class _FeatureStore(DiagnosticDescription, FeatureStoreCore):

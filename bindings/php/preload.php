@@ -1,0 +1,23 @@
+<?php
+
+/**
+ * For the setting opcache.preload, or to be required by the application's own preload script: compiles this package once,
+ * which also is what lets it use FFI with ffi.enable=preload, and loads libflagstore for all requests.
+ */
+
+declare(strict_types=1);
+
+namespace Flagstore;
+
+foreach (
+    [
+        'Event', 'InitReport', 'Item', 'LibraryException', 'Outcome', 'StoreException', 'TooLarge', 'Transport',
+        'UpsertResult', 'Library', 'Ffi', 'Store',
+    ] as $class
+) {
+    require_once __DIR__ . "/src/{$class}.php";
+}
+
+if (extension_loaded('ffi') && !extension_loaded('flagstore')) {
+    Library::preload();
+}

@@ -1,0 +1,66 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Flagstore\LaunchDarkly;
+
+use Flagstore\Store;
+use Flagstore\StoreException;
+use Flagstore\Transport;
+
+/**
+ * The options of LaunchDarkly's DynamoDB integration, turned into a store.
+ *
+ * @internal
+ */
+final class Options
+{
+    /**
+     * @param array<string, mixed> $options
+     * @throws \InvalidArgumentException an option is missing, unknown or wrong; the message names it
+     */
+    public static function open(#[\SensitiveParameter] array $options, ?object $logger): Store
+    {
+        $transport = $options['flagstore_transport'] ?? null;
+        if ($transport !== null && !$transport instanceof Transport) {
+            throw new \InvalidArgumentException('flagstore_transport takes a Flagstore\Transport');
+        }
+        try {
+            return Store::open(self::translated($options), $logger, $transport);
+        } catch (StoreException $error) {
+            throw new \InvalidArgumentException($error->getMessage(), $error->getCode(), $error);
+        }
+    }
+
+    /**
+     * What decides which rows are read. It tells apart what is cached.
+     */
+    public static function place(#[\SensitiveParameter] array $options): string
+    {
+        $store = self::translated($options);
+        $place = [];
+        foreach (['table', 'prefix', 'endpoint', 'region', 'profile'] as $name) {
+            $place[] = $store[$name] ?? '';
+        }
+        return hash('xxh128', serialize($place));
+    }
+
+    private static function translated(#[\SensitiveParameter] array $options): array
+    {
+        $table = $options['dynamodb_table'] ?? null;
+        if (!is_string($table) || $table === '') {
+            throw new \InvalidArgumentException('dynamodb_table must be specified: the name or ARN of an existing table');
+        }
+        if (isset($options['dynamodb_client'])) {
+            throw new \InvalidArgumentException(
+                'dynamodb_client has no counterpart in flagstore, which does not use the AWS SDK for PHP: leave it out, and'
+                . ' pass the region, endpoint and credentials that the client was made with in dynamodb_options'
+            );
+        }
+        return [
+            'table' => $table,
+            'prefix' => $options['dynamodb_prefix'] ?? '',
+            ...($options['flagstore_options'] ?? []) + AwsOptions::translated($options['dynamodb_options'] ?? []),
+        ];
+    }
+}

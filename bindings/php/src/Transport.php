@@ -1,0 +1,16 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Flagstore;
+
+/**
+ * How PHP reaches libflagstore.
+ */
+enum Transport: string
+{
+    /** The native extension "flagstore". */
+    case Extension = 'extension';
+    /** PHP's own extension "ffi". */
+    case Ffi = 'ffi';
+}

@@ -1,0 +1,1 @@
+../../../include/flagstore_cdef.h

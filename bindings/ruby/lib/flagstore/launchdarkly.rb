@@ -1,0 +1,75 @@
+# frozen_string_literal: true
+
+require 'json'
+require 'ldclient-rb'
+
+require_relative '../flagstore'
+require_relative 'launchdarkly/aws_options'
+require_relative 'launchdarkly/big_segment_store'
+require_relative 'launchdarkly/feature_store_core'
+
+module Flagstore
+  # What plugs into the LaunchDarkly SDK, the gem +launchdarkly-server-sdk+.
+  module LaunchDarkly
+    # Stands in for +LaunchDarkly::Integrations::DynamoDB+: same call shape, same table, same rows, so that processes with
+    # either one share a table. Needs no AWS SDK.
+    #
+    # @example
+    #   store = Flagstore::LaunchDarkly::DynamoDB.new_feature_store('flags', prefix: 'production')
+    #   config = LaunchDarkly::Config.new(feature_store: store)
+    module DynamoDB
+      STORE_OPTIONS = %i[prefix dynamodb_opts logger options].freeze
+      CACHE_OPTIONS = %i[expiration capacity].freeze
+      private_constant :STORE_OPTIONS, :CACHE_OPTIONS
+
+      # A feature store for the +feature_store+ of +LaunchDarkly::Config+.
+      #
+      # The cache is the SDK's own, as with its own integration. Costs no network I/O and needs no table yet.
+      #
+      # @param table_name [String] name of an existing table, whose key is +namespace+ (string) and +key+ (string)
+      # @param opts [Hash]
+      # @option opts [String] :prefix  put before every namespace; nil or empty for none
+      # @option opts [Hash] :dynamodb_opts  as for the SDK's integration, options of +Aws::DynamoDB::Client+; those without
+      #   a counterpart are refused by name
+      # @option opts [Logger] :logger  by default the SDK's, +LaunchDarkly::Config.default_logger+
+      # @option opts [Numeric] :expiration (15)  how long the SDK caches what it reads, in seconds; 0 for not at all
+      # @option opts [Integer] :capacity (1000)  most items in the SDK's cache
+      # @option opts [Hash] :options  options of {Flagstore::Store}, which win over +:dynamodb_opts+
+      # @return [LaunchDarkly::Interfaces::FeatureStore]
+      # @raise [OptionError] an option is unknown or wrong; the message names it
+      def self.new_feature_store(table_name, opts = {})
+        store, logger = opened(table_name, opts, STORE_OPTIONS + CACHE_OPTIONS)
+        core = FeatureStoreCore.new(store, logger)
+        ::LaunchDarkly::Integrations::Util::CachingStoreWrapper.new(core, opts.slice(*CACHE_OPTIONS))
+      end
+
+      # A Big Segment store for the +store+ of +LaunchDarkly::BigSegmentsConfig+. Parameters and errors as for
+      # {new_feature_store}, without those of the cache.
+      #
+      # @return [LaunchDarkly::Interfaces::BigSegmentStore]
+      def self.new_big_segment_store(table_name, opts = {})
+        store, = opened(table_name, opts, STORE_OPTIONS)
+        BigSegmentStore.new(store)
+      end
+
+      def self.opened(table_name, opts, known)
+        opts.each_key { |name| refuse(name, known) unless known.include?(name) || opts[name].nil? }
+        logger = opts[:logger] || ::LaunchDarkly::Config.default_logger
+        options = AwsOptions.translated(opts[:dynamodb_opts] || {}).merge(opts[:options] || {})
+        [Store.new(table: table_name, prefix: opts[:prefix], logger: logger, **options), logger]
+      end
+      private_class_method :opened
+
+      def self.refuse(name, known)
+        why = if name == :existing_client
+                'cannot be used, since libflagstore makes its own connections: give what the client was made with ' \
+                  'as dynamodb_opts'
+              else
+                "is none of #{known.join(', ')}: correct it or leave it out"
+              end
+        raise Error.own('STORE_ERROR_UNKNOWN_OPTION', "the option #{name.inspect} #{why}")
+      end
+      private_class_method :refuse
+    end
+  end
+end

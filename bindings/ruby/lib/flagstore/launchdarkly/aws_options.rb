@@ -1,0 +1,113 @@
+# frozen_string_literal: true
+
+require 'uri'
+
+require_relative '../error'
+
+module Flagstore
+  module LaunchDarkly
+    # Options of +Aws::DynamoDB::Client+, as the LaunchDarkly SDK passes them, turned into the store's own.
+    #
+    # What cannot be turned is refused by name: an option that was silently left out would only be missed in production.
+    #
+    # @api private
+    module AwsOptions
+      # Default of the store's +timeout_ms+, which would cut short a connection or request that was given longer.
+      DEFAULT_TIMEOUT_MS = 5_000
+
+      SAME_MEANING = {
+        region: :region,
+        endpoint: :endpoint,
+        profile: :profile,
+        access_key_id: :access_key_id,
+        secret_access_key: :secret_access_key,
+        session_token: :session_token,
+        ssl_ca_bundle: :ca_bundle,
+        use_fips_endpoint: :use_fips,
+        use_dualstack_endpoint: :use_dual_stack
+      }.freeze
+
+      TIMES = { http_open_timeout: :connect_timeout_ms, http_read_timeout: :attempt_timeout_ms }.freeze
+
+      BY_TIME = 'is not used, since retries are decided by time and not by number: leave it out, and pass ' \
+                'options: { timeout_ms: ... }'
+      ROOTS = 'is not used: name a PEM file in ssl_ca_bundle'
+      INSTEAD = {
+        retry_limit: BY_TIME, max_attempts: BY_TIME, retry_mode: BY_TIME, retry_backoff: BY_TIME,
+        retry_base_delay: BY_TIME, retry_max_delay: BY_TIME, retry_jitter: BY_TIME, adaptive_retry_wait_to_fill: BY_TIME,
+        ssl_ca_directory: ROOTS, ssl_ca_store: ROOTS,
+        http_proxy: 'is not used, since proxies are not supported: leave it out',
+        logger: 'is not used: pass :logger beside :dynamodb_opts',
+        log_level: 'is not used: pass options: { log_level: ... }',
+        stub_responses: 'is not used: test against a local endpoint, such as flagstore-local'
+      }.freeze
+      NO_COUNTERPART = 'has no counterpart in flagstore: leave it out, or pass a store option in :options'
+
+      class << self
+        # The store's options that mean what +dynamodb_opts+ means to +Aws::DynamoDB::Client.new+.
+        #
+        # @param dynamodb_opts [Hash{Symbol => Object}]
+        # @return [Hash{Symbol => Object}]
+        # @raise [OptionError] one of them has no counterpart; the message names it and says what to do
+        def translated(dynamodb_opts)
+          options = dynamodb_opts.compact.map { |name, value| option(name, value) }.reduce({}, :merge)
+          longest = options.values_at(*TIMES.values).compact.max
+          longest.to_i > DEFAULT_TIMEOUT_MS ? { timeout_ms: longest, **options } : options
+        end
+
+        private
+
+        def option(name, value)
+          return { SAME_MEANING[name] => value.is_a?(URI) ? value.to_s : value } if SAME_MEANING.key?(name)
+          return { TIMES[name] => milliseconds(name, value) } if TIMES.key?(name)
+          return send(name, value) if CHECKED.include?(name)
+
+          refuse(name, 'STORE_ERROR_UNKNOWN_OPTION', INSTEAD.fetch(name, NO_COUNTERPART))
+        end
+
+        CHECKED = %i[credentials ssl_verify_peer api_version].freeze
+        private_constant :CHECKED
+
+        # Credentials that the AWS SDK renews would be taken once and expire.
+        def credentials(provider)
+          if provider.respond_to?(:refresh!)
+            refuse(:credentials, 'STORE_ERROR_OPTION_VALUE',
+                   "is a #{provider.class}, whose keys expire: leave it out, and have the library find and renew them " \
+                   'itself, by environment, profile, container or instance role')
+          end
+          found = provider.respond_to?(:credentials) ? provider.credentials : provider
+          names = %i[access_key_id secret_access_key session_token]
+          unless names.all? { |name| found.respond_to?(name) }
+            refuse(:credentials, 'STORE_ERROR_OPTION_TYPE', "takes Aws::Credentials, not #{provider.class}")
+          end
+          names.to_h { |name| [name, found.public_send(name)] }.compact
+        end
+
+        def ssl_verify_peer(verified)
+          return {} if verified
+
+          refuse(:ssl_verify_peer, 'STORE_ERROR_OPTION_VALUE',
+                 'is false, and certificates are always checked: name a PEM file in ssl_ca_bundle instead')
+        end
+
+        def api_version(version)
+          return {} if %w[2012-08-10 latest].include?(version)
+
+          refuse(:api_version, 'STORE_ERROR_OPTION_VALUE',
+                 'is not 2012-08-10, the only version that DynamoDB has: leave it out')
+        end
+
+        def milliseconds(name, seconds)
+          return [1, (seconds * 1000).round].max if seconds.is_a?(Numeric) && seconds.to_f.finite? && seconds.positive?
+
+          refuse(name, 'STORE_ERROR_OPTION_VALUE', 'is not a number of seconds above 0')
+        end
+
+        # Never with the value: it may be a credential.
+        def refuse(name, code_name, why)
+          raise Error.own(code_name, "the dynamodb_opts option #{name.inspect} #{why}")
+        end
+      end
+    end
+  end
+end

@@ -1,0 +1,610 @@
+/*
+ * load URL ROWS_URL SECONDS SEED QUIET_MS [item|descriptor|thread]: sixteen threads use the library in every way, for so
+ * long, on an endpoint that fails now and then, and every answer is checked. Prints what the process holds, a line of
+ * JSON a second, and at the end how often each call was made and what it gave. `run` starts it and judges the lines.
+ *
+ * Each thread is the only writer of its own keys, so it knows which versions a read may give: none below the last
+ * acknowledged one, none above the last attempted one, and for each version one payload. Of the keys of others it knows
+ * what it saw: no version ever goes down.
+ *
+ * Every QUIET_MS all threads stop between two calls, holding nothing, and the caches are emptied. What is allocated
+ * then is what the library keeps for itself, which is to stay the same.
+ *
+ * With the last argument one get in a hundred leaks what it is called, to show that it is found.
+ */
+#include "../c/endpoint.h"
+
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "samples.h"
+
+enum { THREADS = 16, KEYS = 8, FLAGS = 20, MOST_PAYLOAD = 4096, BATCH = 8 };
+
+enum call { GET, CACHED_GET, ALL, UPSERT, INIT, INITIALIZED, AVAILABLE, ASYNC_GET, OPEN, METADATA, MEMBERSHIP, EVENTS, CALLS };
+
+static const char *const call_names[CALLS] = {
+    "get",       "cached get", "all",  "upsert",   "init",       "initialized",
+    "available", "async get",  "open", "metadata", "membership", "events",
+};
+
+static atomic_long succeeded[CALLS], failed[CALLS], failed_with[64];
+
+/* The stores that all threads share. */
+static uint64_t plain, cached;
+
+static const char *url;
+static const char *leak = "";
+static atomic_int stop;
+
+/* Which versions a key may have. */
+struct known {
+  int64_t acknowledged;
+  int64_t attempted;
+};
+
+struct worker {
+  pthread_t thread;
+  int number;
+  uint64_t random;
+  struct known own[KEYS];
+  /* The highest version read or acknowledged, without and with the cache. */
+  int64_t seen[2][THREADS][KEYS];
+  /* The data set of a store of its own, whose version all items have. */
+  uint64_t store;
+  char prefix[16];
+  struct known data_set;
+  long gets;
+};
+
+static uint64_t any(struct worker *worker, uint64_t below)
+{
+  worker->random ^= worker->random << 13;
+  worker->random ^= worker->random >> 7;
+  worker->random ^= worker->random << 17;
+  return worker->random % below;
+}
+
+/* Counts a call. Returns whether it did what it says; the only other thing that may happen is a passing failure. */
+static int did(enum call call, int32_t code, store_error *error)
+{
+  if (code >= 0) {
+    atomic_fetch_add(&succeeded[call], 1);
+    return 1;
+  }
+  if (error->retriable != 1) {
+    FAIL("%s gave %s: %s", call_names[call], store_code_name(code), error->message);
+  }
+  atomic_fetch_add(&failed[call], 1);
+  atomic_fetch_add(&failed_with[-code], 1);
+  store_error_free(error);
+  return 0;
+}
+
+/* What is stored as a version of a key: text of its own for every version, and now and then a deletion. */
+static int is_deletion(int64_t version)
+{
+  return version % 9 == 0;
+}
+
+static size_t payload(char text[MOST_PAYLOAD], const char *key, int64_t version)
+{
+  size_t length = (size_t)snprintf(text, MOST_PAYLOAD, "{\"key\":\"%s\",\"version\":%lld,\"pad\":\"", key, (long long)version);
+  size_t pad = (size_t)(version * 7919 + key[1] * 131 + key[strlen(key) - 1] * 17) % 3000;
+  memset(text + length, 'a' + (int)(version % 26), pad);
+  memcpy(text + length + pad, "\"}", 3);
+  return length + pad + 2;
+}
+
+static void check_payload(const store_item *item)
+{
+  char key[32], text[MOST_PAYLOAD];
+  CHECK(item->key_len < sizeof key);
+  memcpy(key, item->key, item->key_len);
+  key[item->key_len] = '\0';
+  CHECK_INT(is_deletion(item->version), item->deleted);
+  if (item->deleted) {
+    CHECK(item->item == NULL);
+    return;
+  }
+  size_t length = payload(text, key, item->version);
+  CHECK(item->item_len == length && memcmp(item->item, text, length) == 0);
+}
+
+static size_t name_key(char key[32], int owner, int number)
+{
+  return (size_t)snprintf(key, 32, "t%d-k%d", owner, number);
+}
+
+/* A version of a key was read; NULL stands for no row. */
+static void check_read(struct worker *worker, int from_cache, int owner, int number, const store_item *item)
+{
+  int64_t version = item == NULL ? 0 : item->version;
+  if (item != NULL) {
+    check_payload(item);
+  }
+  if (version < worker->seen[from_cache][owner][number]) {
+    FAIL("t%d-k%d went down from %lld to %lld, %s the cache", owner, number,
+         (long long)worker->seen[from_cache][owner][number], (long long)version, from_cache ? "with" : "without");
+  }
+  worker->seen[from_cache][owner][number] = version;
+  if (owner == worker->number && (version > worker->own[number].attempted ||
+                                  (!from_cache && version < worker->own[number].acknowledged))) {
+    FAIL("t%d-k%d has version %lld; acknowledged is %lld, attempted %lld", owner, number, (long long)version,
+         (long long)worker->own[number].acknowledged, (long long)worker->own[number].attempted);
+  }
+}
+
+static void *do_nothing(void *argument)
+{
+  for (;;) {
+    pause();
+  }
+  return argument;
+}
+
+/* Frees an item, unless it is the one in a hundred that is to leak something. */
+static void let_go(struct worker *worker, store_item *item)
+{
+  pthread_t thread;
+  int leaks = *leak != '\0' && ++worker->gets % 100 == 0;
+  if (leaks && *leak == 'd') {
+    CHECK(dup(STDIN_FILENO) >= 0);
+  } else if (leaks && *leak == 't') {
+    CHECK_INT(0, pthread_create(&thread, NULL, do_nothing, NULL));
+  } else if (leaks) {
+    return;
+  }
+  store_item_free(item);
+}
+
+static void get(struct worker *worker, uint64_t store, int from_cache)
+{
+  char key[32];
+  store_item item;
+  store_error error;
+  int owner = any(worker, 2) ? worker->number : (int)any(worker, THREADS), number = (int)any(worker, KEYS);
+  size_t length = name_key(key, owner, number);
+  int32_t code = store_get(store, TEXT("features"), key, length, &item, &error);
+  if (did(from_cache ? CACHED_GET : GET, code, &error)) {
+    check_read(worker, from_cache, owner, number, code == STORE_OK ? &item : NULL);
+    if (code == STORE_OK) {
+      let_go(worker, &item);
+    }
+  }
+}
+
+static void get_all(struct worker *worker)
+{
+  store_items *items;
+  const store_item *first;
+  size_t count;
+  store_error error;
+  int present[THREADS][KEYS] = {{0}};
+  if (!did(ALL, store_get_all(plain, TEXT("features"), &items, &error), &error)) {
+    return;
+  }
+  CHECK_CODE(STORE_OK, store_items_view(items, &first, &count, &error), &error);
+  for (size_t place = 0; place < count; place++) {
+    int owner, number;
+    char key[32] = "";
+    memcpy(key, first[place].key, first[place].key_len < sizeof key ? first[place].key_len : sizeof key - 1);
+    CHECK(sscanf(key, "t%d-k%d", &owner, &number) == 2 && owner < THREADS && number < KEYS);
+    check_read(worker, 0, owner, number, &first[place]);
+    present[owner][number]++;
+  }
+  for (int place = 0; place < THREADS * KEYS; place++) {
+    int owner = place / KEYS, number = place % KEYS;
+    CHECK(present[owner][number] == (worker->seen[0][owner][number] > 0));
+  }
+  store_items_free(items);
+}
+
+static void upsert(struct worker *worker)
+{
+  char key[32], text[MOST_PAYLOAD];
+  store_item stored;
+  store_error error;
+  int number = (int)any(worker, KEYS), from_cache = (int)any(worker, 2);
+  size_t key_length = name_key(key, worker->number, number);
+  int64_t version = ++worker->own[number].attempted;
+  int deleted = is_deletion(version);
+  size_t length = deleted ? 0 : payload(text, key, version);
+  int32_t code = store_upsert(from_cache ? cached : plain, TEXT("features"), key, key_length, version, deleted,
+                              deleted ? NULL : text, length, &stored, &error);
+  if (!did(UPSERT, code, &error)) {
+    return;
+  }
+  CHECK(code == STORE_OK || code == STORE_NEWER_EXISTS);
+  worker->own[number].acknowledged = version;
+  worker->seen[0][worker->number][number] = version;
+  if (from_cache) {
+    worker->seen[1][worker->number][number] = version;
+  }
+  if (code == STORE_NEWER_EXISTS) {
+    /* Nobody else writes this key: it is this very write, whose first answer was lost. */
+    CHECK_INT(version, stored.version);
+    check_payload(&stored);
+    store_item_free(&stored);
+  }
+}
+
+/* One asynchronous call. */
+struct request {
+  sem_t done;
+  store_result *result;
+};
+
+static void on_done(void *user_data, store_result *result)
+{
+  struct request *request = user_data;
+  request->result = result;
+  sem_post(&request->done);
+}
+
+static store_result *result_of(struct request *request)
+{
+  while (sem_wait(&request->done) != 0) {
+  }
+  sem_destroy(&request->done);
+  return request->result;
+}
+
+static void get_several_at_once(struct worker *worker)
+{
+  struct request requests[BATCH];
+  int numbers[BATCH], accepted[BATCH];
+  store_error error;
+  for (int place = 0; place < BATCH; place++) {
+    char key[32];
+    numbers[place] = (int)any(worker, KEYS);
+    size_t length = name_key(key, worker->number, numbers[place]);
+    sem_init(&requests[place].done, 0, 0);
+    int32_t code = store_get_async(plain, TEXT("features"), key, length, on_done, &requests[place], &error);
+    accepted[place] = code == STORE_OK;
+    if (code != STORE_OK) {
+      did(ASYNC_GET, code, &error);
+    }
+  }
+  for (int place = 0; place < BATCH; place++) {
+    if (accepted[place]) {
+      store_item item;
+      store_result *result = result_of(&requests[place]);
+      if (did(ASYNC_GET, store_result_error(result, &error), &error)) {
+        int32_t code = store_result_item(result, &item, &error);
+        check_read(worker, 0, worker->number, numbers[place], code == STORE_OK ? &item : NULL);
+        if (code == STORE_OK) {
+          let_go(worker, &item);
+        }
+      }
+      store_result_free(result);
+    }
+  }
+}
+
+/* Data sets */
+
+/* Data sets grow and shrink with their version, so that there is something to delete. */
+static int flags_in(int64_t version)
+{
+  return 5 + (int)(version % (FLAGS - 5));
+}
+
+static int32_t init_from_structs(struct worker *worker, int64_t version, int asynchronously, store_error *error)
+{
+  static const char *const kinds[] = {"segments", "features"};
+  char keys[FLAGS][32], *texts = malloc((size_t)FLAGS * MOST_PAYLOAD);
+  store_item items[FLAGS];
+  memset(items, 0, sizeof items);
+  for (int place = 0; place < flags_in(version); place++) {
+    items[place].key_len = (size_t)snprintf(keys[place], sizeof keys[place], "f%d", place);
+    items[place].key = keys[place];
+    items[place].version = version;
+    items[place].deleted = is_deletion(version);
+    items[place].item = items[place].deleted ? NULL : texts + place * MOST_PAYLOAD;
+    items[place].item_len = items[place].deleted ? 0 : payload(texts + place * MOST_PAYLOAD, keys[place], version);
+  }
+  store_collection all[2];
+  for (int kind = 0; kind < 2; kind++) {
+    all[kind] = (store_collection){kinds[kind], 8, items, (size_t)flags_in(version)};
+  }
+  int32_t code;
+  if (asynchronously) {
+    struct request request;
+    sem_init(&request.done, 0, 0);
+    code = store_init_async(worker->store, all, 2, on_done, &request, error);
+    if (code == STORE_OK) {
+      store_result *result = result_of(&request);
+      code = store_result_error(result, error);
+      store_result_free(result);
+    }
+  } else {
+    char *report;
+    code = store_init(worker->store, all, 2, &report, error);
+    if (code == STORE_OK) {
+      store_string_free(report);
+    }
+  }
+  free(texts);
+  return code;
+}
+
+static int32_t init_from_json(struct worker *worker, int64_t version, store_error *error)
+{
+  char text[MOST_PAYLOAD], key[32], *json = malloc(2 * FLAGS * (MOST_PAYLOAD + 64));
+  size_t length = 1;
+  json[0] = '{';
+  for (int kind = 0; kind < 2; kind++) {
+    length += (size_t)sprintf(json + length, "%s\"%s\":{", kind == 0 ? "" : ",", kind == 0 ? "segments" : "flags");
+    for (int place = 0; place < flags_in(version); place++) {
+      snprintf(key, sizeof key, "f%d", place);
+      payload(text, key, version);
+      if (is_deletion(version)) {
+        snprintf(text, sizeof text, "{\"key\":\"%s\",\"version\":%lld,\"deleted\":true}", key, (long long)version);
+      }
+      length += (size_t)sprintf(json + length, "%s\"%s\":%s", place == 0 ? "" : ",", key, text);
+    }
+    length += (size_t)sprintf(json + length, "}");
+  }
+  length += (size_t)sprintf(json + length, "}");
+  int32_t code = store_init_json(worker->store, json, length, NULL, error);
+  free(json);
+  return code;
+}
+
+/* Every item of the data set is there, in a version that may be. */
+static void check_data_set(struct worker *worker)
+{
+  store_items *items;
+  const store_item *first;
+  size_t count, current = 0;
+  store_error error;
+  if (!did(ALL, store_get_all(worker->store, TEXT("features"), &items, &error), &error)) {
+    return;
+  }
+  CHECK_CODE(STORE_OK, store_items_view(items, &first, &count, &error), &error);
+  for (size_t place = 0; place < count; place++) {
+    check_payload(&first[place]);
+    CHECK(first[place].version <= worker->data_set.attempted);
+    current += first[place].version >= worker->data_set.acknowledged;
+  }
+  if (worker->data_set.acknowledged == worker->data_set.attempted) {
+    CHECK_INT(flags_in(worker->data_set.acknowledged), current);
+  }
+  store_items_free(items);
+}
+
+static void init(struct worker *worker)
+{
+  store_error error;
+  int64_t version = ++worker->data_set.attempted;
+  int32_t code = version % 3 == 1 ? init_from_json(worker, version, &error)
+                                  : init_from_structs(worker, version, version % 3 == 2, &error);
+  if (did(INIT, code, &error)) {
+    worker->data_set.acknowledged = version;
+    check_data_set(worker);
+  }
+}
+
+static void initialized(struct worker *worker)
+{
+  int32_t answer;
+  store_error error;
+  if (did(INITIALIZED, store_initialized(worker->store, &answer, &error), &error)) {
+    CHECK(answer == 1 || worker->data_set.acknowledged == 0);
+  }
+  /* Nobody ever stores a whole data set there, so that this asks every time. */
+  if (did(INITIALIZED, store_initialized(plain, &answer, &error), &error)) {
+    CHECK_INT(0, answer);
+  }
+}
+
+/* The rest */
+
+static uint64_t open_as(const char *prefix, const char *options)
+{
+  char text[1024];
+  uint64_t store;
+  store_error error;
+  int length = snprintf(text, sizeof text,
+                        "{\"table\":\"flags\",\"endpoint\":\"%s\",\"prefix\":\"%s\",\"region\":\"us-east-1\","
+                        "\"access_key_id\":\"test\",\"secret_access_key\":\"test\",\"attempt_timeout_ms\":1000,"
+                        "\"timeout_ms\":3000,\"all_timeout_ms\":5000,\"init_timeout_ms\":15000%s}",
+                        url, prefix, options);
+  CHECK_CODE(STORE_OK, store_open(text, (size_t)length, &store, &error), &error);
+  return store;
+}
+
+static void open_and_close(struct worker *worker)
+{
+  static const char *const forms[] = {"", ",\"shared\":false", ",\"shared\":false,\"cache_ttl_ms\":1000"};
+  uint64_t store = open_as("soak", forms[any(worker, 3)]);
+  atomic_fetch_add(&succeeded[OPEN], 1);
+  get(worker, store, 0);
+  CHECK_INT(STORE_OK, store_close(store, NULL));
+  CHECK_INT(STORE_ERROR_INVALID_HANDLE, store_close(store, NULL));
+}
+
+static void big_segments(struct worker *worker)
+{
+  char hash[32];
+  int64_t synchronized_on;
+  int32_t code;
+  store_error error;
+  store_membership *membership;
+  if (did(METADATA, store_big_segments_metadata(plain, &synchronized_on, &error), &error)) {
+    CHECK_INT(4711, synchronized_on);
+  }
+  /* Half of the contexts are in no segment. */
+  int number = (int)any(worker, 2 * THREADS);
+  size_t length = (size_t)snprintf(hash, sizeof hash, "hash-%d", number);
+  code = store_big_segments_membership(plain, hash, length, &membership, &error);
+  if (did(MEMBERSHIP, code, &error)) {
+    CHECK_INT(number < THREADS ? STORE_OK : STORE_NOT_FOUND, code);
+    if (code == STORE_OK) {
+      const char *segment;
+      size_t segment_length;
+      int32_t included;
+      CHECK_INT(1, store_membership_count(membership));
+      CHECK_INT(STORE_OK, store_membership_entry(membership, 0, &segment, &segment_length, &included, &error));
+      CHECK_TEXT(hash, segment, segment_length);
+      CHECK_INT(1, included);
+      store_membership_free(membership);
+    }
+  }
+}
+
+static void events(struct worker *worker)
+{
+  int32_t level;
+  char *text;
+  store_error error;
+  uint64_t stores[] = {plain, cached, worker->store};
+  for (int place = 0; place < 3; place++) {
+    while (store_next_event(stores[place], &level, &text, &error) == STORE_OK) {
+      CHECK(strlen(text) > 0);
+      store_string_free(text);
+    }
+    CHECK_CODE(STORE_OK, store_statistics(stores[place], &text, &error), &error);
+    CHECK_CONTAINS("\"requests\":", text);
+    store_string_free(text);
+  }
+  atomic_fetch_add(&succeeded[EVENTS], 1);
+}
+
+static void call_something(struct worker *worker)
+{
+  store_error error;
+  uint64_t dice = any(worker, 1000);
+  if (dice < 250) {
+    get(worker, plain, 0);
+  } else if (dice < 500) {
+    get(worker, cached, 1);
+  } else if (dice < 730) {
+    upsert(worker);
+  } else if (dice < 800) {
+    get_several_at_once(worker);
+  } else if (dice < 860) {
+    big_segments(worker);
+  } else if (dice < 900) {
+    initialized(worker);
+  } else if (dice < 930) {
+    did(AVAILABLE, store_available(plain, &error), &error);
+  } else if (dice < 960) {
+    open_and_close(worker);
+  } else if (dice < 975) {
+    events(worker);
+  } else if (dice < 995) {
+    get_all(worker);
+  } else {
+    init(worker);
+  }
+}
+
+/* Between two calls, where the threads wait for each other. */
+static pthread_barrier_t quiet, go_on;
+static atomic_int wanted_quiet;
+
+static void *work(void *argument)
+{
+  struct worker *worker = argument;
+  snprintf(worker->prefix, sizeof worker->prefix, "soak-%d", worker->number);
+  worker->store = open_as(worker->prefix, ",\"shared\":false,\"write_concurrency\":8");
+  /* So that all have the connections early that they will ever need. */
+  init(worker);
+  for (;;) {
+    if (atomic_load(&wanted_quiet)) {
+      pthread_barrier_wait(&quiet);
+      pthread_barrier_wait(&go_on);
+      if (atomic_load(&stop)) {
+        break;
+      }
+      /* All at once, which no busier moment exceeds. */
+      get_several_at_once(worker);
+    }
+    call_something(worker);
+  }
+  CHECK_INT(STORE_OK, store_close(worker->store, NULL));
+  return NULL;
+}
+
+static void print_counts(void)
+{
+  printf("{\"calls\":{");
+  for (int call = 0; call < CALLS; call++) {
+    printf("%s\"%s\":{\"succeeded\":%ld,\"failed\":%ld}", call == 0 ? "" : ",", call_names[call], succeeded[call],
+           failed[call]);
+  }
+  printf("},\"errors\":{");
+  for (int code = 1, count = 0; code < 64; code++) {
+    if (failed_with[code] > 0) {
+      printf("%s\"%s\":%ld", count++ == 0 ? "" : ",", store_code_name(-code), failed_with[code]);
+    }
+  }
+  printf("}}\n");
+}
+
+int main(int argc, char **argv)
+{
+  static struct worker workers[THREADS];
+  char key[32], attributes[128];
+  if (argc < 6) {
+    fprintf(stderr, "usage: load URL ROWS_URL SECONDS SEED QUIET_MS [item|descriptor|thread]\n");
+    return 2;
+  }
+  url = argv[1];
+  snprintf(endpoint.url, sizeof endpoint.url, "%s", argv[2]);
+  int64_t seconds = atoll(argv[3]), quiet_ms = atoll(argv[5]);
+  uint64_t seed = strtoull(argv[4], NULL, 10);
+  leak = argc > 6 ? argv[6] : "";
+  current_test = "soak";
+  /* The Relay Proxy's rows, which this library only reads. */
+  put_row("big_segments_metadata", "soak:big_segments_metadata", "\"synchronizedOn\":{\"N\":\"4711\"}");
+  for (int number = 0; number < THREADS; number++) {
+    snprintf(key, sizeof key, "hash-%d", number);
+    snprintf(attributes, sizeof attributes, "\"included\":{\"SS\":[\"%s\"]}", key);
+    put_row("big_segments_user", key, attributes);
+  }
+  plain = open_as("soak", "");
+  cached = open_as("soak", ",\"cache_ttl_ms\":50,\"cache_max_bytes\":100000");
+  pthread_barrier_init(&quiet, NULL, THREADS + 1);
+  pthread_barrier_init(&go_on, NULL, THREADS + 1);
+  int64_t start = milliseconds(), next_sample = start, next_quiet = start + quiet_ms;
+  for (int number = 0; number < THREADS; number++) {
+    workers[number].number = number;
+    workers[number].random = (seed + 1) * UINT64_C(0x9e3779b97f4a7c15) + (uint64_t)number;
+    CHECK_INT(0, pthread_create(&workers[number].thread, NULL, work, &workers[number]));
+  }
+  while (!atomic_load(&stop)) {
+    int64_t now = milliseconds(), next = next_sample < next_quiet ? next_sample : next_quiet;
+    if (now < next) {
+      usleep((useconds_t)(next - now) * 1000);
+      continue;
+    }
+    if (now >= next_quiet) {
+      atomic_store(&wanted_quiet, 1);
+      pthread_barrier_wait(&quiet);
+      CHECK_INT(STORE_OK, store_clear_cache(cached, NULL));
+      print_sample("quiet", milliseconds() - start);
+      atomic_store(&wanted_quiet, 0);
+      atomic_store(&stop, milliseconds() - start >= seconds * 1000);
+      pthread_barrier_wait(&go_on);
+      next_quiet = milliseconds() + quiet_ms;
+    } else {
+      print_sample("busy", now - start);
+      next_sample += 1000 * ((now - next_sample) / 1000 + 1);
+    }
+  }
+  for (int number = 0; number < THREADS; number++) {
+    pthread_join(workers[number].thread, NULL);
+  }
+  CHECK_INT(STORE_OK, store_close(plain, NULL));
+  CHECK_INT(STORE_OK, store_close(cached, NULL));
+  print_counts();
+  return 0;
+}
