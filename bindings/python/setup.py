@@ -1,12 +1,14 @@
 """Puts ``libflagstore.so`` into the wheel, and tags the wheel for the platform it was built for.
 
 Everything else is in pyproject.toml. The library is the file that ``FLAGSTORE_LIBRARY`` names while the wheel is built,
-as an absolute path; without the variable the wheel carries none, fits every platform, and looks for the system's.
+as an absolute path; without the variable the wheel carries none, fits every platform, and looks for the system's. The
+script ``package`` in this folder builds what is published.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -45,7 +47,20 @@ class PlatformWheel(bdist_wheel):
 
     def get_tag(self) -> tuple[str, str, str]:
         _python, _abi, platform = super().get_tag()
+        if LIBRARY and platform.startswith("linux_"):
+            platform = platform.replace("linux", f"manylinux_{oldest_glibc(Path(LIBRARY))}", 1)
         return "py3", "none", platform
+
+
+def oldest_glibc(library: Path) -> str:
+    """The glibc that a library needs at least, such as ``2_34``: the newest version that one of its symbols asks for."""
+    asked = {
+        (int(major), int(minor))
+        for major, minor in re.findall(rb"\0GLIBC_(\d+)\.(\d+)", library.read_bytes())
+    }
+    if not asked:
+        raise SystemExit(f"{library} is not linked with glibc: there is no wheel for it")
+    return "{}_{}".format(*max(asked))
 
 
 setup(

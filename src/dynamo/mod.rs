@@ -7,6 +7,7 @@ mod counters;
 mod credentials;
 mod failure;
 #[cfg(any(test, miri, fuzzing))]
+#[cfg_attr(fuzzing, allow(dead_code, reason = "the fuzz targets need no log of requests"))]
 pub mod memory;
 mod pace;
 mod request;

@@ -14,8 +14,9 @@ use crate::model::{Code, Error, Result};
 pub const MAX_NAME_BYTES: usize = 64 * 1024;
 /// Longest options text.
 pub const MAX_OPTIONS_BYTES: usize = 1024 * 1024;
-/// Longest payload or data set: what one allocation can hold.
-pub const MAX_TEXT_BYTES: usize = isize::MAX as usize;
+/// Longest payload or data set: half of what one allocation could hold, so that the largest signed number, a length that
+/// is made up, is refused without a look at the bytes.
+pub const MAX_TEXT_BYTES: usize = isize::MAX as usize / 2;
 
 thread_local! {
     /// Where in the library's source this thread panicked last.

@@ -116,6 +116,82 @@ static void a_peer_that_resets_sends_the_host_no_sigpipe(void)
   waitpid(server, NULL, 0);
 }
 
+/* Answers one request and closes the connection a moment later, when the next request may be on its way. */
+static void *answer_one(void *argument)
+{
+  static const char answer[] = "HTTP/1.1 200 OK\r\nContent-Type: application/x-amz-json-1.0\r\nContent-Length: 2\r\n\r\n{}";
+  static char bytes[1 << 16];
+  int connection = (int)(intptr_t)argument;
+  char head[8192];
+  size_t got = 0;
+  ssize_t piece = 0;
+  const char *end = NULL, *length = NULL;
+  while (end == NULL && got < sizeof head - 1 && (piece = read(connection, head + got, sizeof head - 1 - got)) > 0) {
+    got += (size_t)piece;
+    head[got] = '\0';
+    end = strstr(head, "\r\n\r\n");
+  }
+  length = end == NULL ? NULL : strcasestr(head, "content-length:");
+  int64_t left = length == NULL ? 0 : atoll(length + strlen("content-length:")) - (int64_t)(got - (size_t)(end + 4 - head));
+  while (left > 0 && (piece = read(connection, bytes, sizeof bytes)) > 0) {
+    left -= piece;
+  }
+  if (send(connection, answer, sizeof answer - 1, MSG_NOSIGNAL) > 0) {
+    usleep((useconds_t)(connection * 37 % 150));
+  }
+  close(connection);
+  return NULL;
+}
+
+static pid_t server_that_answers_once(char url[64])
+{
+  int listener = black_hole(url);
+  pid_t server = fork();
+  if (server == 0) {
+    pthread_t thread;
+    for (;;) {
+      int connection = accept(listener, NULL, NULL);
+      if (pthread_create(&thread, NULL, answer_one, (void *)(intptr_t)connection) == 0) {
+        pthread_detach(thread);
+      }
+    }
+  }
+  close(listener);
+  return server;
+}
+
+static void *write_often(void *argument)
+{
+  static char payload[300000];
+  char key[32];
+  snprintf(key, sizeof key, "flag-%d", (int)(intptr_t)argument);
+  for (int round = 0; round < 200; round++) {
+    int32_t code = store_upsert(shared, TEXT("features"), key, strlen(key), round, 0, payload, sizeof payload, NULL, &error);
+    CHECK(code == STORE_OK || error.retriable);
+    store_error_free(&error);
+  }
+  return NULL;
+}
+
+static void a_peer_that_closes_between_requests_sends_the_host_no_sigpipe(void)
+{
+  enum { THREADS = 4 };
+  pthread_t threads[THREADS];
+  char url[64];
+  CHECK(signal(SIGPIPE, SIG_DFL) != SIG_ERR);
+  pid_t server = server_that_answers_once(url);
+  shared = open_store_at(url, "");
+  for (int place = 0; place < THREADS; place++) {
+    CHECK_INT(0, pthread_create(&threads[place], NULL, write_often, (void *)(intptr_t)place));
+  }
+  for (int place = 0; place < THREADS; place++) {
+    pthread_join(threads[place], NULL);
+  }
+  CHECK_INT(STORE_OK, store_close(shared, NULL));
+  kill(server, SIGKILL);
+  waitpid(server, NULL, 0);
+}
+
 /* Exit */
 
 static void *blocked_get(void *argument)
@@ -417,6 +493,7 @@ int main(int argc, char **argv)
   static const struct test tests[] = {
       TEST(a_server_that_dies_sends_the_host_no_sigpipe),
       TEST(a_peer_that_resets_sends_the_host_no_sigpipe),
+      TEST(a_peer_that_closes_between_requests_sends_the_host_no_sigpipe),
       TEST(a_host_may_exit_with_calls_in_flight),
       TEST(a_host_may_exit_inside_a_callback),
       TEST(an_exit_handler_may_use_the_store),

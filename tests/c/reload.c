@@ -9,7 +9,7 @@
 
 #include <flagstore.h>
 
-enum { ROUNDS = 200 };
+enum { ROUNDS = 1000 };
 
 static void *symbol(void *library, const char *name)
 {

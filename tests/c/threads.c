@@ -107,9 +107,9 @@ static void *get_until_closed(void *argument)
   return NULL;
 }
 
-static void closing_under_eight_calling_threads_ends_their_calls_in_order(void)
+static void closing_under_sixteen_calling_threads_ends_their_calls_in_order(void)
 {
-  enum { THREADS = 8 };
+  enum { THREADS = 16 };
   pthread_t threads[THREADS];
   char key[32];
   uint64_t keeper = open_store("\"cache_ttl_ms\":1");
@@ -168,7 +168,7 @@ static void of_many_closes_of_one_handle_one_succeeds(void)
   for (int round = 0; round < 50; round++) {
     shared = open_store("");
     atomic_store(&calling, 0);
-    on_threads(8, close_it);
+    on_threads(16, close_it);
     CHECK_INT(1, atomic_load(&calling));
   }
 }
@@ -320,7 +320,7 @@ int main(int argc, char **argv)
   static const struct test tests[] = {
       TEST(sixty_four_threads_each_read_what_they_wrote),
       TEST(sixty_four_threads_each_read_their_own_item_from_the_cache),
-      TEST(closing_under_eight_calling_threads_ends_their_calls_in_order),
+      TEST(closing_under_sixteen_calling_threads_ends_their_calls_in_order),
       TEST(threads_open_and_close_the_same_store_at_will),
       TEST(of_many_closes_of_one_handle_one_succeeds),
       TEST(a_slow_call_delays_no_other),

@@ -1,5 +1,5 @@
 /*
- * load URL ROWS_URL SECONDS SEED QUIET_MS [item|descriptor|thread]: sixteen threads use the library in every way, for so
+ * load URL ROWS_URL MS WARM_MS QUIET_MS SEED [item|descriptor|thread]: sixteen threads use the library in every way, for so
  * long, on an endpoint that fails now and then, and every answer is checked. Prints what the process holds, a line of
  * JSON a second, and at the end how often each call was made and what it gave. `run` starts it and judges the lines.
  *
@@ -8,7 +8,8 @@
  * what it saw: no version ever goes down.
  *
  * Every QUIET_MS all threads stop between two calls, holding nothing, and the caches are emptied. What is allocated
- * then is what the library keeps for itself, which is to stay the same.
+ * then is what the library keeps for itself, which is to stay the same. The first time after WARM_MS, and at the end,
+ * all stores are closed too: then nothing comes and goes any more, and the smallest leak shows.
  *
  * With the last argument one get in a hundred leaks what it is called, to show that it is found.
  */
@@ -508,28 +509,53 @@ static void call_something(struct worker *worker)
 
 /* Between two calls, where the threads wait for each other. */
 static pthread_barrier_t quiet, go_on;
-static atomic_int wanted_quiet;
+static atomic_int wanted_quiet, wanted_closed;
+
+static void open_shared_stores(void)
+{
+  plain = open_as("soak", "");
+  cached = open_as("soak", ",\"cache_ttl_ms\":50,\"cache_max_bytes\":100000");
+}
+
+static void close_shared_stores(void)
+{
+  CHECK_INT(STORE_OK, store_close(plain, NULL));
+  CHECK_INT(STORE_OK, store_close(cached, NULL));
+}
+
+/* All threads wait between two calls. */
+static void sample_quietly(int64_t start)
+{
+  if (atomic_load(&wanted_closed)) {
+    close_shared_stores();
+    print_sample_at_rest("closed", start);
+    open_shared_stores();
+  } else {
+    CHECK_INT(STORE_OK, store_clear_cache(cached, NULL));
+    print_sample("quiet", start);
+  }
+}
 
 static void *work(void *argument)
 {
   struct worker *worker = argument;
-  snprintf(worker->prefix, sizeof worker->prefix, "soak-%d", worker->number);
-  worker->store = open_as(worker->prefix, ",\"shared\":false,\"write_concurrency\":8");
-  /* So that all have the connections early that they will ever need. */
-  init(worker);
-  for (;;) {
-    if (atomic_load(&wanted_quiet)) {
-      pthread_barrier_wait(&quiet);
-      pthread_barrier_wait(&go_on);
-      if (atomic_load(&stop)) {
-        break;
+  while (!atomic_load(&stop)) {
+    worker->store = open_as(worker->prefix, ",\"shared\":false,\"write_concurrency\":8");
+    /* So that all have the connections early that they will ever need. */
+    init(worker);
+    int closed = 0;
+    while (!closed) {
+      call_something(worker);
+      if (atomic_load(&wanted_quiet)) {
+        closed = atomic_load(&wanted_closed);
+        if (closed) {
+          CHECK_INT(STORE_OK, store_close(worker->store, NULL));
+        }
+        pthread_barrier_wait(&quiet);
+        pthread_barrier_wait(&go_on);
       }
-      /* All at once, which no busier moment exceeds. */
-      get_several_at_once(worker);
     }
-    call_something(worker);
   }
-  CHECK_INT(STORE_OK, store_close(worker->store, NULL));
   return NULL;
 }
 
@@ -549,35 +575,40 @@ static void print_counts(void)
   printf("}}\n");
 }
 
+/* The rows that the Relay Proxy writes, and this library only reads. */
+static void put_big_segments(void)
+{
+  char hash[32], attributes[128];
+  put_row("big_segments_metadata", "soak:big_segments_metadata", "\"synchronizedOn\":{\"N\":\"4711\"}");
+  for (int number = 0; number < THREADS; number++) {
+    snprintf(hash, sizeof hash, "hash-%d", number);
+    snprintf(attributes, sizeof attributes, "\"included\":{\"SS\":[\"%s\"]}", hash);
+    put_row("big_segments_user", hash, attributes);
+  }
+}
+
 int main(int argc, char **argv)
 {
   static struct worker workers[THREADS];
-  char key[32], attributes[128];
-  if (argc < 6) {
-    fprintf(stderr, "usage: load URL ROWS_URL SECONDS SEED QUIET_MS [item|descriptor|thread]\n");
+  if (argc < 7) {
+    fprintf(stderr, "usage: load URL ROWS_URL MS WARM_MS QUIET_MS SEED [item|descriptor|thread]\n");
     return 2;
   }
   url = argv[1];
   snprintf(endpoint.url, sizeof endpoint.url, "%s", argv[2]);
-  int64_t seconds = atoll(argv[3]), quiet_ms = atoll(argv[5]);
-  uint64_t seed = strtoull(argv[4], NULL, 10);
-  leak = argc > 6 ? argv[6] : "";
+  int64_t end = atoll(argv[3]), warm = atoll(argv[4]), quiet_ms = atoll(argv[5]);
+  uint64_t seed = strtoull(argv[6], NULL, 10);
+  leak = argc > 7 ? argv[7] : "";
   current_test = "soak";
-  /* The Relay Proxy's rows, which this library only reads. */
-  put_row("big_segments_metadata", "soak:big_segments_metadata", "\"synchronizedOn\":{\"N\":\"4711\"}");
-  for (int number = 0; number < THREADS; number++) {
-    snprintf(key, sizeof key, "hash-%d", number);
-    snprintf(attributes, sizeof attributes, "\"included\":{\"SS\":[\"%s\"]}", key);
-    put_row("big_segments_user", key, attributes);
-  }
-  plain = open_as("soak", "");
-  cached = open_as("soak", ",\"cache_ttl_ms\":50,\"cache_max_bytes\":100000");
+  put_big_segments();
+  open_shared_stores();
   pthread_barrier_init(&quiet, NULL, THREADS + 1);
   pthread_barrier_init(&go_on, NULL, THREADS + 1);
   int64_t start = milliseconds(), next_sample = start, next_quiet = start + quiet_ms;
   for (int number = 0; number < THREADS; number++) {
     workers[number].number = number;
     workers[number].random = (seed + 1) * UINT64_C(0x9e3779b97f4a7c15) + (uint64_t)number;
+    snprintf(workers[number].prefix, sizeof workers[number].prefix, "soak-%d", number);
     CHECK_INT(0, pthread_create(&workers[number].thread, NULL, work, &workers[number]));
   }
   while (!atomic_load(&stop)) {
@@ -587,24 +618,25 @@ int main(int argc, char **argv)
       continue;
     }
     if (now >= next_quiet) {
+      int last = now - start >= end;
+      atomic_store(&wanted_closed, last || (warm > 0 && now - start >= warm));
       atomic_store(&wanted_quiet, 1);
       pthread_barrier_wait(&quiet);
-      CHECK_INT(STORE_OK, store_clear_cache(cached, NULL));
-      print_sample("quiet", milliseconds() - start);
+      sample_quietly(start);
+      warm = atomic_load(&wanted_closed) ? 0 : warm;
       atomic_store(&wanted_quiet, 0);
-      atomic_store(&stop, milliseconds() - start >= seconds * 1000);
+      atomic_store(&stop, last);
       pthread_barrier_wait(&go_on);
       next_quiet = milliseconds() + quiet_ms;
     } else {
-      print_sample("busy", now - start);
+      print_sample("busy", start);
       next_sample += 1000 * ((now - next_sample) / 1000 + 1);
     }
   }
   for (int number = 0; number < THREADS; number++) {
     pthread_join(workers[number].thread, NULL);
   }
-  CHECK_INT(STORE_OK, store_close(plain, NULL));
-  CHECK_INT(STORE_OK, store_close(cached, NULL));
+  close_shared_stores();
   print_counts();
   return 0;
 }

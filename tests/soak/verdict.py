@@ -23,13 +23,27 @@ def growth_checks(samples: list[dict], seconds: int) -> list[Check]:
     quiet = [sample for sample in warm if sample["when"] == "quiet"]
     busy = [sample for sample in warm if sample["when"] == "busy"]
     return [
-        # Connections and their buffers come and go, hence not exactly nothing.
-        flat("allocated while quiet", quiet, "allocated", 0.01, 64 << 10),
-        # What the kernel counts includes what malloc keeps for later, which follows the highest load so far.
-        flat("private memory", busy, "private_dirty", 0.05, 1 << 20),
-        flat("descriptors while quiet", quiet, "descriptors", 0, 4),
-        flat("threads while quiet", quiet, "threads", 0, 2),
+        nothing_left([sample["allocated"] for sample in samples if sample["when"] == "closed"]),
+        # Connections come and go. What malloc keeps for later follows the highest load so far, in each of its arenas, of
+        # which there are sixteen, for a quarter of an hour.
+        flat("allocated between calls", quiet, "allocated", 0.05, 1 << 20),
+        flat("private memory", busy, "private_dirty", 0.25, 8 << 20),
+        flat("descriptors between calls", quiet, "descriptors", 0.1, 8),
+        flat("threads between calls", quiet, "threads", 0, 2),
     ]
+
+
+# A map that is a little larger than before, at most: repeated runs differ by less than 500 bytes.
+LEFT_BYTES = 16 << 10
+
+
+def nothing_left(allocated: list[int]) -> Check:
+    """With every store closed, as much is allocated at the end as after warming up."""
+    promise = "allocated with every store closed: no growth"
+    if len(allocated) != 2:
+        return Check(promise, False, f"{len(allocated)} samples")
+    seen = f"{allocated[0]:,} after warming up, {allocated[1]:,} at the end; bound {LEFT_BYTES:,}"
+    return Check(promise, allocated[1] - allocated[0] <= LEFT_BYTES, seen)
 
 
 def flat(name: str, samples: list[dict], figure: str, share: float, least: float) -> Check:

@@ -191,6 +191,7 @@ ZEND_METHOD(Flagstore_Native, open)
 	int32_t code = store_open(ZSTR_VAL(options), ZSTR_LEN(options), &opened->store, &opened->error);
 	if (!succeeded(opened, code)) {
 		zval_ptr_dtor(return_value);
+		ZVAL_NULL(return_value);
 		RETURN_THROWS();
 	}
 }

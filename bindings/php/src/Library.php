@@ -66,7 +66,7 @@ final class Library
 
     /**
      * Loads the library for all requests to come: to be called while opcache preloads. Where opcache.preload_user is set, PHP
-     * refuses that (it preloads in a process that ends), and each request loads the library by itself, or ffi.preload does.
+     * refuses that (it preloads in a process that ends), and each request declares the functions anew, unless ffi.preload did.
      *
      * @throws LibraryException
      */

@@ -16,13 +16,14 @@ import signal
 import sys
 import threading
 import time
+import traceback
 import urllib.request
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Callable
 
-from flagstore import Item, Store
+from flagstore import FlagstoreError, Item, Store
 
 TABLE = "flags"
 CHILD_SECONDS = 20
@@ -61,8 +62,9 @@ def run(scenarios: tuple[Callable[[Setting], None], ...]) -> None:
     """Runs the scenario that the command line names, with the setting that it gives as JSON."""
     name, setting = sys.argv[1:]
     # Otherwise every child copies, and at its exit takes apart, all that its parent has.
-    gc.freeze()
-    faulthandler.register(signal.SIGALRM, chain=True)
+    if sys.implementation.name == "cpython":
+        gc.freeze()
+        faulthandler.register(signal.SIGALRM, chain=True)
     {scenario.__name__: scenario for scenario in scenarios}[name](Setting(**json.loads(setting)))
 
 
@@ -74,7 +76,8 @@ def check(store: Store) -> None:
     own = f"of-{os.getpid()}-{next(_uses)}"
     assert store.get("features", "flag") == FLAG
     assert store.get("features", own) is None
-    assert store.upsert("others", own, 1, own).written
+    written = store.upsert("others", own, 1, own)
+    assert written.written, (own, written, store.statistics())
     assert store.get("others", own) == Item(1, own)
     assert store.get_all("features") == {"flag": FLAG}
     assert store.initialized()
@@ -100,8 +103,9 @@ def fork_and_end(child: Callable[[], object]) -> int:
         try:
             child()
             status = 0
+        except AssertionError:
+            traceback.print_exc()
         finally:
-            sys.excepthook(*sys.exc_info()) if status else None  # type: ignore[arg-type]
             os._exit(status)
     return pid
 
@@ -112,6 +116,26 @@ def reap(*pids: int) -> None:
         assert os.waitstatus_to_exitcode(status) == 0, (
             f"child {pid} ended with {os.waitstatus_to_exitcode(status)}"
         )
+
+
+def in_threads(count: int, work: Callable[[], object]) -> None:
+    """Does it in so many threads at once. Not those of a pool: a child that is forked in one tries to join them at its
+    exit, itself among them."""
+    failures: list[BaseException] = []
+
+    def attempt() -> None:
+        try:
+            work()
+        except (AssertionError, FlagstoreError, OSError) as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=attempt, daemon=True) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if failures:
+        raise failures[0]
 
 
 @contextmanager

@@ -92,8 +92,8 @@ class Faults(Endpoint):
 @contextmanager
 def failing_on_demand(upstream: Endpoint) -> Iterator[Faults]:
     """In front of another endpoint."""
-    command = [sys.executable, REPOSITORY / "tests/faults/endpoint", "--upstream", upstream.url]
-    with _running(command) as ready:
+    program = REPOSITORY / "tests/faults/endpoint"
+    with _running([sys.executable, program, "--upstream", upstream.url]) as ready:
         yield Faults(ready["url"], ready["control"])
 
 

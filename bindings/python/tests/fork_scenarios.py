@@ -6,15 +6,15 @@ import os
 import subprocess
 import sys
 import threading
-from typing import NoReturn
+from typing import Any, NoReturn
 
-from children import CHILD_SECONDS, FLAG, TABLE, Setting, busy, check, fork, fork_and_end, reap, run
+from children import CHILD_SECONDS, TABLE, Setting, busy, check, fork, fork_and_end, in_threads, reap, run
 
 from flagstore import Item, Store
 
 
 def the_child_uses_and_closes(setting: Setting) -> None:
-    kinds = ({}, {"cache_ttl_ms": -1}, {"persistent": True}, {"shared": False})
+    kinds: tuple[dict[str, Any], ...] = ({}, {"cache_ttl_ms": -1}, {"persistent": True}, {"shared": False})
     for options in kinds:
         store = setting.used(**options)
 
@@ -189,23 +189,13 @@ def while_eight_calls_are_held(setting: Setting) -> None:
 def from_threads_that_use_the_store(setting: Setting) -> None:
     """Eight threads fork, while the seven others are inside calls or fork as well."""
     store = setting.used()
-    failures: list[BaseException] = []
 
     def use_and_fork() -> None:
-        try:
-            for _ in range(setting.rounds // 8):
-                check(store)
-                reap(fork_and_end(lambda: check(store)))
-        except BaseException as error:
-            failures.append(error)
+        for _ in range(setting.rounds // 8):
+            check(store)
+            reap(fork_and_end(lambda: check(store)))
 
-    threads = [threading.Thread(target=use_and_fork, daemon=True) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if failures:
-        raise failures[0]
+    in_threads(8, use_and_fork)
     check(store)
 
 
@@ -219,7 +209,7 @@ def other_programs_started_meanwhile(setting: Setting) -> None:
     command = ["/bin/sh", "-c", program]
     with busy(setting, store) as parents_threads_go_on:
         for number in range(setting.rounds):
-            if number % 2:
+            if number % 2 or not hasattr(os, "posix_spawn"):
                 ended = subprocess.run(command, timeout=CHILD_SECONDS, check=False).returncode
             else:
                 pid = os.posix_spawn(command[0], command, os.environ)

@@ -6,12 +6,12 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-import threading
+import time
 from concurrent.futures import ProcessPoolExecutor, wait
 from typing import Any
 
 import preloaded
-from children import CHILD_SECONDS, Setting, busy, check, run
+from children import CHILD_SECONDS, Setting, busy, check, in_threads, run
 
 from flagstore import Store
 
@@ -43,9 +43,16 @@ def processes(method: str, setting: Setting, inherited: Store | None, count: int
         started = [context.Process(target=work, args=(setting, inherited)) for _ in range(WORKERS)]
         for process in started:
             process.start()
-        for process in started:
+        ended(started)
+
+
+def ended(processes: list[Any]) -> None:
+    deadline = time.monotonic() + CHILD_SECONDS
+    for process in processes:
+        # More than once: where several threads start processes, join may return before the exit code is known.
+        while process.exitcode is None and time.monotonic() < deadline:
             process.join(CHILD_SECONDS)
-            assert process.exitcode == 0, f"ended with {process.exitcode}"
+        assert process.exitcode == 0, f"ended with {process.exitcode}"
 
 
 def pool(method: str, setting: Setting, tasks: int) -> None:
@@ -79,21 +86,7 @@ def forked_processes(setting: Setting) -> None:
 
 def processes_started_by_threads(setting: Setting) -> None:
     store = inheriting(setting)
-    failures: list[BaseException] = []
-
-    def start() -> None:
-        try:
-            processes("fork", setting, store, setting.rounds // 4)
-        except BaseException as error:
-            failures.append(error)
-
-    threads = [threading.Thread(target=start, daemon=True) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if failures:
-        raise failures[0]
+    in_threads(4, lambda: processes("fork", setting, store, setting.rounds // 4))
     check(store)
 
 
@@ -125,9 +118,7 @@ def processes_of_a_fork_server(setting: Setting) -> None:
             started = [context.Process(target=preloaded.use, args=(setting,)) for _ in range(WORKERS)]
             for process in started:
                 process.start()
-            for process in started:
-                process.join(CHILD_SECONDS)
-                assert process.exitcode == 0, f"ended with {process.exitcode}"
+            ended(started)
 
 
 # A spawned process is a new interpreter, which takes fifty times as long as a fork and inherits nothing: fewer of them,

@@ -35,7 +35,8 @@ def run(program: str, scenario: str, options: dict[str, str], control: str) -> N
             scenario,
             json.dumps(setting),
         ],
-        env={**os.environ, "PYTHONPATH": str(Path(flagstore.__file__).parent.parent)},
+        # Fork servers of some Python versions look nowhere else for what they preload.
+        env={**os.environ, "PYTHONPATH": f"{Path(flagstore.__file__).parent.parent}:{Path(__file__).parent}"},
         timeout=SECONDS,
         capture_output=True,
         text=True,

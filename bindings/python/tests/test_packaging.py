@@ -1,95 +1,137 @@
-"""The wheel: what is in it, what it is tagged for, and that it works from where it is installed."""
+"""What is published: what is in it, what it is tagged for, and that it works where nothing else is installed."""
 
 from __future__ import annotations
 
 import os
-import shutil
+import re
 import subprocess
 import sys
-import sysconfig
+import tarfile
 import zipfile
 from pathlib import Path
 
 import pytest
-from endpoint import REPOSITORY, Endpoint
+from conftest import OpenStore
+from endpoint import REPOSITORY, TABLE, Endpoint
 
+from flagstore import __version__
 from flagstore._library import load
 
 PROJECT = REPOSITORY / "bindings/python"
+MODULES = {path.name for path in (PROJECT / "src/flagstore").glob("*.py")} | {"py.typed"}
 
 
-def build(folder: Path, **variables: str) -> Path:
-    """Builds a wheel from a copy, so that nothing is left in the project."""
-    ignored = shutil.ignore_patterns("build", "*.egg-info", "tests", "__pycache__", ".*")
-    copied = shutil.copytree(PROJECT, folder / "project", ignore=ignored)
-    environment = {name: value for name, value in os.environ.items() if name != "FLAGSTORE_LIBRARY"}
-    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--disable-pip-version-check", "--no-deps"]
-    command += ["--no-build-isolation", "--wheel-dir", str(folder / "wheels"), str(copied)]
-    ran = subprocess.run(
-        command, env={**environment, **variables}, capture_output=True, text=True, timeout=300, check=False
+def run(*command: str | Path, folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Runs a program away from the project, with nothing in the environment that leads to it."""
+    hidden = ("FLAGSTORE_LIBRARY", "PYTHONPATH")
+    environment = {name: value for name, value in os.environ.items() if name not in hidden}
+    return subprocess.run(
+        command,
+        cwd=folder,
+        env={**environment, **variables},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
     )
-    if ran.returncode:
-        raise RuntimeError(ran.stdout + ran.stderr)
-    [wheel] = (folder / "wheels").iterdir()
-    return wheel
+
+
+def succeeds(*command: str | Path, folder: Path, **variables: str) -> str:
+    ran = run(*command, folder=folder, **variables)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    return ran.stdout
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("packages")
     library = os.path.abspath(load().path)
-    return build(tmp_path_factory.mktemp("with-library"), FLAGSTORE_LIBRARY=library)
+    command = (sys.executable, PROJECT / "package", "--library", library, "--to", folder)
+    printed = succeeds(*command, folder=folder)
+    assert {Path(line) for line in printed.splitlines()} == set(folder.iterdir())
+    return folder
 
 
-def test_a_wheel_with_the_library_is_for_any_python_on_this_platform(wheel: Path) -> None:
-    platform = sysconfig.get_platform().replace("-", "_").replace(".", "_")
-    assert wheel.name == f"flagstore-0.1.0-py3-none-{platform}.whl"
+@pytest.fixture(scope="module")
+def wheel(packages: Path) -> Path:
+    [wheel] = packages.glob("*.whl")
+    return wheel
 
 
-def test_the_wheel_holds_the_package_its_types_and_the_library(wheel: Path) -> None:
+def test_the_wheel_is_for_any_python_3_on_every_glibc_that_has_what_the_library_needs(wheel: Path) -> None:
+    tag = re.fullmatch(
+        rf"flagstore-{re.escape(__version__)}-py3-none-(manylinux_2_(\d+)_\w+)\.whl", wheel.name
+    )
+    assert tag, wheel.name
+    # Debian 12, Ubuntu 22.04 and Amazon Linux 2023 have 2.34 or newer: what is built for less must not come to need more.
+    assert int(tag[2]) <= 34
+    shown = succeeds(sys.executable, "-m", "auditwheel", "show", wheel, folder=wheel.parent)
+    assert f'is consistent with the following platform tag: "{tag[1]}"' in " ".join(shown.split())
+
+
+def test_the_wheel_holds_the_package_its_types_its_license_and_the_library(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as files:
         names = {name for name in files.namelist() if name.startswith("flagstore/")}
-        assert names == {
-            "flagstore/__init__.py",
-            "flagstore/_boto3_options.py",
-            "flagstore/_lib/libflagstore.so",
-            "flagstore/_library.py",
-            "flagstore/errors.py",
-            "flagstore/launchdarkly.py",
-            "flagstore/options.py",
-            "flagstore/py.typed",
-            "flagstore/store.py",
-        }
+        assert names == {f"flagstore/{name}" for name in {*MODULES, "_lib/libflagstore.so"}}
         assert files.getinfo("flagstore/_lib/libflagstore.so").file_size == os.path.getsize(load().path)
+        assert any(name.endswith("licenses/LICENSE") for name in files.namelist())
 
 
-def test_the_installed_wheel_uses_its_own_library(wheel: Path, tmp_path: Path, endpoint: Endpoint) -> None:
-    with zipfile.ZipFile(wheel) as files:
-        files.extractall(tmp_path)
+def test_the_source_distribution_holds_what_builds_a_wheel(packages: Path) -> None:
+    with tarfile.open(packages / f"flagstore-{__version__}.tar.gz") as files:
+        names = {name.partition("/")[2] for name in files.getnames()}
+    sources = {f"src/flagstore/{name}" for name in MODULES}
+    assert sources | {"setup.py", "pyproject.toml", "README.md", "LICENSE"} <= names
+    assert not any("tests" in name or name.endswith(".so") for name in names)
+
+
+def test_the_wheel_works_in_an_empty_environment(
+    wheel: Path, tmp_path: Path, endpoint: Endpoint, open_store: OpenStore, prefix: str
+) -> None:
+    open_store().upsert("features", "flag", 1, "payload")
+    succeeds(sys.executable, "-m", "venv", tmp_path / "empty", folder=tmp_path)
+    python = tmp_path / "empty/bin/python"
+    succeeds(python, "-m", "pip", "install", "--quiet", "--no-index", wheel, folder=tmp_path)
     code = f"""
 import flagstore
-with flagstore.Store("flags", **{endpoint.options!r}) as store:
-    assert store.available()
+with flagstore.Store({TABLE!r}, prefix={prefix!r}, **{endpoint.options!r}) as store:
+    print(store.get("features", "flag"))
 print(flagstore._library.load().path)
+print(flagstore.library_version())
 """
-    environment = {name: value for name, value in os.environ.items() if name != "FLAGSTORE_LIBRARY"}
-    ran = subprocess.run(
-        [sys.executable, "-c", code],
-        env={**environment, "PYTHONPATH": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
+    printed = succeeds(python, "-I", "-c", code, folder=tmp_path).splitlines()
+    assert printed[0] == "Item(version=1, item='payload', deleted=False, stale=False)"
+    assert Path(printed[1]).resolve().is_relative_to(tmp_path.resolve() / "empty")
+    assert printed[2] == __version__
+
+
+def test_a_wheel_without_the_library_is_for_every_platform(packages: Path, tmp_path: Path) -> None:
+    command = (
+        sys.executable,
+        "-m",
+        "pip",
+        "wheel",
+        "--quiet",
+        "--no-deps",
+        "--no-build-isolation",
+        "--no-index",
     )
-    assert ran.stdout.strip() == str(tmp_path / "flagstore/_lib/libflagstore.so"), ran.stderr
-
-
-def test_a_wheel_without_the_library_is_for_every_platform(tmp_path: Path) -> None:
-    wheel = build(tmp_path)
-    assert wheel.name == "flagstore-0.1.0-py3-none-any.whl"
+    succeeds(*command, packages / f"flagstore-{__version__}.tar.gz", folder=tmp_path)
+    [wheel] = tmp_path.glob("*.whl")
+    assert wheel.name == f"flagstore-{__version__}-py3-none-any.whl"
     with zipfile.ZipFile(wheel) as files:
         assert not any(name.endswith(".so") for name in files.namelist())
 
 
 def test_a_library_that_is_not_there_fails_the_build(tmp_path: Path) -> None:
-    with pytest.raises(RuntimeError, match="there is no such file"):
-        build(tmp_path, FLAGSTORE_LIBRARY=str(tmp_path / "libflagstore.so"))
+    ran = run(sys.executable, PROJECT / "package", "--library", "no.so", "--to", tmp_path, folder=tmp_path)
+    assert ran.returncode != 0
+    assert "no.so', and there is no such file" in ran.stderr
+    assert list(tmp_path.glob("*.whl")) == []
+
+
+def test_a_library_that_no_glibc_can_load_fails_the_build(tmp_path: Path) -> None:
+    (tmp_path / "other.so").write_bytes(b"\x7fELF, but of another system")
+    ran = run(sys.executable, PROJECT / "package", "--library", "other.so", "--to", tmp_path, folder=tmp_path)
+    assert ran.returncode != 0
+    assert "other.so is not linked with glibc" in ran.stderr

@@ -88,7 +88,14 @@ RSpec.describe Flagstore::Error do
     'fault' => %w[SERVICE],
     'reset' => %w[CONNECTION TIMEOUT],
     'close' => %w[CONNECTION TIMEOUT],
-    'garbage' => %w[UNEXPECTED_RESPONSE]
+    'garbage' => %w[UNEXPECTED_RESPONSE],
+    { do: 'drip', bytes_per_second: 1 } => %w[TIMEOUT],
+    { do: 'delay', ms: 2000 } => %w[TIMEOUT],
+    { do: 'hold', at: 'response' } => %w[TIMEOUT],
+    { do: 'close', at: 'body' } => %w[CONNECTION TIMEOUT UNEXPECTED_RESPONSE],
+    { do: 'reset', at: 'response' } => %w[CONNECTION TIMEOUT],
+    { do: 'wrong_length', by: 5 } => %w[CONNECTION TIMEOUT],
+    { do: 'wrong_length', by: -1 } => %w[UNEXPECTED_RESPONSE CONNECTION TIMEOUT]
   }.each do |action, names|
     it "tells what the endpoint does, #{action}, as #{names.join(' or ')}" do
       error = failure_of(faulty(action))

@@ -22,10 +22,10 @@ RSpec.describe 'the header' do
     arguments = arguments == 'void' ? [] : arguments.split(',').map { |argument| shape(argument.strip) }
     [name.to_sym, [arguments, shape(result)]]
   end
-  structs = header.scan(/^typedef struct (\w+) \{(.*?)^\} \1;/m).to_h do |name, body|
-    [name, body.split(';').map(&:strip).reject(&:empty?).map { |field| shape(field) }]
+  structs = header.scan(/^typedef struct (\w+) \{(.*?)^\} \1;/m).to_h.transform_values do |body|
+    body.split(';').map(&:strip).reject(&:empty?).map { |field| shape(field) }
   end
-  codes = header.scan(/^  (STORE_\w+) = (-?\d+)/).to_h { |name, number| [name, Integer(number)] }
+  codes = header.scan(/^  (STORE_\w+) = (-?\d+)/).to_h.transform_values { |number| Integer(number) }
 
   it 'has been understood' do
     expect([functions.length, structs.length, codes.length]).to match [be >= 35, 3, be >= 40]

@@ -9,9 +9,9 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
-from ctypes import POINTER, c_char_p, c_int32, c_int64, c_size_t, c_uint32, c_uint64, c_void_p
+from ctypes import POINTER, c_char, c_char_p, c_int32, c_int64, c_size_t, c_uint32, c_uint64, c_void_p
 from functools import cache
-from typing import Any
+from typing import Any, Protocol, cast
 
 from .errors import FlagstoreError, LibraryError, failure
 
@@ -91,6 +91,18 @@ _FUNCTIONS: tuple[tuple[str, Any, tuple[Any, ...]], ...] = (
 )
 
 
+class Bytes(Protocol):
+    """A pointer to bytes, which are had by slicing it."""
+
+    def __getitem__(self, part: slice, /) -> bytes: ...
+
+
+def bytes_at(place: Any, offset: int = 0) -> Bytes:
+    """The pointer that ``place`` holds, now or later, and lives in it. A slice of it costs a quarter of
+    ``ctypes.string_at``."""
+    return cast("Bytes", POINTER(c_char).from_buffer(place, offset))
+
+
 class Places:
     """The places that one call writes to, and reads lengths from. They are made once and lent to call after call,
     since making ctypes objects costs more than a read out of the cache."""
@@ -104,6 +116,7 @@ class Places:
         "kind_length",
         "level",
         "level_ref",
+        "payload",
         "text",
         "text_ref",
     )
@@ -113,6 +126,7 @@ class Places:
         self.error_ref = ctypes.byref(self.error)
         self.item = CItem()
         self.item_ref = ctypes.byref(self.item)
+        self.payload = bytes_at(self.item, CItem.item.offset)
         self.kind_length = c_size_t()
         self.key_length = c_size_t()
         self.level = c_int32()
@@ -126,7 +140,8 @@ class Library:
 
     def __init__(self, path: str) -> None:
         self.path = path
-        self._spare: list[Places] = []
+        self.spare: list[Places] = []
+        """Places that no call uses: see :meth:`borrow`."""
         try:
             library = ctypes.CDLL(path)
             for name, result, arguments in _FUNCTIONS:
@@ -153,13 +168,13 @@ class Library:
     def borrow(self) -> Places:
         """Places that no other call uses, also none of a signal handler or a finaliser on this same thread."""
         try:
-            return self._spare.pop()
+            return self.spare.pop()
         except IndexError:
             return Places()
 
     def give_back(self, places: Places) -> None:
         """Ends a loan."""
-        self._spare.append(places)
+        self.spare.append(places)
 
     def failed(self, code: int, places: Places) -> FlagstoreError:
         """The exception for a call that returned ``code``; frees the error that the call filled in."""

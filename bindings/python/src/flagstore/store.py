@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import enum
+import functools
 import json
 import logging
 import operator
@@ -16,7 +17,18 @@ from ctypes import byref, c_int32, c_int64, c_size_t, c_uint64, c_void_p
 from os import fspath
 from typing import TYPE_CHECKING, Any, Callable, NamedTuple
 
-from ._library import INVALID_HANDLE, NEWER_EXISTS, NOT_FOUND, OK, CCollection, CItem, Library, Places, load
+from ._library import (
+    INVALID_HANDLE,
+    NEWER_EXISTS,
+    NOT_FOUND,
+    OK,
+    CCollection,
+    CItem,
+    Library,
+    Places,
+    bytes_at,
+    load,
+)
 from .errors import INVALID_UTF8, INVALID_VERSION, FlagstoreError, UsageError
 
 if TYPE_CHECKING:
@@ -46,6 +58,10 @@ class Item(NamedTuple):
     """Whether the item was deleted."""
     stale: bool = False
     """Whether it comes from the cache beyond its time to live because reading it failed."""
+
+
+# What Item() does, without the detour through its Python code.
+_made_item: Callable[[tuple[int, str | None, bool, bool]], Item] = functools.partial(tuple.__new__, Item)
 
 
 class Outcome(enum.Enum):
@@ -143,9 +159,17 @@ class Store:
         :raises UnavailableError: DynamoDB did not answer in time
         :raises ConfigurationError: the table, credentials or region are wrong
         """
-        kind_text, key_text = _utf8("kind", kind), _utf8("key", key)
+        # Every function call in here takes longer than the library does for a cached item.
+        try:
+            kind_text, key_text = kind.encode(), key.encode()
+        except (UnicodeEncodeError, AttributeError):
+            kind_text, key_text = _utf8("kind", kind), _utf8("key", key)
         library = self._library
-        places = library.borrow()
+        spare = library.spare
+        try:
+            places = spare.pop()
+        except IndexError:
+            places = Places()
         try:
             places.kind_length.value = len(kind_text)
             places.key_length.value = len(key_text)
@@ -158,11 +182,14 @@ class Store:
                 places.item_ref,
                 places.error_ref,
             )
-            if code < OK:
+            if code == OK:
+                found = _taken(library, places)
+            elif code == NOT_FOUND:
+                found = None
+            else:
                 raise self._failed(code, places)
-            found = _taken(library, places) if code == OK else None
         finally:
-            library.give_back(places)
+            spare.append(places)
         if self._log_events and (found is None or found.stale or time.monotonic() > self._next_look):
             self._deliver_events()
         return found
@@ -236,10 +263,10 @@ class Store:
         :raises FlagstoreError: otherwise as for :meth:`get`
         """
         data = _DataSet(collections)
-        report = self._init(self._library.store_init, data.address, data.length)
-        # Not before: the call reads its memory.
-        del data
-        return report
+        return self._init(
+            # The whole of it goes with the call, which reads its memory also after the wait was interrupted.
+            lambda *places: self._library.store_init(self._handle, data.collections, data.length, *places)
+        )
 
     def init_json(self, text: str) -> InitReport:
         """:meth:`init` with JSON as a LaunchDarkly SDK has it: ``{"flags": {key: item}, "segments": {key: item}}``,
@@ -247,7 +274,9 @@ class Store:
         version is its member ``version``, and ``"deleted": true`` makes it a deletion. Blocking and errors as there.
         """
         data = _utf8("text", text)
-        return self._init(self._library.store_init_json, data, len(data))
+        return self._init(
+            lambda *places: self._library.store_init_json(self._handle, data, len(data), *places)
+        )
 
     def initialized(self) -> bool:
         """Whether a full data set was ever stored under this prefix. Once true it is answered without I/O, else it
@@ -382,9 +411,15 @@ class Store:
             )
         return error
 
-    def _init(self, function: Callable[..., int], data: object, length: int) -> InitReport:
+    def _init(self, call: Callable[..., int]) -> InitReport:
         report = c_void_p()
-        self._call(function, data, length, byref(report))
+        # Never lent to another call: this one writes to them also after the wait was interrupted.
+        places = Places()
+        code = _interruptibly(lambda: call(byref(report), places.error_ref))
+        if code < OK:
+            raise self._failed(code, places)
+        if self._log_events:
+            self._deliver_events()
         did = json.loads(self._library.take_string(_address(report)))
         too_large = [TooLarge(item["kind"], item["key"], item["bytes"]) for item in did["too_large"]]
         return InitReport(did["written"], did["unchanged"], did["deleted"], did["kept_newer"], too_large)
@@ -397,9 +432,14 @@ class Store:
         if count.value == 0:
             return
         array = ctypes.string_at(first, count.value * _ITEM.size)
+        address = c_size_t()
+        at_address = bytes_at(address)
         for key, key_length, item, item_length, version, deleted, stale, _owner in _ITEM.iter_unpack(array):
-            payload = None if deleted else _text(item, item_length)
-            yield _text(key, key_length), Item(version, payload, bool(deleted), bool(stale))
+            address.value = key
+            name = at_address[:key_length].decode()
+            address.value = item
+            payload = None if deleted else at_address[:item_length].decode()
+            yield name, _made_item((version, payload, deleted != 0, stale != 0))
 
     def _entries(self, membership: c_void_p) -> Iterator[tuple[str, bool]]:
         segment, length, included = c_void_p(), c_size_t(), c_int32()
@@ -443,6 +483,32 @@ class Store:
 _delivering = threading.local()
 
 
+def _interruptibly(call: Callable[[], int]) -> int:
+    """Makes a call that may take minutes. Ctrl-C, and whatever else a signal handler raises, ends the wait for it at once.
+
+    Python handles signals between two steps of the main thread, and a call into the library is one step. So there the
+    call is made on a thread of its own; where nobody waits for it any more, it goes on to its end or that of the
+    process. A thread costs too much for calls that end in a few seconds anyway.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return call()
+    outcome: list[int] = []
+    finished = threading.Lock()
+    finished.acquire()
+
+    def make_call() -> None:
+        outcome.append(call())
+        finished.release()
+
+    try:
+        threading.Thread(target=make_call, name="flagstore-call", daemon=True).start()
+    except RuntimeError:
+        # The system refuses a thread, or the interpreter is about to exit.
+        return call()
+    finished.acquire()
+    return outcome[0]
+
+
 class _DataSet:
     """A data set laid out in memory as ``store_init`` reads it. What it points to lives as long as it does."""
 
@@ -457,13 +523,12 @@ class _DataSet:
         self._base = ctypes.addressof(self._memory)
         self._texts.clear()
         self._items = [self._array(items) for _, items in rows]
-        self._collections = (CCollection * len(rows))(
+        self.collections = (CCollection * len(rows))(
             *(
                 CCollection(self._base + start, length, ctypes.addressof(array), len(items))
                 for ((start, length), items), array in zip(rows, self._items)
             )
         )
-        self.address = ctypes.addressof(self._collections)
         self.length = len(rows)
 
     def _place(self, name: str, text: str) -> tuple[int, int]:
@@ -512,10 +577,9 @@ def _options_text(options: Mapping[str, object]) -> bytes:
 def _taken(library: Library, places: Places) -> Item:
     """The item that a call wrote to its place; frees it there."""
     try:
-        _key, _key_length, item, length, version, deleted, stale, _owner = _ITEM.unpack_from(places.item)
-        payload = None if deleted else ctypes.string_at(item, length).decode()
-        # What Item() does, without the detour through its Python code.
-        return tuple.__new__(Item, (version, payload, deleted != 0, stale != 0))
+        _key, _key_length, _item, length, version, deleted, stale, _owner = _ITEM.unpack_from(places.item)
+        payload = None if deleted else places.payload[:length].decode()
+        return _made_item((version, payload, deleted != 0, stale != 0))
     finally:
         library.item_free_unchecked(places.item_ref)
 

@@ -1,0 +1,5 @@
+package flagstore_test
+
+import "fmt"
+
+func bystander() { fmt.Print("fine") }

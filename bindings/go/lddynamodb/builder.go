@@ -1,0 +1,105 @@
+// Package lddynamodb has the stores of the LaunchDarkly SDK, in place of the SDK's own DynamoDB integration. Change the
+// import and nothing else:
+//
+//	import lddynamodb "github.com/flagstore/flagstore/bindings/go/lddynamodb" // was: github.com/launchdarkly/go-server-sdk-dynamodb/v4
+//
+//	config.DataStore = ldcomponents.PersistentDataStore(lddynamodb.DataStore("my-table").Prefix("production"))
+//	config.BigSegments = ldcomponents.BigSegments(lddynamodb.BigSegmentStore("my-table").Prefix("production"))
+//
+// Same table, same rows: processes with either integration share a table.
+package lddynamodb
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/launchdarkly/go-sdk-common/v3/ldvalue"
+	"github.com/launchdarkly/go-server-sdk/v7/subsystems"
+
+	flagstore "github.com/flagstore/flagstore/bindings/go"
+)
+
+// StoreBuilder configures a store. It is given to ldcomponents.PersistentDataStore or ldcomponents.BigSegments, and T is
+// what that takes.
+type StoreBuilder[T any] struct {
+	options    flagstore.Options
+	table      string
+	prefix     string
+	translated flagstore.Options
+	refused    error
+	wrap       func(*flagstore.Store, subsystems.ClientContext) T
+}
+
+// DataStore configures a store of flags and segments in a table, which must exist when it is used first; its key is
+// "namespace" (string) and "key" (string).
+func DataStore(tableName string) *StoreBuilder[subsystems.PersistentDataStore] {
+	return &StoreBuilder[subsystems.PersistentDataStore]{table: tableName, wrap: newDataStore}
+}
+
+// BigSegmentStore configures a store of big segments in such a table.
+func BigSegmentStore(tableName string) *StoreBuilder[subsystems.BigSegmentStore] {
+	return &StoreBuilder[subsystems.BigSegmentStore]{table: tableName, wrap: newBigSegmentStore}
+}
+
+// Prefix is put before every namespace of the store, with a colon; empty for none.
+func (b *StoreBuilder[T]) Prefix(prefix string) *StoreBuilder[T] {
+	b.prefix = prefix
+	return b
+}
+
+// Options are options of the store itself. They win over what ClientConfig and ClientOptions say; their Table and Prefix
+// are the builder's.
+func (b *StoreBuilder[T]) Options(options flagstore.Options) *StoreBuilder[T] {
+	b.options = options
+	return b
+}
+
+// ClientConfig takes an aws.Config of aws-sdk-go-v2 and functions of the type func(*dynamodb.Options). What is said
+// about [StoreBuilder.ClientOptions] holds here too. In addition, credentials that config.LoadDefaultConfig found are
+// left to the library, which looks in the same places; a profile that it was given is used there.
+func (b *StoreBuilder[T]) ClientConfig(config any, optFns ...any) *StoreBuilder[T] {
+	b.translated, b.refused = fromClientConfig(config, optFns)
+	return b
+}
+
+// ClientOptions takes a dynamodb.Options of aws-sdk-go-v2 and functions of the type func(*dynamodb.Options).
+//
+// They are read, not used, and this package does not depend on that SDK. Region, BaseEndpoint, static Credentials, the
+// endpoint variants of EndpointOptions, and the timeout of an HTTPClient are translated. A field that would change what
+// is asked of DynamoDB and cannot be translated is refused by its name when the store is built, and the error says what
+// to do.
+func (b *StoreBuilder[T]) ClientOptions(options any, optFns ...any) *StoreBuilder[T] {
+	b.translated, b.refused = fromClientOptions(options, optFns)
+	return b
+}
+
+// DynamoClient is here so that programs that use it build. A client cannot be translated: the store is refused when it is
+// built, with an error that says what to do.
+func (b *StoreBuilder[T]) DynamoClient(any) *StoreBuilder[T] {
+	b.refused = refused("DynamoClient", "takes a client that cannot be used from outside of Go: give what it was made from to "+
+		"ClientConfig or ClientOptions instead")
+	return b
+}
+
+// Build opens the store. The SDK calls it. It does no network I/O.
+func (b *StoreBuilder[T]) Build(context subsystems.ClientContext) (T, error) {
+	var none T
+	if b.table == "" {
+		return none, errors.New("table name is required")
+	}
+	if b.refused != nil {
+		return none, b.refused
+	}
+	options := merged(b.options, b.translated)
+	options.Table, options.Prefix = b.table, b.prefix
+	store, err := flagstore.Open(options)
+	if err != nil {
+		return none, fmt.Errorf("cannot open the DynamoDB store: %w", err)
+	}
+	return b.wrap(store, context), nil
+}
+
+// DescribeConfiguration tells the SDK's diagnostics which kind of store this is.
+func (b *StoreBuilder[T]) DescribeConfiguration(subsystems.ClientContext) ldvalue.Value {
+	return ldvalue.String("DynamoDB")
+}

@@ -1,0 +1,32 @@
+package lddynamodb
+
+import (
+	"log/slog"
+
+	"github.com/launchdarkly/go-sdk-common/v3/ldlog"
+	"github.com/launchdarkly/go-server-sdk/v7/subsystems"
+
+	flagstore "github.com/flagstore/flagstore/bindings/go"
+)
+
+// eventLog hands the events of a store to the SDK's loggers, after the calls that brought them.
+type eventLog struct {
+	store   *flagstore.Store
+	loggers ldlog.Loggers
+}
+
+func newEventLog(store *flagstore.Store, context subsystems.ClientContext, name string) eventLog {
+	loggers := context.GetLogging().Loggers
+	loggers.SetPrefix(name)
+	return eventLog{store, loggers}
+}
+
+func (l *eventLog) events() {
+	for event := range l.store.Events() {
+		l.loggers.ForLevel(levels[event.Level]).Println(event.Message)
+	}
+}
+
+var levels = map[slog.Level]ldlog.LogLevel{
+	slog.LevelError: ldlog.Error, slog.LevelWarn: ldlog.Warn, slog.LevelInfo: ldlog.Info, slog.LevelDebug: ldlog.Debug,
+}

@@ -1,0 +1,310 @@
+package io.flagstore;
+
+import java.net.URI;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.function.Consumer;
+
+/**
+ * Options of a {@link FlagStore}. All are optional; what is not set has the default that is named. Null means the default
+ * too. Not to be used by several threads at the same time.
+ */
+public final class FlagStoreBuilder {
+    private final String table;
+    private final Map<String, Object> options = new LinkedHashMap<>();
+    private Consumer<Event> onEvent = FlagStoreBuilder::log;
+
+    FlagStoreBuilder(String table) {
+        this.table = table;
+    }
+
+    /**
+     * Opens the store. Costs no network I/O and needs no table yet: a wrong one shows at the first call.
+     *
+     * @return a store, to be closed
+     * @throws FlagStoreException if an option is unknown, of the wrong type or out of range; the message names it
+     * @throws LibraryException if libflagstore cannot be loaded
+     */
+    public FlagStore open() {
+        Map<String, Object> all = new LinkedHashMap<>(options);
+        all.put("table", table == null ? "" : table);
+        return new FlagStore(table, all, onEvent);
+    }
+
+    /**
+     * Any option by its name in the C ABI, such as {@code timeout_ms}.
+     *
+     * @param name the name, which is checked by {@link #open}
+     * @param value a String, boolean, int, long, {@link Duration} (milliseconds), {@link URI} or {@link Path}
+     * @return this builder
+     */
+    public FlagStoreBuilder option(String name, Object value) {
+        options.put(name, value);
+        return this;
+    }
+
+    /**
+     * Who gets events. They come after calls, on the thread that made the call or completes its future; after reads that
+     * went well ten times a second at most. By default they go to the {@link System.Logger} {@value FlagStore#LOGGER}.
+     *
+     * @param recipient is given each event once; stores that share a live store share its events
+     * @return this builder
+     */
+    public FlagStoreBuilder onEvent(Consumer<Event> recipient) {
+        onEvent = recipient == null ? FlagStoreBuilder::log : recipient;
+        return this;
+    }
+
+    private static void log(Event event) {
+        System.Logger logger = System.getLogger(FlagStore.LOGGER);
+        // As a supplier: a text would be taken for a pattern by some loggers.
+        if (logger.isLoggable(event.level())) logger.log(event.level(), event::message);
+    }
+
+    /**
+     * Put before every namespace, with a colon.
+     *
+     * @param prefix null or empty, the default, for none
+     * @return this builder
+     */
+    public FlagStoreBuilder prefix(String prefix) {
+        return option("prefix", prefix);
+    }
+
+    /**
+     * The AWS region.
+     *
+     * @param region by default that of the environment, the profile or the instance
+     * @return this builder
+     */
+    public FlagStoreBuilder region(String region) {
+        return option("region", region);
+    }
+
+    /**
+     * Another DynamoDB endpoint.
+     *
+     * @param endpoint by default AWS's for the region
+     * @return this builder
+     */
+    public FlagStoreBuilder endpoint(URI endpoint) {
+        return option("endpoint", endpoint);
+    }
+
+    /**
+     * The profile of the AWS configuration files. It goes before credentials of the environment.
+     *
+     * @param profile by default {@code AWS_PROFILE}, else {@code default}
+     * @return this builder
+     */
+    public FlagStoreBuilder profile(String profile) {
+        return option("profile", profile);
+    }
+
+    /**
+     * Static credentials, in place of those that AWS's usual chain finds.
+     *
+     * @param accessKeyId the access key
+     * @param secretAccessKey its secret
+     * @return this builder
+     */
+    public FlagStoreBuilder credentials(String accessKeyId, String secretAccessKey) {
+        return credentials(accessKeyId, secretAccessKey, null);
+    }
+
+    /**
+     * Static temporary credentials.
+     *
+     * @param accessKeyId the access key
+     * @param secretAccessKey its secret
+     * @param sessionToken the token that came with them, or null
+     * @return this builder
+     */
+    public FlagStoreBuilder credentials(String accessKeyId, String secretAccessKey, String sessionToken) {
+        option("access_key_id", accessKeyId);
+        option("secret_access_key", secretAccessKey);
+        return option("session_token", sessionToken);
+    }
+
+    /**
+     * The certificate authorities to trust.
+     *
+     * @param bundle a PEM file; by default the system's
+     * @return this builder
+     */
+    public FlagStoreBuilder caBundle(Path bundle) {
+        return option("ca_bundle", bundle);
+    }
+
+    /**
+     * AWS's FIPS endpoint.
+     *
+     * @param use false by default
+     * @return this builder
+     */
+    public FlagStoreBuilder useFips(boolean use) {
+        return option("use_fips", use);
+    }
+
+    /**
+     * AWS's dual-stack endpoint.
+     *
+     * @param use false by default
+     * @return this builder
+     */
+    public FlagStoreBuilder useDualStack(boolean use) {
+        return option("use_dual_stack", use);
+    }
+
+    /**
+     * Whether reads see every acknowledged write.
+     *
+     * @param consistent true by default; false halves the read units
+     * @return this builder
+     */
+    public FlagStoreBuilder consistentReads(boolean consistent) {
+        return option("consistent_reads", consistent);
+    }
+
+    /**
+     * The limit on opening one connection.
+     *
+     * @param limit one second by default
+     * @return this builder
+     */
+    public FlagStoreBuilder connectTimeout(Duration limit) {
+        return option("connect_timeout_ms", limit);
+    }
+
+    /**
+     * The limit on one request.
+     *
+     * @param limit two seconds by default
+     * @return this builder
+     */
+    public FlagStoreBuilder attemptTimeout(Duration limit) {
+        return option("attempt_timeout_ms", limit);
+    }
+
+    /**
+     * The limit on one call on a row, retries included.
+     *
+     * @param limit five seconds by default
+     * @return this builder
+     */
+    public FlagStoreBuilder timeout(Duration limit) {
+        return option("timeout_ms", limit);
+    }
+
+    /**
+     * The limit on reading a whole kind.
+     *
+     * @param limit 30 seconds by default
+     * @return this builder
+     */
+    public FlagStoreBuilder allTimeout(Duration limit) {
+        return option("all_timeout_ms", limit);
+    }
+
+    /**
+     * The limit on writing a whole data set.
+     *
+     * @param limit five minutes by default
+     * @return this builder
+     */
+    public FlagStoreBuilder initTimeout(Duration limit) {
+        return option("init_timeout_ms", limit);
+    }
+
+    /**
+     * The most writes of an init in flight; it starts lower and adapts to throttling.
+     *
+     * @param most 64 by default, 1,000 at most
+     * @return this builder
+     */
+    public FlagStoreBuilder writeConcurrency(int most) {
+        return option("write_concurrency", most);
+    }
+
+    /**
+     * Whether an init replaces rows whose stored version is newer than the data set's.
+     *
+     * @param overwrite false by default
+     * @return this builder
+     */
+    public FlagStoreBuilder initOverwritesNewer(boolean overwrite) {
+        return option("init_overwrites_newer", overwrite);
+    }
+
+    /**
+     * How long a value is served without asking.
+     *
+     * @param timeToLive zero, the default, for no cache; negative for ever
+     * @return this builder
+     */
+    public FlagStoreBuilder cacheTtl(Duration timeToLive) {
+        return option("cache_ttl_ms", timeToLive);
+    }
+
+    /**
+     * The bound on what the cache holds.
+     *
+     * @param bytes 64 MiB by default
+     * @return this builder
+     */
+    public FlagStoreBuilder cacheMaxBytes(long bytes) {
+        return option("cache_max_bytes", bytes);
+    }
+
+    /**
+     * Whether hot values are read again at 80 % of their time to live.
+     *
+     * @param ahead true by default
+     * @return this builder
+     */
+    public FlagStoreBuilder cacheRefreshAhead(boolean ahead) {
+        return option("cache_refresh_ahead", ahead);
+    }
+
+    /**
+     * How long after its expiry a value may stand in for a read that fails.
+     *
+     * @param time five minutes by default
+     * @return this builder
+     */
+    public FlagStoreBuilder cacheStale(Duration time) {
+        return option("cache_stale_ms", time);
+    }
+
+    /**
+     * Whether opening equal options again gives the same live store: connections, cache, events.
+     *
+     * @param share true by default
+     * @return this builder
+     */
+    public FlagStoreBuilder shared(boolean share) {
+        return option("shared", share);
+    }
+
+    /**
+     * Whether connections and cache outlive the last {@link FlagStore#close}.
+     *
+     * @param keep false by default
+     * @return this builder
+     */
+    public FlagStoreBuilder persistent(boolean keep) {
+        return option("persistent", keep);
+    }
+
+    /**
+     * The least severe events that are kept.
+     *
+     * @param level {@code off}, {@code error}, {@code warn}, {@code info} (the default) or {@code debug}
+     * @return this builder
+     */
+    public FlagStoreBuilder logLevel(String level) {
+        return option("log_level", level);
+    }
+}

@@ -1,0 +1,402 @@
+/*
+ * The functions that src/native.ts declares. Those that ask DynamoDB return a promise and never block.
+ *
+ * get, getAll, upsert and initialized are the library's asynchronous functions, so any number is under way at once.
+ * The others block a thread of their own each: there is no asynchronous form of some, and of the two that write a whole
+ * data set the first milliseconds are spent copying and checking it, which the event loop should not wait for.
+ */
+#include <stdlib.h>
+
+#include "data_set.h"
+
+enum { MOST_ARGUMENTS = 6 };
+
+/* What a JavaScript function was called with. */
+struct arguments {
+  struct environment *environment;
+  napi_value values[MOST_ARGUMENTS];
+  uint64_t store;
+};
+
+/* Fills in the arguments, the first of which is a store's handle in most functions. */
+static void arguments_of(napi_env env, napi_callback_info info, struct arguments *arguments)
+{
+  size_t count = MOST_ARGUMENTS;
+  bool lossless;
+  void *environment = NULL;
+  arguments->store = 0;
+  napi_get_cb_info(env, info, &count, arguments->values, NULL, &environment);
+  arguments->environment = environment;
+  napi_get_value_bigint_uint64(env, arguments->values[0], &arguments->store, &lossless);
+}
+
+/* (path) => undefined; throws why the library cannot be used */
+static napi_value load(napi_env env, napi_callback_info info)
+{
+  struct arguments arguments;
+  struct text path;
+  arguments_of(env, info, &arguments);
+  if (text_of(env, arguments.values[0], &path) && path.bytes != NULL) {
+    const char *why = library_load(path.bytes);
+    if (why != NULL) {
+      napi_throw_error(env, NULL, why);
+    }
+    text_free(&path);
+  }
+  return NULL;
+}
+
+/* () => string */
+static napi_value version(napi_env env, napi_callback_info info)
+{
+  (void)info;
+  return string_value(env, library.store_version(), NAPI_AUTO_LENGTH);
+}
+
+/* (number) => string */
+static napi_value code_name(napi_env env, napi_callback_info info)
+{
+  struct arguments arguments;
+  int32_t code = 0;
+  arguments_of(env, info, &arguments);
+  napi_get_value_int32(env, arguments.values[0], &code);
+  return string_value(env, library.store_code_name(code), NAPI_AUTO_LENGTH);
+}
+
+/* (JSON) => handle or failure */
+static napi_value open(napi_env env, napi_callback_info info)
+{
+  struct arguments arguments;
+  struct text options;
+  struct store_error error;
+  uint64_t store;
+  napi_value handle = NULL;
+  arguments_of(env, info, &arguments);
+  if (!text_of(env, arguments.values[0], &options)) {
+    return NULL;
+  }
+  int32_t code = library.store_open(options.bytes, options.length, &store, &error);
+  text_free(&options);
+  if (code < STORE_OK) {
+    return failure_value(env, code, &error);
+  }
+  if (!environment_opened(arguments.environment, store)) {
+    library.store_close(store, NULL);
+    napi_throw_error(env, NULL, "no memory for another store");
+    return NULL;
+  }
+  napi_create_bigint_uint64(env, store, &handle);
+  return handle;
+}
+
+/* (handle) => undefined */
+static napi_value close(napi_env env, napi_callback_info info)
+{
+  struct arguments arguments;
+  arguments_of(env, info, &arguments);
+  environment_closed(arguments.environment, arguments.store);
+  library.store_close(arguments.store, NULL);
+  return NULL;
+}
+
+/* Ends a function that made an asynchronous call: `code` is what the library said to it. */
+static napi_value accepted(struct call *call, napi_value promise, int32_t code, struct store_error *error)
+{
+  if (code < STORE_OK) {
+    call_refuse(call, code, error);
+  }
+  return promise;
+}
+
+static struct call *new_call(const struct arguments *arguments, napi_value (*to_value)(napi_env, struct call *),
+                             napi_value *promise)
+{
+  struct call *call = call_new(arguments->environment, promise);
+  if (call != NULL) {
+    call->store = arguments->store;
+    call->to_value = to_value;
+  }
+  return call;
+}
+
+/* (handle, kind, key) => promise of {item} */
+static napi_value get(napi_env env, napi_callback_info info)
+{
+  struct arguments arguments;
+  struct text kind, key;
+  struct call *call;
+  struct store_error error;
+  napi_value promise = NULL;
+  arguments_of(env, info, &arguments);
+  if (!text_of(env, arguments.values[1], &kind)) {
+    return NULL;
+  }
+  if (text_of(env, arguments.values[2], &key)) {
+    if ((call = new_call(&arguments, item_outcome, &promise)) != NULL) {
+      int32_t code = library.store_get_async(arguments.store, kind.bytes, kind.length, key.bytes, key.length,
+                                             call_answered, call, &error);
+      accepted(call, promise, code, &error);
+    }
+    text_free(&key);
+  }
+  text_free(&kind);
+  return promise;
+}
+
+/* (handle, kind) => promise of {list, count} */
+static napi_value get_all(napi_env env, napi_callback_info info)
+{
+  struct arguments arguments;
+  struct text kind;
+  struct call *call;
+  struct store_error error;
+  napi_value promise = NULL;
+  arguments_of(env, info, &arguments);
+  if (text_of(env, arguments.values[1], &kind)) {
+    if ((call = new_call(&arguments, items_outcome, &promise)) != NULL) {
+      int32_t code =
+          library.store_get_all_async(arguments.store, kind.bytes, kind.length, call_answered, call, &error);
+      accepted(call, promise, code, &error);
+    }
+    text_free(&kind);
+  }
+  return promise;
+}
+
+/* (list, from, count) => array, see values.h */
+static napi_value items(napi_env env, napi_callback_info info)
+{
+  struct arguments arguments;
+  uint32_t from = 0, count = 0;
+  arguments_of(env, info, &arguments);
+  napi_get_value_uint32(env, arguments.values[1], &from);
+  napi_get_value_uint32(env, arguments.values[2], &count);
+  return items_part(env, arguments.values[0], from, count);
+}
+
+/* (handle, kind, key, version, deleted, item or undefined) => promise of {item} */
+static napi_value upsert(napi_env env, napi_callback_info info)
+{
+  struct arguments arguments;
+  struct text kind, key = {0}, item = {0};
+  struct call *call;
+  struct store_error error;
+  napi_value promise = NULL;
+  int64_t version = 0;
+  bool deleted = false;
+  arguments_of(env, info, &arguments);
+  napi_get_value_int64(env, arguments.values[3], &version);
+  napi_get_value_bool(env, arguments.values[4], &deleted);
+  if (text_of(env, arguments.values[1], &kind) && text_of(env, arguments.values[2], &key) &&
+      text_of(env, arguments.values[5], &item) && (call = new_call(&arguments, item_outcome, &promise)) != NULL) {
+    int32_t code =
+        library.store_upsert_async(arguments.store, kind.bytes, kind.length, key.bytes, key.length, version, deleted,
+                                   item.bytes, item.length, call_answered, call, &error);
+    accepted(call, promise, code, &error);
+  }
+  text_free(&kind);
+  text_free(&key);
+  text_free(&item);
+  return promise;
+}
+
+/* (handle) => promise of {initialized} */
+static napi_value initialized(napi_env env, napi_callback_info info)
+{
+  struct arguments arguments;
+  struct store_error error;
+  napi_value promise = NULL;
+  arguments_of(env, info, &arguments);
+  struct call *call = new_call(&arguments, initialized_outcome, &promise);
+  if (call != NULL) {
+    accepted(call, promise, library.store_initialized_async(arguments.store, call_answered, call, &error), &error);
+  }
+  return promise;
+}
+
+static int32_t init_blocking(struct call *call)
+{
+  int32_t code = data_set_store(call->data, call->store, &call->report, &call->error);
+  /* Here rather than on the event loop: there may be many items. */
+  data_set_free(call->data);
+  call->data = NULL;
+  return code;
+}
+
+/* (handle, data set) => promise of {report} */
+static napi_value init(napi_env env, napi_callback_info info)
+{
+  struct arguments arguments;
+  napi_value promise = NULL;
+  arguments_of(env, info, &arguments);
+  struct data_set *data = data_set_taken(env, arguments.values[1]);
+  struct call *call = data == NULL ? NULL : new_call(&arguments, report_outcome, &promise);
+  if (call == NULL) {
+    data_set_free(data);
+    return NULL;
+  }
+  call->data = data;
+  call->blocking = init_blocking;
+  call_start_blocking(call);
+  return promise;
+}
+
+/* Starts a call on a thread of its own, with the second argument as its text if `with_text`. */
+static napi_value start(napi_env env, napi_callback_info info, int32_t (*blocking)(struct call *),
+                        napi_value (*to_value)(napi_env, struct call *), bool with_text)
+{
+  struct arguments arguments;
+  napi_value promise = NULL;
+  char *text = NULL;
+  size_t length = 0;
+  arguments_of(env, info, &arguments);
+  if (with_text && (text = text_taken(env, arguments.values[1], &length)) == NULL) {
+    return NULL;
+  }
+  struct call *call = new_call(&arguments, to_value, &promise);
+  if (call == NULL) {
+    free(text);
+    return NULL;
+  }
+  call->text = text;
+  call->text_length = length;
+  call->blocking = blocking;
+  call_start_blocking(call);
+  return promise;
+}
+
+static int32_t init_json_blocking(struct call *call)
+{
+  return library.store_init_json(call->store, call->text, call->text_length, &call->report, &call->error);
+}
+
+/* (handle, JSON) => promise of {report} */
+static napi_value init_json(napi_env env, napi_callback_info info)
+{
+  return start(env, info, init_json_blocking, report_outcome, true);
+}
+
+static int32_t available_blocking(struct call *call)
+{
+  return library.store_available(call->store, &call->error);
+}
+
+/* (handle) => promise of {} */
+static napi_value available(napi_env env, napi_callback_info info)
+{
+  return start(env, info, available_blocking, number_outcome, false);
+}
+
+static int32_t metadata_blocking(struct call *call)
+{
+  return library.store_big_segments_metadata(call->store, &call->number, &call->error);
+}
+
+/* (handle) => promise of {number} */
+static napi_value big_segments_metadata(napi_env env, napi_callback_info info)
+{
+  return start(env, info, metadata_blocking, number_outcome, false);
+}
+
+static int32_t membership_blocking(struct call *call)
+{
+  return library.store_big_segments_membership(call->store, call->text, call->text_length, &call->membership,
+                                               &call->error);
+}
+
+/* (handle, hash) => promise of {segments} */
+static napi_value big_segments_membership(napi_env env, napi_callback_info info)
+{
+  return start(env, info, membership_blocking, membership_outcome, true);
+}
+
+/* (handle) => JSON or failure */
+static napi_value statistics(napi_env env, napi_callback_info info)
+{
+  struct arguments arguments;
+  struct store_error error;
+  char *json;
+  arguments_of(env, info, &arguments);
+  int32_t code = library.store_statistics(arguments.store, &json, &error);
+  if (code < STORE_OK) {
+    return failure_value(env, code, &error);
+  }
+  napi_value text = string_value(env, json, NAPI_AUTO_LENGTH);
+  library.store_string_free(json);
+  return text;
+}
+
+/* (handle) => undefined or failure */
+static napi_value clear_cache(napi_env env, napi_callback_info info)
+{
+  struct arguments arguments;
+  struct store_error error;
+  arguments_of(env, info, &arguments);
+  int32_t code = library.store_clear_cache(arguments.store, &error);
+  return code < STORE_OK ? failure_value(env, code, &error) : NULL;
+}
+
+/* (handle) => {code: 0, level, text}, undefined if there is none, or failure */
+static napi_value next_event(napi_env env, napi_callback_info info)
+{
+  struct arguments arguments;
+  struct store_error error;
+  int32_t level;
+  char *text;
+  napi_value event = NULL;
+  arguments_of(env, info, &arguments);
+  int32_t code = library.store_next_event(arguments.store, &level, &text, &error);
+  if (code < STORE_OK) {
+    return failure_value(env, code, &error);
+  }
+  if (code == STORE_OK) {
+    napi_create_object(env, &event);
+    set(env, event, "code", number_value(env, code));
+    set(env, event, "level", number_value(env, level));
+    set(env, event, "text", string_value(env, text, NAPI_AUTO_LENGTH));
+    library.store_string_free(text);
+  }
+  return event;
+}
+
+NAPI_MODULE_INIT()
+{
+  static const struct {
+    const char *name;
+    napi_callback function;
+  } functions[] = {
+      {"load", load},
+      {"version", version},
+      {"codeName", code_name},
+      {"open", open},
+      {"close", close},
+      {"get", get},
+      {"getAll", get_all},
+      {"items", items},
+      {"upsert", upsert},
+      {"initialized", initialized},
+      {"dataSet", data_set_new},
+      {"dataSetKind", data_set_kind},
+      {"dataSetAdd", data_set_add},
+      {"init", init},
+      {"initJson", init_json},
+      {"available", available},
+      {"bigSegmentsMetadata", big_segments_metadata},
+      {"bigSegmentsMembership", big_segments_membership},
+      {"statistics", statistics},
+      {"clearCache", clear_cache},
+      {"nextEvent", next_event},
+  };
+  struct environment *environment = environment_new(env);
+  if (environment == NULL) {
+    napi_throw_error(env, NULL, "flagstore could not be set up for this thread");
+    return NULL;
+  }
+  for (size_t place = 0; place < sizeof functions / sizeof functions[0]; place++) {
+    napi_value function = NULL;
+    napi_create_function(env, functions[place].name, NAPI_AUTO_LENGTH, functions[place].function, environment,
+                         &function);
+    set(env, exports, functions[place].name, function);
+  }
+  return exports;
+}

@@ -1,0 +1,255 @@
+#include "environment.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "data_set.h"
+
+/* Promises resolved in one turn of the event loop, so that a flood of answers leaves turns for others. */
+enum { MOST_IN_ONE_TURN = 128 };
+
+/* Of threads that wait in a blocking call: checking a data set is the deepest of what they do. */
+enum { STACK_BYTES = 1024 * 1024 };
+
+struct environment {
+  napi_env env;
+  napi_threadsafe_function wake;
+  /* One for the environment and one for each call under way, whose answer may come after the environment's end. */
+  atomic_size_t references;
+  /* JavaScript thread only. */
+  size_t calls;
+  uint64_t *stores;
+  size_t stores_count, stores_capacity;
+
+  pthread_mutex_t lock;
+  /* Under the lock, since answers come on other threads. */
+  bool ended;
+  struct call *first, **last;
+};
+
+static void unreference(struct environment *environment)
+{
+  if (atomic_fetch_sub(&environment->references, 1) == 1) {
+    pthread_mutex_destroy(&environment->lock);
+    free(environment->stores);
+    free(environment);
+  }
+}
+
+static void call_free(struct call *call)
+{
+  if (library.store_result_free != NULL) {
+    library.store_result_free(call->result);
+    library.store_membership_free(call->membership);
+    library.store_string_free(call->report);
+    library.store_error_free(&call->error);
+  }
+  data_set_free(call->data);
+  free(call->text);
+  unreference(call->environment);
+  free(call);
+}
+
+/* Takes the oldest answered calls, at most so many; `more` says whether others are left. */
+static struct call *take(struct environment *environment, int most, bool *more)
+{
+  pthread_mutex_lock(&environment->lock);
+  struct call *taken = environment->first, **end = &taken;
+  while (*end != NULL && most-- > 0) {
+    end = &(*end)->next;
+  }
+  environment->first = *end;
+  if (*end == NULL) {
+    environment->last = &environment->first;
+  }
+  *end = NULL;
+  *more = environment->first != NULL;
+  pthread_mutex_unlock(&environment->lock);
+  return taken;
+}
+
+/* The event loop stays alive for calls under way, and not for stores that are merely open. */
+static void call_ended(struct environment *environment)
+{
+  if (--environment->calls == 0) {
+    napi_unref_threadsafe_function(environment->env, environment->wake);
+  }
+}
+
+static void resolve(napi_env env, struct call *call)
+{
+  struct environment *environment = call->environment;
+  napi_handle_scope scope;
+  if (napi_open_handle_scope(env, &scope) == napi_ok) {
+    napi_resolve_deferred(env, call->promise, call->to_value(env, call));
+    napi_close_handle_scope(env, scope);
+  }
+  call_ended(environment);
+  call_free(call);
+}
+
+static void on_wake(napi_env env, napi_value function, void *context, void *data)
+{
+  struct environment *environment = context;
+  bool more;
+  (void)function, (void)data;
+  if (env == NULL) {
+    return;
+  }
+  for (struct call *call = take(environment, MOST_IN_ONE_TURN, &more), *next; call != NULL; call = next) {
+    next = call->next;
+    resolve(env, call);
+  }
+  if (more) {
+    napi_call_threadsafe_function(environment->wake, NULL, napi_tsfn_nonblocking);
+  }
+}
+
+static void answered(struct call *call)
+{
+  struct environment *environment = call->environment;
+  pthread_mutex_lock(&environment->lock);
+  bool ended = environment->ended;
+  if (!ended) {
+    bool asleep = environment->first == NULL;
+    *environment->last = call;
+    environment->last = &call->next;
+    /* Under the lock: the environment's end waits for it, and takes what wakes it along. */
+    if (asleep) {
+      napi_call_threadsafe_function(environment->wake, NULL, napi_tsfn_nonblocking);
+    }
+  }
+  pthread_mutex_unlock(&environment->lock);
+  if (ended) {
+    call_free(call);
+  }
+}
+
+void call_answered(void *data, struct store_result *result)
+{
+  struct call *call = data;
+  call->result = result;
+  answered(call);
+}
+
+static void *run_blocking(void *data)
+{
+  struct call *call = data;
+  call->code = call->blocking(call);
+  answered(call);
+  return NULL;
+}
+
+void call_start_blocking(struct call *call)
+{
+  pthread_t thread;
+  pthread_attr_t attributes;
+  sigset_t all, before;
+  pthread_attr_init(&attributes);
+  pthread_attr_setstacksize(&attributes, STACK_BYTES);
+  pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+  /* Signals are for the host's own threads. */
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  int status = pthread_create(&thread, &attributes, run_blocking, call);
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  pthread_attr_destroy(&attributes);
+  if (status != 0) {
+    struct store_error error = {.code = STORE_ERROR_RUNTIME, .retriable = 1};
+    call_refuse(call, STORE_ERROR_RUNTIME, &error);
+  }
+}
+
+struct call *call_new(struct environment *environment, napi_value *promise)
+{
+  struct call *call = calloc(1, sizeof *call);
+  if (call == NULL || napi_create_promise(environment->env, &call->promise, promise) != napi_ok) {
+    free(call);
+    napi_throw_error(environment->env, NULL, "no memory for another call");
+    return NULL;
+  }
+  call->environment = environment;
+  atomic_fetch_add(&environment->references, 1);
+  if (environment->calls++ == 0) {
+    napi_ref_threadsafe_function(environment->env, environment->wake);
+  }
+  return call;
+}
+
+void call_refuse(struct call *call, int32_t code, struct store_error *error)
+{
+  napi_env env = call->environment->env;
+  napi_resolve_deferred(env, call->promise, failure_value(env, code, error));
+  call_ended(call->environment);
+  call_free(call);
+}
+
+bool environment_opened(struct environment *environment, uint64_t store)
+{
+  if (environment->stores_count == environment->stores_capacity) {
+    size_t capacity = environment->stores_capacity * 2 + 4;
+    uint64_t *stores = realloc(environment->stores, capacity * sizeof *stores);
+    if (stores == NULL) {
+      return false;
+    }
+    environment->stores = stores;
+    environment->stores_capacity = capacity;
+  }
+  environment->stores[environment->stores_count++] = store;
+  return true;
+}
+
+void environment_closed(struct environment *environment, uint64_t store)
+{
+  for (size_t place = 0; place < environment->stores_count; place++) {
+    if (environment->stores[place] == store) {
+      environment->stores[place] = environment->stores[--environment->stores_count];
+      return;
+    }
+  }
+}
+
+/* Runs before Node frees what wakes the environment, since it was registered later. */
+static void end(void *data)
+{
+  struct environment *environment = data;
+  bool more;
+  pthread_mutex_lock(&environment->lock);
+  environment->ended = true;
+  pthread_mutex_unlock(&environment->lock);
+  do {
+    for (struct call *call = take(environment, MOST_IN_ONE_TURN, &more), *next; call != NULL; call = next) {
+      next = call->next;
+      call_free(call);
+    }
+  } while (more);
+  for (size_t place = 0; place < environment->stores_count; place++) {
+    library.store_close(environment->stores[place], NULL);
+  }
+  environment->stores_count = 0;
+  unreference(environment);
+}
+
+struct environment *environment_new(napi_env env)
+{
+  napi_value name;
+  struct environment *environment = calloc(1, sizeof *environment);
+  if (environment == NULL) {
+    return NULL;
+  }
+  environment->env = env;
+  environment->last = &environment->first;
+  atomic_init(&environment->references, 1);
+  pthread_mutex_init(&environment->lock, NULL);
+  if (napi_create_string_utf8(env, "flagstore", NAPI_AUTO_LENGTH, &name) != napi_ok ||
+      napi_create_threadsafe_function(env, NULL, NULL, name, 0, 1, NULL, NULL, environment, on_wake,
+                                      &environment->wake) != napi_ok) {
+    unreference(environment);
+    return NULL;
+  }
+  napi_unref_threadsafe_function(env, environment->wake);
+  napi_add_env_cleanup_hook(env, end, environment);
+  return environment;
+}

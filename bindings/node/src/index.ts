@@ -1,0 +1,20 @@
+/**
+ * The LaunchDarkly DynamoDB feature store, through `libflagstore`.
+ *
+ * For the LaunchDarkly SDK, change one import:
+ * `import { DynamoDBFeatureStore } from 'flagstore/launchdarkly'`. Without it, use {@link FlagStore}.
+ */
+
+export { type CodeName, FlagStoreError, LibraryError } from './errors.js';
+export { type Item, libraryPath, libraryVersion } from './native.js';
+export type { FlagStoreOptions, Logger } from './options.js';
+export {
+  type ByKey,
+  type Event,
+  FlagStore,
+  type InitReport,
+  type Level,
+  type NewItem,
+  type Statistics,
+  type UpsertResult,
+} from './store.js';

@@ -1,0 +1,131 @@
+/** The options of a store. The library itself checks their values and refuses what is wrong. */
+
+import { FlagStoreError } from './errors.js';
+
+/** Receives what a store reports besides results: `console`, the logger of an SDK, or one of yours. */
+export interface Logger {
+  error(message: string): void;
+  warn(message: string): void;
+  info(message: string): void;
+  debug(message: string): void;
+}
+
+/** The options of a store; `undefined` means the default. Times are in milliseconds. */
+export interface FlagStoreOptions {
+  /** Name or ARN of the table, whose key is `namespace` (string) and `key` (string). */
+  table: string;
+  /** Put before every namespace, with a colon; empty, the default, for none. */
+  prefix?: string | undefined;
+  /** AWS region; by default from the environment, the profile or the instance. */
+  region?: string | undefined;
+  /** URL of the DynamoDB endpoint; by default AWS's for the region. */
+  endpoint?: string | undefined;
+  /** Name of the profile in the AWS configuration files. */
+  profile?: string | undefined;
+  /** Static credentials, together with `secretAccessKey`; by default AWS's usual chain is asked. */
+  accessKeyId?: string | undefined;
+  /** See `accessKeyId`. */
+  secretAccessKey?: string | undefined;
+  /** For temporary credentials. */
+  sessionToken?: string | undefined;
+  /** PEM file with the certificate authorities to trust instead of the system's. */
+  caBundle?: string | undefined;
+  /** Use AWS's FIPS endpoints. Default false. */
+  useFips?: boolean | undefined;
+  /** Use AWS's dual-stack endpoints. Default false. */
+  useDualStack?: boolean | undefined;
+  /** Whether reads see every write that was acknowledged before them. Default true; false halves their cost. */
+  consistentReads?: boolean | undefined;
+  /** How long opening a connection may take. Default 1,000. */
+  connectTimeoutMs?: number | undefined;
+  /** How long one request may take, of perhaps several. Default 2,000. */
+  attemptTimeoutMs?: number | undefined;
+  /** How long a call on one row may take, retries included. Default 5,000. */
+  timeoutMs?: number | undefined;
+  /** How long reading a whole kind may take. Default 30,000. */
+  allTimeoutMs?: number | undefined;
+  /** How long writing a whole data set may take. Default 300,000. */
+  initTimeoutMs?: number | undefined;
+  /** Most writes of an `init` in flight at once. Default 64. */
+  writeConcurrency?: number | undefined;
+  /** Whether `init` may replace a row by one with a smaller version. Default false. */
+  initOverwritesNewer?: boolean | undefined;
+  /** How long a value is served without asking again; 0, the default, for no cache, negative for ever. */
+  cacheTtlMs?: number | undefined;
+  /** Bound on the memory of cached rows, in bytes. Default 64 MiB. */
+  cacheMaxBytes?: number | undefined;
+  /** Whether hot values are read again shortly before they expire. Default true. */
+  cacheRefreshAhead?: boolean | undefined;
+  /** How long after expiry a value may stand in for a read that fails. Default 300,000. */
+  cacheStaleMs?: number | undefined;
+  /** Whether opening equal options again gives the same live store: connections, cache, events. Default true. */
+  shared?: boolean | undefined;
+  /** Whether the live store stays when its last handle is closed. Default false. */
+  persistent?: boolean | undefined;
+  /** The least severe events that are kept. Default `"info"`. */
+  logLevel?: 'off' | 'error' | 'warn' | 'info' | 'debug' | undefined;
+  /** Receives events after calls. By default they wait for {@link FlagStore.events}. */
+  logger?: Logger | undefined;
+}
+
+type LibraryOption = Exclude<keyof FlagStoreOptions, 'logger'>;
+
+// Spelled out, so that the compiler finds what is missing and a typing error is refused by the name that was given.
+const IN_LIBRARY: Readonly<Record<LibraryOption, string>> = {
+  table: 'table',
+  prefix: 'prefix',
+  region: 'region',
+  endpoint: 'endpoint',
+  profile: 'profile',
+  accessKeyId: 'access_key_id',
+  secretAccessKey: 'secret_access_key',
+  sessionToken: 'session_token',
+  caBundle: 'ca_bundle',
+  useFips: 'use_fips',
+  useDualStack: 'use_dual_stack',
+  consistentReads: 'consistent_reads',
+  connectTimeoutMs: 'connect_timeout_ms',
+  attemptTimeoutMs: 'attempt_timeout_ms',
+  timeoutMs: 'timeout_ms',
+  allTimeoutMs: 'all_timeout_ms',
+  initTimeoutMs: 'init_timeout_ms',
+  writeConcurrency: 'write_concurrency',
+  initOverwritesNewer: 'init_overwrites_newer',
+  cacheTtlMs: 'cache_ttl_ms',
+  cacheMaxBytes: 'cache_max_bytes',
+  cacheRefreshAhead: 'cache_refresh_ahead',
+  cacheStaleMs: 'cache_stale_ms',
+  shared: 'shared',
+  persistent: 'persistent',
+  logLevel: 'log_level',
+};
+
+const HERE = new Map(Object.entries(IN_LIBRARY).map(([here, there]) => [there, here]));
+
+/** The options as the JSON that the library takes. */
+export function optionsJson(options: FlagStoreOptions): string {
+  const given: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(options)) {
+    if (value === undefined || name === 'logger') continue;
+    if (!Object.hasOwn(IN_LIBRARY, name)) {
+      throw new FlagStoreError('STORE_ERROR_UNKNOWN_OPTION', `the option "${name}" is unknown: correct or remove it`);
+    }
+    if (!['string', 'boolean'].includes(typeof value) && !Number.isFinite(value)) {
+      const message = `the option "${name}" takes a string, a finite number or a boolean, not ${kindOf(value)}`;
+      throw new FlagStoreError('STORE_ERROR_OPTION_TYPE', message);
+    }
+    given[IN_LIBRARY[name as LibraryOption]] = value;
+  }
+  return JSON.stringify(given);
+}
+
+/** A message of the library about an option, with the name that the option has here. */
+export function withNamesFromHere(message: string): string {
+  return message.replace(/"([a-z_]+)"/g, (quoted, name: string) => (HERE.has(name) ? `"${HERE.get(name)}"` : quoted));
+}
+
+/** What a value is, without showing it. */
+export function kindOf(value: unknown): string {
+  if (value === null || typeof value === 'number') return String(value);
+  return typeof value === 'object' ? (value.constructor?.name ?? 'object') : typeof value;
+}

@@ -1,0 +1,423 @@
+/** The store: what the LaunchDarkly SDKs keep in DynamoDB, read and written through `libflagstore`. */
+
+import { setImmediate as nextTurn } from 'node:timers/promises';
+
+import { FlagStoreError } from './errors.js';
+import { errorOf, type Item, type Native, native, type Outcome } from './native.js';
+import { type FlagStoreOptions, kindOf, type Logger, optionsJson, withNamesFromHere } from './options.js';
+
+/** An item to be stored. */
+export interface NewItem {
+  /** Decides which of two writes wins: a whole number from 0 to 2^53 - 1. */
+  readonly version: number;
+  /** The payload, opaque to the store; only a deleted item may go without. */
+  readonly item?: string | undefined;
+  /** Whether the item is deleted: it is then stored in the form that every SDK reads as deleted. */
+  readonly deleted?: boolean | undefined;
+}
+
+/** What came of an upsert. */
+export type UpsertResult =
+  /** The table holds the new item. */
+  | { readonly outcome: 'written' }
+  /** The table held this version or a newer one, which stays. */
+  | { readonly outcome: 'newerExists'; readonly stored: Item }
+  /** The item is over DynamoDB's 400 KB; the older row, if any, stays. */
+  | { readonly outcome: 'tooLarge' };
+
+/** What an init did, in rows. */
+export interface InitReport {
+  readonly written: number;
+  readonly unchanged: number;
+  readonly deleted: number;
+  /** Rows that stayed because they were newer than the data set. */
+  readonly keptNewer: number;
+  /** Items that were left out because they are over DynamoDB's 400 KB. */
+  readonly tooLarge: readonly { readonly kind: string; readonly key: string; readonly bytes: number }[];
+}
+
+/** What a store did since it was opened in this process, and what its cache holds now. */
+export interface Statistics {
+  /** Reads out of the cache, past it, joined to another's request, served beyond their time, made ahead. */
+  readonly hits: number;
+  readonly misses: number;
+  readonly coalesced: number;
+  readonly stale: number;
+  readonly refreshes: number;
+  /** Requests to DynamoDB, and of them repetitions, throttled ones and failed ones. */
+  readonly requests: number;
+  readonly retries: number;
+  readonly throttles: number;
+  readonly errors: number;
+  /** Capacity consumed. */
+  readonly readUnits: number;
+  readonly writeUnits: number;
+  /** Rows that could not be read, and events that nobody took in time. */
+  readonly skippedRows: number;
+  readonly droppedEvents: number;
+  readonly cachedItems: number;
+  readonly cachedBytes: number;
+}
+
+/** Something that a store reports besides the results of calls. */
+export interface Event {
+  readonly level: Level;
+  readonly message: string;
+}
+
+export type Level = 'error' | 'warn' | 'info' | 'debug';
+
+const LEVELS: readonly Level[] = ['error', 'warn', 'info', 'debug'];
+
+const NOT_FOUND = 1;
+const NEWER_EXISTS = 2;
+
+/** How often reads that go well look for events. */
+const MS_BETWEEN_LOOKS = 100;
+
+/** Items that cross between JavaScript and the library in one turn of the event loop: about a millisecond's work. */
+const ITEMS_A_TURN = 500;
+const CHARACTERS_A_TURN = 1_000_000;
+
+/** Each call that has no asynchronous form in the library waits on a thread of its own; this many at most. */
+const MOST_THREADS = 32;
+
+// Closes a store that was forgotten. It knows the number and not the store, which would never be collected otherwise.
+const forgotten = new FinalizationRegistry<bigint>(handle => native().close(handle));
+
+/**
+ * One table, or one prefix of it.
+ *
+ * No method blocks the event loop, and any number of calls may be under way at once. Every call ends at the deadline
+ * that the options set for it. Calls reject with a {@link FlagStoreError}, or a `TypeError` for an argument of another
+ * type. A call under way keeps the process alive; a store that is merely open does not.
+ *
+ * A store belongs to the thread that opened it. Workers open their own, which costs little: equal options share
+ * connections and cache.
+ *
+ * ```ts
+ * await using store = FlagStore.open({ table: 'flags', prefix: 'production', region: 'eu-west-1' });
+ * const flag = await store.get('features', 'my-flag');
+ * ```
+ */
+export class FlagStore {
+  readonly #native: Native;
+  readonly #table: string;
+  readonly #logger: Logger | undefined;
+  #handle: bigint;
+  #closed = false;
+  #delivering = false;
+  #nextLook = 0;
+  #underWay = 0;
+  #whenIdle: (() => void)[] = [];
+
+  /**
+   * Opens a store. Costs no network I/O and needs no table; a wrong one shows at the first call.
+   *
+   * @throws {FlagStoreError} an option is unknown, of the wrong type or out of range; the message names it
+   * @throws {LibraryError} `libflagstore` cannot be loaded
+   */
+  static open(options: FlagStoreOptions): FlagStore {
+    return new FlagStore(options);
+  }
+
+  private constructor(options: FlagStoreOptions) {
+    this.#native = native();
+    this.#table = options.table;
+    this.#logger = options.logger;
+    const handle = this.#native.open(optionsJson(options));
+    if (typeof handle !== 'bigint') {
+      throw errorOf({ ...handle, message: withNamesFromHere(handle.message) } as Outcome);
+    }
+    this.#handle = handle;
+    forgotten.register(this, handle, this);
+  }
+
+  /**
+   * Reads one item, a deleted one included: look at its `deleted`. Undefined if there is no row, or one that cannot be
+   * read, which an event reports. Takes at most `timeoutMs`.
+   */
+  async get(kind: string, key: string): Promise<Item | undefined> {
+    checkText('kind', kind);
+    checkText('key', key);
+    const { item } = await this.#call(this.#native.get(this.#handle, kind, key), true);
+    return item;
+  }
+
+  /**
+   * Reads all items of a kind by key, deleted ones included, in no particular order. A row that cannot be read is left
+   * out, and an event reports it. Takes at most `allTimeoutMs`.
+   */
+  async all(kind: string): Promise<Map<string, Item>> {
+    checkText('kind', kind);
+    const { list, count } = await this.#call(this.#native.getAll(this.#handle, kind));
+    const all = new Map<string, Item>();
+    for (let from = 0; from < count!; from += ITEMS_A_TURN) {
+      if (from > 0) await nextTurn();
+      const part = this.#native.items(list!, from, ITEMS_A_TURN);
+      for (let place = 0; place < part.length; place += 5) {
+        const [key, version, item, deleted, stale] = part.slice(place, place + 5);
+        all.set(key as string, { version, item, deleted, stale } as Item);
+      }
+    }
+    return all;
+  }
+
+  /**
+   * Writes one item if there is no row for it, or one with a smaller version, in one request. Takes at most `timeoutMs`.
+   *
+   * After a `STORE_ERROR_TIMEOUT` or `STORE_ERROR_CONNECTION` it may have been written or not; calling again is safe.
+   */
+  async upsert(kind: string, key: string, item: NewItem): Promise<UpsertResult> {
+    checkText('kind', kind);
+    checkText('key', key);
+    const { version, deleted, text } = checkedItem(key, item);
+    const answer = await this.#call(this.#native.upsert(this.#handle, kind, key, version, deleted, text));
+    if (answer.code === NEWER_EXISTS) return { outcome: 'newerExists', stored: answer.item! };
+    return { outcome: answer.code === 0 ? 'written' : 'tooLarge' };
+  }
+
+  /** Marks an item as deleted by an upsert of a tombstone that every SDK reads. */
+  delete(kind: string, key: string, version: number): Promise<UpsertResult> {
+    return this.upsert(kind, key, { version, deleted: true });
+  }
+
+  /**
+   * Replaces all items of the given kinds, then marks the store as initialised.
+   *
+   * Writes only what differs, segments first, then flags after their prerequisites; deletes the rows of these kinds
+   * that are not given; leaves alone what another writer gave a newer version. Success means that everything is
+   * stored; after an error, calling again goes on where it stopped. Takes at most `initTimeoutMs`.
+   *
+   * @param data items by kind and key, as objects or maps
+   */
+  async init(data: ByKey<ByKey<NewItem>>): Promise<InitReport> {
+    return this.#report(async () => this.#native.init(this.#handle, await this.#dataSet(data)));
+  }
+
+  /**
+   * {@link init} with JSON as a LaunchDarkly SDK has it: `{"flags": {key: item}, "segments": {key: item}}`, also inside
+   * the `{"path": "/", "data": …}` of a stream. Each item's text is stored byte for byte; its version is its member
+   * `version`, and `"deleted": true` makes it a deletion.
+   */
+  async initJson(json: string): Promise<InitReport> {
+    checkText('json', json);
+    return this.#report(() => this.#native.initJson(this.#handle, json));
+  }
+
+  /**
+   * Whether a full data set was ever stored under this prefix. Once true it is answered without I/O, else it takes at
+   * most `timeoutMs`.
+   */
+  async initialized(): Promise<boolean> {
+    return (await this.#call(this.#native.initialized(this.#handle))).initialized!;
+  }
+
+  /**
+   * Whether the table answers, by one small read that is never cached. Takes at most `timeoutMs`. Never rejects; why it
+   * is not available goes to the logger at debug level, and any other call tells.
+   */
+  async available(): Promise<boolean> {
+    try {
+      await this.#call(onAThread(() => this.#native.available(this.#handle)));
+      return true;
+    } catch (error) {
+      if (!(error instanceof FlagStoreError)) throw error;
+      this.#logger?.debug(`the table "${this.#table}" is not available: ${error.message}`);
+      return false;
+    }
+  }
+
+  /**
+   * When big segments were last brought up to date, in Unix milliseconds; undefined if they never were. Takes at most
+   * `timeoutMs`.
+   */
+  async bigSegmentsMetadata(): Promise<number | undefined> {
+    return (await this.#call(onAThread(() => this.#native.bigSegmentsMetadata(this.#handle)))).number;
+  }
+
+  /**
+   * The big segments that name one context, by segment reference (`key.g<generation>`): true where it is included,
+   * false where it is excluded. Undefined if there are none. Takes at most `timeoutMs`.
+   *
+   * @param contextHash base64 of the SHA-256 of the context's key
+   */
+  async bigSegmentsMembership(contextHash: string): Promise<Record<string, boolean> | undefined> {
+    checkText('contextHash', contextHash);
+    const call = onAThread(() => this.#native.bigSegmentsMembership(this.#handle, contextHash));
+    return (await this.#call(call)).segments;
+  }
+
+  /** What the store did since it was opened in this process. */
+  statistics(): Statistics {
+    const json = this.#native.statistics(this.#handle);
+    if (typeof json !== 'string') throw this.#failed(json);
+    return inCamelCase(JSON.parse(json) as Record<string, unknown>) as unknown as Statistics;
+  }
+
+  /** Forgets everything that is cached; the next reads ask DynamoDB. */
+  clearCache(): void {
+    const failure = this.#native.clearCache(this.#handle);
+    if (failure) throw this.#failed(failure);
+  }
+
+  /** Takes the events that were not taken yet, oldest first. With a logger, calls have taken most of them already. */
+  *events(): Generator<Event, void, undefined> {
+    for (;;) {
+      const event = this.#native.nextEvent(this.#handle);
+      if (event === undefined) return;
+      if (!('text' in event)) throw this.#failed(event);
+      yield { level: LEVELS[event.level - 1] ?? 'info', message: event.text };
+    }
+  }
+
+  /**
+   * Closes the store: calls under way finish undisturbed, later ones reject with `STORE_ERROR_INVALID_HANDLE`. Calling
+   * it again does nothing.
+   */
+  close(): void {
+    if (this.#closed) return;
+    this.#deliverEvents();
+    this.#closed = true;
+    forgotten.unregister(this);
+    this.#native.close(this.#handle);
+    // Never a store, while the number of a closed one comes round again after many thousands.
+    this.#handle = 0n;
+  }
+
+  /** Whether {@link close} was called. */
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /** {@link close}, for `using`. */
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  /** {@link close}, for `await using`; waits for the calls that are under way. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.close();
+    if (this.#underWay > 0) await new Promise<void>(resolve => this.#whenIdle.push(resolve));
+  }
+
+  /** The answer to a call; throws its error here, so that the stack leads to who called. */
+  async #call<Answer extends Outcome>(answer: Promise<Answer>, often = false): Promise<Answer> {
+    this.#underWay++;
+    try {
+      const outcome = await answer;
+      if (outcome.code < 0) throw this.#failed(outcome);
+      if (!often || outcome.code === NOT_FOUND || performance.now() > this.#nextLook) this.#deliverEvents();
+      return outcome;
+    } finally {
+      if (--this.#underWay === 0) this.#whenIdle.splice(0).forEach(resolve => resolve());
+    }
+  }
+
+  async #report(start: () => ReturnType<Native['init']>): Promise<InitReport> {
+    const { report } = await this.#call(onAThread(start));
+    return inCamelCase(JSON.parse(report!) as Record<string, unknown>) as unknown as InitReport;
+  }
+
+  #failed(outcome: Outcome): FlagStoreError {
+    const error = errorOf(outcome);
+    this.#deliverEvents();
+    if (error.codeName !== 'STORE_ERROR_INVALID_HANDLE' || !this.#closed) return error;
+    return new FlagStoreError(error.codeName, `the store of table "${this.#table}" is closed: open another one`);
+  }
+
+  /** Gives the logger what was not taken yet. A logger that uses the store gets what its calls bring after a later
+   * call, so that the two do not feed each other without end. */
+  #deliverEvents(): void {
+    if (this.#logger === undefined || this.#delivering || this.#closed) return;
+    this.#delivering = true;
+    this.#nextLook = performance.now() + MS_BETWEEN_LOOKS;
+    try {
+      for (const { level, message } of [...this.events()]) this.#logger[level](message);
+    } finally {
+      this.#delivering = false;
+    }
+  }
+
+  /** The data as the library takes it, put together over several turns of the event loop. */
+  async #dataSet(data: ByKey<ByKey<NewItem>>): Promise<ReturnType<Native['dataSet']>> {
+    const set = this.#native.dataSet();
+    let characters = 0;
+    for (const [kind, items] of entries('data', data)) {
+      checkText('kind', kind);
+      this.#native.dataSetKind(set, kind);
+      let rows: unknown[] = [];
+      for (const [key, item] of entries('data', items)) {
+        checkText('key', key);
+        const { version, deleted, text } = checkedItem(key, item);
+        rows.push(key, version, text, deleted);
+        characters += text?.length ?? 0;
+        if (rows.length < 4 * ITEMS_A_TURN && characters < CHARACTERS_A_TURN) continue;
+        this.#native.dataSetAdd(set, rows);
+        rows = [];
+        characters = 0;
+        await nextTurn();
+      }
+      this.#native.dataSetAdd(set, rows);
+    }
+    return set;
+  }
+}
+
+/** An object or a map with values by name. */
+export type ByKey<Value> = Readonly<Record<string, Value>> | ReadonlyMap<string, Value>;
+
+function entries<Value>(name: string, values: ByKey<Value>): Iterable<[string, Value]> {
+  if (values instanceof Map) return values as ReadonlyMap<string, Value>;
+  if (typeof values !== 'object' || values === null) {
+    throw new TypeError(`the argument "${name}" takes objects or maps by kind and key, not ${kindOf(values)}`);
+  }
+  return Object.entries(values);
+}
+
+function checkText(name: string, text: string): void {
+  if (typeof text !== 'string') throw new TypeError(`the argument "${name}" takes a string, not ${kindOf(text)}`);
+  if (text.isWellFormed()) return;
+  const message = `the argument "${name}" has a lone surrogate, which UTF-8 cannot hold: correct the text`;
+  throw new FlagStoreError('STORE_ERROR_INVALID_UTF8', message);
+}
+
+function checkedItem(key: string, given: NewItem): { version: number; deleted: boolean; text: string | undefined } {
+  if (typeof given !== 'object' || given === null) {
+    throw new TypeError(`the item "${key}" takes an object with a version, not ${kindOf(given)}`);
+  }
+  const { version, item, deleted = false } = given;
+  if (typeof version !== 'number') {
+    throw new TypeError(`the version of "${key}" takes a number, not ${kindOf(version)}`);
+  }
+  if (!Number.isSafeInteger(version)) {
+    const message = `the version ${version} of "${key}" is no whole number from 0 to 2^53 - 1: correct the item`;
+    throw new FlagStoreError('STORE_ERROR_INVALID_VERSION', message);
+  }
+  if (item !== undefined) checkText('item', item);
+  return { version, deleted: deleted === true, text: item };
+}
+
+function inCamelCase(members: Record<string, unknown>): Record<string, unknown> {
+  const renamed = Object.entries(members).map(([name, value]) => [
+    name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase()),
+    value,
+  ]);
+  return Object.fromEntries(renamed) as Record<string, unknown>;
+}
+
+let threads = 0;
+const waiting: (() => void)[] = [];
+
+/** Makes a call that takes a thread, once one of {@link MOST_THREADS} is free. */
+async function onAThread<Answer>(start: () => Promise<Answer>): Promise<Answer> {
+  if (threads === MOST_THREADS) await new Promise<void>(resolve => waiting.push(resolve));
+  else threads++;
+  try {
+    return await start();
+  } finally {
+    const next = waiting.shift();
+    if (next) next();
+    else threads--;
+  }
+}

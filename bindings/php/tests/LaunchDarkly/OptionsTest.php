@@ -1,0 +1,145 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Flagstore\Tests\LaunchDarkly;
+
+use Flagstore\LaunchDarkly\AwsOptions;
+use Flagstore\LaunchDarkly\DynamoDb;
+use Flagstore\Tests\Endpoint;
+use Flagstore\Tests\TestCase;
+use Flagstore\Transport;
+
+/**
+ * Options of the SDK's own integration: translated, or refused by name.
+ */
+final class OptionsTest extends TestCase
+{
+    /**
+     * @return iterable<string, array{array<string, mixed>, array<string, mixed>}>
+     */
+    public static function translated(): iterable
+    {
+        yield 'none' => [[], []];
+        yield 'region' => [['region' => 'eu-west-1', 'version' => 'latest'], ['region' => 'eu-west-1']];
+        yield 'endpoint' => [['endpoint' => 'http://e', 'profile' => 'p'], ['endpoint' => 'http://e', 'profile' => 'p']];
+        yield 'variants' => [['use_fips_endpoint' => true, 'use_dual_stack_endpoint' => false], ['use_fips' => true, 'use_dual_stack' => false]];
+        yield 'credentials' => [
+            ['credentials' => ['key' => 'k', 'secret' => 's', 'token' => 't', 'expires' => null]],
+            ['access_key_id' => 'k', 'secret_access_key' => 's', 'session_token' => 't'],
+        ];
+        yield 'credentials as an object' => [
+            ['credentials' => new class {
+                public function toArray(): array
+                {
+                    return ['key' => 'k', 'secret' => 's', 'token' => null, 'expires' => null, 'accountId' => null];
+                }
+            }],
+            ['access_key_id' => 'k', 'secret_access_key' => 's', 'session_token' => null],
+        ];
+        yield 'timeouts' => [
+            ['http' => ['connect_timeout' => 0.5, 'timeout' => 3]],
+            ['connect_timeout_ms' => 500, 'attempt_timeout_ms' => 3000],
+        ];
+        yield 'a timeout above that of the call' => [['http' => ['timeout' => 8]], ['attempt_timeout_ms' => 8000, 'timeout_ms' => 8000]];
+        yield 'certificates' => [['http' => ['verify' => '/ca.pem']], ['ca_bundle' => '/ca.pem']];
+        yield 'checked certificates' => [['http' => ['verify' => true]], []];
+        yield 'null' => [['retries' => null, 'http' => ['proxy' => null]], []];
+        yield 'what only silences a warning' => [['suppress_php_deprecation_warning' => true], []];
+    }
+
+    /**
+     * @dataProvider translated
+     */
+    public function testWhatCanCrossIsTranslated(array $given, array $expected): void
+    {
+        self::assertSame($expected, AwsOptions::translated($given));
+    }
+
+    /**
+     * @return iterable<string, array{array<string, mixed>, string}>
+     */
+    public static function refused(): iterable
+    {
+        yield 'retries' => [['retries' => 3], '"retries" of dynamodb_options is decided by time here, not by number: leave it out, and set timeout_ms'];
+        yield 'scheme' => [['scheme' => 'http'], '"scheme" of dynamodb_options is decided by the endpoint'];
+        yield 'handler' => [['http_handler' => fn () => null], '"http_handler" of dynamodb_options has no counterpart'];
+        yield 'proxy' => [['http' => ['proxy' => 'http://p']], '"http.proxy" of dynamodb_options has no counterpart, since proxies'];
+        yield 'unknown' => [['regoin' => 'x'], '"regoin" of dynamodb_options has no counterpart in flagstore: leave it out'];
+        yield 'unknown of http' => [['http' => ['stream' => true]], '"http.stream" of dynamodb_options has no counterpart'];
+        yield 'http' => [['http' => 5], '"http" of dynamodb_options takes an array, not int'];
+        yield 'no limit' => [['http' => ['timeout' => 0]], '"http.timeout" of dynamodb_options takes a number of seconds above 0'];
+        yield 'unchecked' => [['http' => ['verify' => false]], '"http.verify" of dynamodb_options is false, and certificates are always checked'];
+        yield 'a provider' => [['credentials' => fn () => null], '"credentials" of dynamodb_options takes an array with key, secret'];
+        yield 'anonymous' => [['credentials' => false], '"credentials" of dynamodb_options takes an array'];
+        yield 'expiring' => [
+            ['credentials' => ['key' => 'k', 'secret' => Endpoint::SECRET, 'expires' => 1]],
+            '"credentials.expires" of dynamodb_options has no counterpart: credentials that are given here do not change',
+        ];
+    }
+
+    /**
+     * @dataProvider refused
+     */
+    public function testWhatCannotCrossIsRefusedByNameWithARemedy(array $given, string $message): void
+    {
+        $this->assertRefused(['dynamodb_options' => $given], $message);
+    }
+
+    public function testTheTableIsRequired(): void
+    {
+        $this->assertRefused(['dynamodb_table' => null], 'dynamodb_table must be specified');
+        $this->assertRefused(['dynamodb_table' => ''], 'dynamodb_table must be specified');
+    }
+
+    public function testAClientOfTheAwsSdkIsRefusedWithWhatToDo(): void
+    {
+        $this->assertRefused(
+            ['dynamodb_client' => new \stdClass()],
+            'leave it out, and pass the region, endpoint and credentials that the client was made with in dynamodb_options'
+        );
+    }
+
+    public function testAnOptionOfTheStoreThatIsUnknownIsNamed(): void
+    {
+        $this->assertRefused(['flagstore_options' => ['cache_ttl' => 5]], '"cache_ttl"');
+    }
+
+    public function testTheTransportIsAnOption(): void
+    {
+        $this->assertRefused(['flagstore_transport' => 'ffi'], 'flagstore_transport takes a Flagstore\Transport');
+        $options = ['dynamodb_table' => 'flags', 'flagstore_transport' => self::transport()];
+        self::assertNotNull(DynamoDb::featureRequester($options)('', '', []));
+        $this->expectException(\Flagstore\LibraryException::class);
+        $other = self::transport() === Transport::Ffi ? Transport::Extension : Transport::Ffi;
+        DynamoDb::bigSegmentsStore(['flagstore_transport' => $other] + $options);
+    }
+
+    public function testOptionsOfTheStoreWin(): void
+    {
+        $options = [
+            'dynamodb_table' => 'flags',
+            'dynamodb_options' => ['endpoint' => 'http://127.0.0.1:1'] + Endpoint::local()->awsOptions(),
+            'flagstore_options' => ['endpoint' => Endpoint::local()->url],
+        ];
+        self::assertNull(DynamoDb::featureRequester($options)('', '', [])->getFeature('missing'));
+    }
+
+    private function assertRefused(array $options, string $message): void
+    {
+        foreach (
+            [
+                fn () => DynamoDb::featureRequester($options)('', '', ['dynamodb_table' => 'flags']),
+                fn () => DynamoDb::bigSegmentsStore($options + ['dynamodb_table' => 'flags']),
+            ] as $call
+        ) {
+            try {
+                $call();
+                self::fail('it was taken');
+            } catch (\InvalidArgumentException $error) {
+                self::assertStringContainsString($message, $error->getMessage());
+                self::assertShowsNoSecret($error);
+            }
+        }
+    }
+}

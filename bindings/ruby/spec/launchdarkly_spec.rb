@@ -1,0 +1,352 @@
+# frozen_string_literal: true
+
+require 'logger'
+require 'stringio'
+require 'uri'
+
+require_relative 'sdk'
+
+# The SDK adapter. Its models are those of the SDK, or of its stand-in.
+RSpec.describe Flagstore::LaunchDarkly::DynamoDB do
+  features = LaunchDarkly::Impl::DataStore::FEATURES
+  segments = LaunchDarkly::Impl::DataStore::SEGMENTS
+  things = { namespace: 'things' }
+  null_logger = Logger.new(nil)
+
+  let(:log) { StringIO.new }
+  let(:logger) { Logger.new(log) }
+  let(:feature_store) { open_feature_store }
+
+  define_method(:open_feature_store) do |**opts|
+    opts = { prefix: prefix, dynamodb_opts: endpoint.dynamodb_opts, logger: logger, expiration: 0 }.merge(opts)
+    described_class.new_feature_store(TABLE, opts).tap { |one| stops << one }
+  end
+
+  def stops
+    @stops ||= []
+  end
+
+  after { stops.each(&:stop) }
+
+  def flag(key, version, **more)
+    { key: key, version: version, on: false, offVariation: 0, variations: %w[a b], salt: '', rules: [], **more }
+  end
+
+  def model(kind, data)
+    LaunchDarkly::Impl::Model.deserialize(kind, data)
+  end
+
+  def core(store)
+    store.instance_variable_get(:@core)
+  end
+
+  { nil => 'no prefix', '' => 'an empty prefix', 'x' => 'a prefix' }.each do |prefix_of_store, words|
+    { 'with the cache' => 30, 'without the cache' => 0 }.each do |caching, expiration|
+      describe "as a feature store with #{words} and #{caching}" do
+        let(:prefix) { prefix_of_store }
+        let(:feature_store) { open_feature_store(expiration: expiration) }
+        let(:thing) { { key: '$thing', name: 'Thing', version: 11, deleted: false } }
+
+        before { rows.clear('things', 'features', 'segments', '$inited') }
+
+        it 'is initialised by init, and says so everywhere' do
+          expect(open_feature_store.initialized?).to be false
+          feature_store.init({})
+          expect([feature_store.initialized?, open_feature_store(expiration: expiration).initialized?]).to eq [true, true]
+        end
+
+        it 'writes where the SDK reads' do
+          feature_store.init({ things => { '$thing': thing } })
+          namespace = prefix_of_store.to_s.empty? ? 'things' : "#{prefix_of_store}:things"
+          key = { namespace: { S: namespace }, key: { S: '$thing' } }
+          row = endpoint.ask('GetItem', TableName: TABLE, Key: key)['Item']
+          expect(row).to include('version' => { 'N' => '11' }, 'item' => { 'S' => thing.to_json })
+        end
+
+        it 'gets items by string and by symbol, and nil for others' do
+          feature_store.init({ things => { '$thing': thing } })
+          expect(['$thing', :$thing, 'no'].map { |key| feature_store.get(things, key) }).to eq [thing, thing, nil]
+        end
+
+        it 'gets what another wrote, models included' do
+          feature_store.init({ things => { '$thing': thing }, features => { flag: model(features, flag('flag', 1)) } })
+          other = open_feature_store(expiration: expiration)
+          expect(other.get(things, '$thing')).to eq thing
+          expect(other.get(features, 'flag')).to eq model(features, flag('flag', 1))
+          expect(other.all(features)).to eq(flag: model(features, flag('flag', 1)))
+        end
+
+        it 'gets all by symbol, without those that are deleted' do
+          gone = { key: 'gone', version: 2, deleted: true }
+          feature_store.init({ things => { '$thing': thing, other: { **thing, key: 'other' }, gone: gone } })
+          expect(feature_store.all(things)).to eq('$thing': thing, other: { **thing, key: 'other' })
+          expect(feature_store.get(things, 'gone')).to be_nil
+          expect(open_feature_store(expiration: expiration).all(things).keys).to contain_exactly(:$thing, :other)
+        end
+
+        it 'adds an item' do
+          feature_store.init({ things => {} })
+          feature_store.upsert(things, thing)
+          expect(feature_store.get(things, '$thing')).to eq thing
+        end
+
+        [[1, true], [0, false], [-1, false]].each do |difference, wins|
+          it "#{wins ? 'takes' : 'refuses'} an update and a deletion whose version differs by #{difference}" do
+            feature_store.init({ things => { '$thing': thing, other: { **thing, key: 'other' } } })
+            update = { **thing, name: 'new', version: thing[:version] + difference }
+            feature_store.upsert(things, update)
+            feature_store.delete(things, 'other', thing[:version] + difference)
+            [feature_store, open_feature_store(expiration: expiration)].each do |one|
+              expect(one.get(things, '$thing')).to eq(wins ? update : thing)
+              expect(one.get(things, 'other').nil?).to be wins
+              expect(one.all(things).length).to eq(wins ? 1 : 2)
+            end
+          end
+        end
+
+        it 'stores any characters' do
+          fancy = model(features, flag('my-fancy-flag', 1, name: 'Tęst Feåtūre Flæg😺'))
+          feature_store.init({})
+          feature_store.upsert(features, fancy)
+          [feature_store, open_feature_store].each { |one| expect(one.get(features, 'my-fancy-flag')).to eq fancy }
+        end
+
+        it 'keeps to its prefix' do
+          feature_store.init({ things => { '$thing': thing } })
+          other = open_feature_store(expiration: expiration, prefix: "#{prefix_of_store}-other")
+          other.init({ things => {} })
+          expect(other.get(things, '$thing')).to be_nil
+          expect(open_feature_store.get(things, '$thing')).to eq thing
+        end
+
+        it 'replaces data sets' do
+          feature_store.init({ things => { '$thing': thing } })
+          feature_store.init({ things => { other: { **thing, key: 'other' } } })
+          [feature_store, open_feature_store].each { |one| expect(one.all(things).keys).to eq [:other] }
+        end
+      end
+    end
+
+    describe "as a Big Segment store with #{words}" do
+      let(:prefix) { prefix_of_store }
+      let(:big) do
+        described_class.new_big_segment_store(TABLE, prefix: prefix, dynamodb_opts: endpoint.dynamodb_opts, logger: logger)
+                       .tap { |one| stops << one }
+      end
+
+      before { rows.clear('big_segments_metadata', 'big_segments_user') }
+
+      it 'has no time and no membership where nothing is stored' do
+        expect(big.get_metadata).to be_a(LaunchDarkly::Interfaces::BigSegmentStoreMetadata)
+        expect([big.get_metadata.last_up_to_date, big.get_membership('hash')]).to eq [nil, nil]
+      end
+
+      it 'has the time' do
+        rows.put_special('big_segments_metadata', synchronizedOn: { N: '1234567890' })
+        expect(big.get_metadata.last_up_to_date).to eq 1_234_567_890
+      end
+
+      {
+        'included' => [{ included: { SS: %w[a b] } }, { 'a' => true, 'b' => true }],
+        'excluded' => [{ excluded: { SS: %w[a b] } }, { 'a' => false, 'b' => false }],
+        'both' => [{ included: { SS: %w[a b] }, excluded: { SS: %w[b c] } }, { 'a' => true, 'b' => true, 'c' => false }]
+      }.each do |which, (attributes, membership)|
+        it "has a membership, #{which}" do
+          rows.put('big_segments_user', 'hash', **attributes)
+          expect(big.get_membership('hash')).to eq membership
+        end
+      end
+    end
+  end
+
+  describe 'what others wrote' do
+    ['null', '{"key":"gone","version":5,"deleted":true}', '{"version":5,"deleted":true}',
+     '{"key":"$deleted","version":5,"deleted":true,"on":false,"variations":[],"rules":[]}'].each do |text|
+      [features, segments].each do |kind|
+        it "is deleted in #{kind[:namespace]} by #{text}" do
+          feature_store.init({ kind => { here: model(kind, flag('here', 1)) } })
+          rows.put(kind[:namespace], 'gone', version: { N: '5' }, item: { S: text })
+          expect(feature_store.get(kind, 'gone')).to be_nil
+          expect(feature_store.all(kind).keys).to eq [:here]
+          tombstone = model(kind, { key: 'gone', version: 5, deleted: true })
+          expect(core(feature_store).get_internal(kind, 'gone')).to eq tombstone
+          expect(core(feature_store).get_all_internal(kind)[:gone]).to eq tombstone
+          expect(core(feature_store).upsert_internal(kind, model(kind, flag('gone', 4)))).to eq tombstone
+        end
+      end
+    end
+
+    ['{"p4yl0ad":1}', 'p4yl0ad', '["p4yl0ad"]', '"p4yl0ad"', '{"key":5,"version":"p4yl0ad"}',
+     '{"key":"bad","version":1,"rules":"p4yl0ad"}'].each do |text|
+      it "is left out, logged and hides no other where it is no flag: #{text}" do
+        feature_store.init({ features => { good: model(features, flag('good', 1)) } })
+        rows.put('features', 'bad', version: { N: '1' }, item: { S: text })
+        expect(feature_store.all(features).keys).to eq [:good]
+        expect(feature_store.get(features, 'bad')).to be_nil
+        expect(log.string).to match(/ERROR.*"bad" in "features" is left out/)
+        expect(log.string).not_to include 'p4yl0ad'
+      end
+    end
+
+    it 'comes whole where it is more than one answer holds' do
+      items = Array.new(120) { |number| flag("flag-#{number}", 1, padding: 'x' * 20_000) }
+      feature_store.init({ features => items.to_h { |item| [item[:key].to_sym, model(features, item)] } })
+      expect(feature_store.all(features).length).to eq 120
+      feature_store.init({ features => {} })
+      expect(feature_store.all(features)).to eq({})
+    end
+  end
+
+  it 'writes deletions in the form that every SDK reads' do
+    feature_store.delete(features, 'flag', 3)
+    written = JSON.parse(rows.get('features', 'flag')['item']['S'])
+    expect(written).to include('key' => '$deleted', 'version' => 3, 'deleted' => true, 'variations' => [])
+  end
+
+  describe 'items over 400 KB' do
+    let(:huge) { model(features, flag('huge', 2, padding: 'x' * 400_000)) }
+
+    it 'do not fail an init' do
+      feature_store.init({ features => { huge: huge, small: model(features, flag('small', 1)) } })
+      expect(feature_store.initialized?).to be true
+      expect(feature_store.all(features).keys).to eq [:small]
+      expect(log.string).to match(/ERROR.*"huge"/)
+      expect(log.string).not_to include 'xxxx'
+    end
+
+    [0, 30].each do |expiration|
+      it "leave what all processes read, for an SDK that caches for #{expiration} s" do
+        store = open_feature_store(expiration: expiration)
+        store.upsert(features, huge)
+        expect(store.get(features, 'huge')).to be_nil
+        older = model(features, flag('huge', 1))
+        store.upsert(features, older)
+        store.upsert(features, huge)
+        expect(store.get(features, 'huge')).to eq older
+        expect(log.string).to match(/ERROR.*"huge"/)
+      end
+    end
+  end
+
+  describe 'the SDK around it' do
+    it 'watches it' do
+      expect([feature_store.monitoring_enabled?, feature_store.available?]).to eq [true, true]
+    end
+
+    it 'is told errors' do
+      store = open_feature_store(dynamodb_opts: { **endpoint.dynamodb_opts, endpoint: 'http://127.0.0.1:1' },
+                                 options: { timeout_ms: 200, all_timeout_ms: 200, init_timeout_ms: 200 })
+      expect(store.available?).to be false
+      [-> { store.get(features, 'flag') }, -> { store.all(features) }, -> { store.init({}) }, -> { store.initialized? },
+       -> { store.upsert(features, model(features, flag('flag', 1))) }].each do |call|
+        expect(&call).to raise_error(Flagstore::UnavailableError)
+      end
+    end
+
+    it 'is told of a missing table' do
+      store = described_class.new_feature_store('no-such-table', dynamodb_opts: endpoint.dynamodb_opts, logger: null_logger)
+      stops << store
+      expect(store.available?).to be false
+      expect { store.get(features, 'flag') }.to raise_error(Flagstore::ConfigurationError, /no-such-table/)
+    end
+
+    it 'stops it, more than once, and then it is not available' do
+      2.times { feature_store.stop }
+      expect(feature_store.available?).to be false
+    end
+
+    it 'keeps the only cache' do
+      store = open_feature_store(expiration: 30)
+      store.init({ features => { flag: model(features, flag('flag', 1)) } })
+      store.get(features, 'flag')
+      open_store.upsert('features', 'flag', version: 2, item: flag('flag', 2).to_json)
+      expect([store, open_feature_store].map { |one| one.get(features, 'flag')[:version] }).to eq [1, 2]
+    end
+
+    it 'logs to its own logger unless given one' do
+      allow(LaunchDarkly::Config).to receive(:default_logger).and_return(logger)
+      open_feature_store(logger: nil).upsert(features, model(features, flag('huge', 2, padding: 'x' * 400_000)))
+      expect(log.string).to match(/ERROR.*"huge"/)
+    end
+  end
+
+  describe 'options' do
+    aws_credentials = Struct.new(:access_key_id, :secret_access_key, :session_token)
+    renewing = Struct.new(:credentials) do
+      def refresh!; end
+    end
+
+    {
+      {} => {},
+      { region: nil, credentials: nil } => {},
+      { region: 'eu-west-1' } => { region: 'eu-west-1' },
+      { endpoint: 'http://localhost:8000' } => { endpoint: 'http://localhost:8000' },
+      { endpoint: URI('http://localhost:8000') } => { endpoint: 'http://localhost:8000' },
+      { access_key_id: 'a', secret_access_key: 'b', session_token: 'c' } =>
+        { access_key_id: 'a', secret_access_key: 'b', session_token: 'c' },
+      { credentials: aws_credentials.new('a', 'b', nil) } => { access_key_id: 'a', secret_access_key: 'b' },
+      { credentials: aws_credentials.new('a', 'b', 'c') } =>
+        { access_key_id: 'a', secret_access_key: 'b', session_token: 'c' },
+      { profile: 'staging' } => { profile: 'staging' },
+      { ssl_ca_bundle: '/etc/authorities.pem', ssl_verify_peer: true } => { ca_bundle: '/etc/authorities.pem' },
+      { use_fips_endpoint: true, use_dualstack_endpoint: true } => { use_fips: true, use_dual_stack: true },
+      { http_open_timeout: 0.25, http_read_timeout: 3 } => { connect_timeout_ms: 250, attempt_timeout_ms: 3000 },
+      { http_read_timeout: 20 } => { timeout_ms: 20_000, attempt_timeout_ms: 20_000 },
+      { api_version: '2012-08-10' } => {}
+    }.each do |given, translated|
+      it "cross: #{given}" do
+        expect(Flagstore::LaunchDarkly::AwsOptions.translated(given)).to eq translated
+        Flagstore::Store.open(table: TABLE, **translated).close
+      end
+    end
+
+    {
+      { ssl_verify_peer: false } => 'ssl_ca_bundle',
+      { ssl_ca_directory: '/etc/ssl' } => 'ssl_ca_bundle',
+      { retry_limit: 3 } => 'timeout_ms',
+      { max_attempts: 3 } => 'timeout_ms',
+      { retry_mode: 'standard' } => 'timeout_ms',
+      { http_proxy: 'http://proxy' } => 'leave it out',
+      { stub_responses: true } => 'flagstore-local',
+      { logger: null_logger } => ':logger',
+      { api_version: '2011-12-05' } => 'leave it out',
+      { regoin: 'eu-west-1' } => 'leave it out',
+      { 'region' => 'eu-west-1' } => 'leave it out',
+      { http_read_timeout: -1 } => 'seconds',
+      { http_open_timeout: '5' } => 'seconds',
+      { credentials: 'a' } => 'Aws::Credentials',
+      { credentials: renewing.new } => 'renew',
+      { region: 5 } => 'string',
+      { access_key_id: SECRET } => 'together'
+    }.each do |given, remedy|
+      it "are refused by name with a remedy: #{given.keys.first.inspect} #{given.values.first.class}" do
+        %i[new_feature_store new_big_segment_store].each do |constructor|
+          expect { described_class.public_send(constructor, TABLE, dynamodb_opts: given) }
+            .to raise_error(Flagstore::OptionError, /#{remedy}/) { |error|
+              named = given.key?(:access_key_id) ? 'secret_access_key' : given.keys.first.to_s
+              expect(error.message).to include named
+              expect(error.message).not_to include SECRET
+            }
+        end
+      end
+    end
+
+    it 'of the store win' do
+      wrong = { **endpoint.dynamodb_opts, endpoint: 'http://127.0.0.1:1' }
+      expect(open_feature_store(dynamodb_opts: wrong, options: { endpoint: endpoint.url }).available?).to be true
+      expect { open_feature_store(options: { tabel: 1 }) }.to raise_error(Flagstore::OptionError, /tabel/)
+    end
+
+    it 'are refused where they are none' do
+      expect { open_feature_store(existing_client: Object.new) }
+        .to raise_error(Flagstore::OptionError, /:existing_client.*give what the client was made with as dynamodb_opts/)
+      expect { open_feature_store(perfix: 'x') }.to raise_error(Flagstore::OptionError, /:perfix.*prefix, dynamodb_opts/)
+      expect { described_class.new_big_segment_store(TABLE, expiration: 5) }
+        .to raise_error(Flagstore::OptionError, /:expiration/)
+    end
+
+    it 'may be left out' do
+      stops << described_class.new_feature_store(TABLE) << described_class.new_big_segment_store(TABLE)
+    end
+  end
+end

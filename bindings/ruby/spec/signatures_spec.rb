@@ -1,0 +1,42 @@
+# frozen_string_literal: true
+
+# The RBS signatures against the code.
+RSpec.describe 'the signatures' do
+  before(:context) do
+    require 'rbs'
+  rescue LoadError
+    skip 'the gem rbs is not here, which comes with Ruby'
+  end
+
+  let(:signatures) do
+    loader = RBS::EnvironmentLoader.new
+    loader.add(path: Pathname(File.expand_path('../sig', __dir__)))
+    environment = RBS::Environment.from_loader(loader).resolve_type_names
+    RBS::DefinitionBuilder.new(env: environment)
+  end
+
+  def name_of(constant)
+    RBS::TypeName.new(name: constant.name.split('::').last.to_sym,
+                      namespace: RBS::Namespace.parse("::#{constant.name.split('::')[0..-2].join('::')}"))
+  end
+
+  [Flagstore::Store, Flagstore::Item, Flagstore::UpsertResult, Flagstore::InitReport, Flagstore::TooLarge,
+   Flagstore::Event, Flagstore::Error].each do |constant|
+    it "have the public methods of #{constant}, and their parameters" do
+      declared = signatures.build_instance(name_of(constant)).methods
+      constant.public_instance_methods(false).each do |name|
+        expect(declared).to include(name), "#{constant}##{name} has no signature"
+        next if constant < Struct
+
+        keywords = constant.instance_method(name).parameters.filter_map { |kind, key| key if kind.start_with?('key') }
+        function = declared.fetch(name).method_types.first.type
+        expect(function.required_keywords.keys + function.optional_keywords.keys).to match_array keywords
+      end
+    end
+  end
+
+  it 'have the methods of the modules' do
+    expect(signatures.build_singleton(name_of(Flagstore)).methods).to include :library_version
+    expect(signatures.build_singleton(name_of(Flagstore::Store)).methods).to include :open, :new
+  end
+end
