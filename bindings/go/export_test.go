@@ -1,6 +1,5 @@
 package flagstore
 
-
 // LibraryPath is where the loaded library was found.
 func LibraryPath() string {
 	l, err := load()
@@ -27,4 +26,3 @@ func (o Options) JSON() string { return string(o.json()) }
 
 // EmptiestCall is the cheapest call of the library that there is.
 func (s *Store) EmptiestCall() uintptr { return s.library.storeAbiVersion.call() }
-

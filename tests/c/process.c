@@ -16,6 +16,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -42,6 +43,8 @@ static int descriptors(int only_sockets)
 
 static _Atomic uint64_t shared;
 
+static atomic_int gave_up;
+
 static void *write_until_it_fails(void *argument)
 {
   static char payload[300000];
@@ -54,6 +57,7 @@ static void *write_until_it_fails(void *argument)
   } while (code == STORE_OK);
   CHECK_INT(1, error.retriable);
   store_error_free(&error);
+  atomic_fetch_add(&gave_up, 1);
   return NULL;
 }
 
@@ -69,11 +73,13 @@ static void a_server_that_dies_sends_the_host_no_sigpipe(void)
     for (int place = 0; place < THREADS; place++) {
       CHECK_INT(0, pthread_create(&threads[place], NULL, write_until_it_fails, (void *)(intptr_t)place));
     }
-    AWAIT(statistic(shared, "requests") >= THREADS);
+    /* On a machine that is starved of CPU all may meet their deadline first. */
+    AWAIT(statistic(shared, "requests") >= THREADS || atomic_load(&gave_up) == THREADS);
     kill_server(&server);
     for (int place = 0; place < THREADS; place++) {
       pthread_join(threads[place], NULL);
     }
+    atomic_store(&gave_up, 0);
     CHECK_INT(STORE_OK, store_close(shared, NULL));
   }
 }
@@ -116,80 +122,39 @@ static void a_peer_that_resets_sends_the_host_no_sigpipe(void)
   waitpid(server, NULL, 0);
 }
 
-/* Answers one request and closes the connection a moment later, when the next request may be on its way. */
-static void *answer_one(void *argument)
+static atomic_int pipes_break, broken_pipes;
+
+/*
+ * Stands before the C library's, also for the library under test: does what the kernel does once a connection is known to
+ * be broken. Real peers bring that about too rarely for a test, since most writes meet the reset itself.
+ */
+ssize_t writev(int descriptor, const struct iovec *parts, int count)
 {
-  static const char answer[] = "HTTP/1.1 200 OK\r\nContent-Type: application/x-amz-json-1.0\r\nContent-Length: 2\r\n\r\n{}";
-  static char bytes[1 << 16];
-  int connection = (int)(intptr_t)argument;
-  char head[8192];
-  size_t got = 0;
-  ssize_t piece = 0;
-  const char *end = NULL, *length = NULL;
-  while (end == NULL && got < sizeof head - 1 && (piece = read(connection, head + got, sizeof head - 1 - got)) > 0) {
-    got += (size_t)piece;
-    head[got] = '\0';
-    end = strstr(head, "\r\n\r\n");
+  static ssize_t (*real)(int, const struct iovec *, int);
+  if (atomic_load(&pipes_break)) {
+    atomic_fetch_add(&broken_pipes, 1);
+    pthread_kill(pthread_self(), SIGPIPE);
+    errno = EPIPE;
+    return -1;
   }
-  length = end == NULL ? NULL : strcasestr(head, "content-length:");
-  int64_t left = length == NULL ? 0 : atoll(length + strlen("content-length:")) - (int64_t)(got - (size_t)(end + 4 - head));
-  while (left > 0 && (piece = read(connection, bytes, sizeof bytes)) > 0) {
-    left -= piece;
-  }
-  if (send(connection, answer, sizeof answer - 1, MSG_NOSIGNAL) > 0) {
-    usleep((useconds_t)(connection * 37 % 150));
-  }
-  close(connection);
-  return NULL;
+  *(void **)&real = dlsym(RTLD_NEXT, "writev");
+  return real(descriptor, parts, count);
 }
 
-static pid_t server_that_answers_once(char url[64])
+static void a_write_to_a_broken_connection_sends_the_host_no_sigpipe(void)
 {
-  int listener = black_hole(url);
-  pid_t server = fork();
-  if (server == 0) {
-    pthread_t thread;
-    for (;;) {
-      int connection = accept(listener, NULL, NULL);
-      if (pthread_create(&thread, NULL, answer_one, (void *)(intptr_t)connection) == 0) {
-        pthread_detach(thread);
-      }
-    }
-  }
-  close(listener);
-  return server;
-}
-
-static void *write_often(void *argument)
-{
-  static char payload[300000];
-  char key[32];
-  snprintf(key, sizeof key, "flag-%d", (int)(intptr_t)argument);
-  for (int round = 0; round < 200; round++) {
-    int32_t code = store_upsert(shared, TEXT("features"), key, strlen(key), round, 0, payload, sizeof payload, NULL, &error);
-    CHECK(code == STORE_OK || error.retriable);
-    store_error_free(&error);
-  }
-  return NULL;
-}
-
-static void a_peer_that_closes_between_requests_sends_the_host_no_sigpipe(void)
-{
-  enum { THREADS = 4 };
-  pthread_t threads[THREADS];
-  char url[64];
+  store_item item;
   CHECK(signal(SIGPIPE, SIG_DFL) != SIG_ERR);
-  pid_t server = server_that_answers_once(url);
-  shared = open_store_at(url, "");
-  for (int place = 0; place < THREADS; place++) {
-    CHECK_INT(0, pthread_create(&threads[place], NULL, write_often, (void *)(intptr_t)place));
-  }
-  for (int place = 0; place < THREADS; place++) {
-    pthread_join(threads[place], NULL);
-  }
-  CHECK_INT(STORE_OK, store_close(shared, NULL));
-  kill(server, SIGKILL);
-  waitpid(server, NULL, 0);
+  uint64_t store = open_store_at(endpoint.url, "\"timeout_ms\":300");
+  put_flag(store, "flag", 1, "{}");
+  atomic_store(&pipes_break, 1);
+  int32_t code = store_get(store, TEXT("features"), TEXT("flag"), &item, &error);
+  CHECK(code == STORE_ERROR_CONNECTION || code == STORE_ERROR_TIMEOUT);
+  store_error_free(&error);
+  atomic_store(&pipes_break, 0);
+  CHECK(atomic_load(&broken_pipes) > 0);
+  check_flag(store, "flag", 1, "{}");
+  CHECK_INT(STORE_OK, store_close(store, NULL));
 }
 
 /* Exit */
@@ -493,7 +458,7 @@ int main(int argc, char **argv)
   static const struct test tests[] = {
       TEST(a_server_that_dies_sends_the_host_no_sigpipe),
       TEST(a_peer_that_resets_sends_the_host_no_sigpipe),
-      TEST(a_peer_that_closes_between_requests_sends_the_host_no_sigpipe),
+      TEST(a_write_to_a_broken_connection_sends_the_host_no_sigpipe),
       TEST(a_host_may_exit_with_calls_in_flight),
       TEST(a_host_may_exit_inside_a_callback),
       TEST(an_exit_handler_may_use_the_store),

@@ -16,7 +16,6 @@
 #include "../c/endpoint.h"
 
 #include <pthread.h>
-#include <semaphore.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,17 +23,9 @@
 #include <unistd.h>
 
 #include "samples.h"
+#include "worker.h"
 
-enum { THREADS = 16, KEYS = 8, FLAGS = 20, MOST_PAYLOAD = 4096, BATCH = 8 };
-
-enum call { GET, CACHED_GET, ALL, UPSERT, INIT, INITIALIZED, AVAILABLE, ASYNC_GET, OPEN, METADATA, MEMBERSHIP, EVENTS, CALLS };
-
-static const char *const call_names[CALLS] = {
-    "get",       "cached get", "all",  "upsert",   "init",       "initialized",
-    "available", "async get",  "open", "metadata", "membership", "events",
-};
-
-static atomic_long succeeded[CALLS], failed[CALLS], failed_with[64];
+enum { BATCH = 8 };
 
 /* The stores that all threads share. */
 static uint64_t plain, cached;
@@ -42,80 +33,6 @@ static uint64_t plain, cached;
 static const char *url;
 static const char *leak = "";
 static atomic_int stop;
-
-/* Which versions a key may have. */
-struct known {
-  int64_t acknowledged;
-  int64_t attempted;
-};
-
-struct worker {
-  pthread_t thread;
-  int number;
-  uint64_t random;
-  struct known own[KEYS];
-  /* The highest version read or acknowledged, without and with the cache. */
-  int64_t seen[2][THREADS][KEYS];
-  /* The data set of a store of its own, whose version all items have. */
-  uint64_t store;
-  char prefix[16];
-  struct known data_set;
-  long gets;
-};
-
-static uint64_t any(struct worker *worker, uint64_t below)
-{
-  worker->random ^= worker->random << 13;
-  worker->random ^= worker->random >> 7;
-  worker->random ^= worker->random << 17;
-  return worker->random % below;
-}
-
-/* Counts a call. Returns whether it did what it says; the only other thing that may happen is a passing failure. */
-static int did(enum call call, int32_t code, store_error *error)
-{
-  if (code >= 0) {
-    atomic_fetch_add(&succeeded[call], 1);
-    return 1;
-  }
-  if (error->retriable != 1) {
-    FAIL("%s gave %s: %s", call_names[call], store_code_name(code), error->message);
-  }
-  atomic_fetch_add(&failed[call], 1);
-  atomic_fetch_add(&failed_with[-code], 1);
-  store_error_free(error);
-  return 0;
-}
-
-/* What is stored as a version of a key: text of its own for every version, and now and then a deletion. */
-static int is_deletion(int64_t version)
-{
-  return version % 9 == 0;
-}
-
-static size_t payload(char text[MOST_PAYLOAD], const char *key, int64_t version)
-{
-  size_t length = (size_t)snprintf(text, MOST_PAYLOAD, "{\"key\":\"%s\",\"version\":%lld,\"pad\":\"", key, (long long)version);
-  size_t pad = (size_t)(version * 7919 + key[1] * 131 + key[strlen(key) - 1] * 17) % 3000;
-  memset(text + length, 'a' + (int)(version % 26), pad);
-  memcpy(text + length + pad, "\"}", 3);
-  return length + pad + 2;
-}
-
-static void check_payload(const store_item *item)
-{
-  char key[32], text[MOST_PAYLOAD];
-  CHECK(item->key_len < sizeof key);
-  memcpy(key, item->key, item->key_len);
-  key[item->key_len] = '\0';
-  CHECK_INT(is_deletion(item->version), item->deleted);
-  if (item->deleted) {
-    CHECK(item->item == NULL);
-    return;
-  }
-  size_t length = payload(text, key, item->version);
-  CHECK(item->item_len == length && memcmp(item->item, text, length) == 0);
-}
 
 static size_t name_key(char key[32], int owner, int number)
 {
@@ -235,27 +152,6 @@ static void upsert(struct worker *worker)
   }
 }
 
-/* One asynchronous call. */
-struct request {
-  sem_t done;
-  store_result *result;
-};
-
-static void on_done(void *user_data, store_result *result)
-{
-  struct request *request = user_data;
-  request->result = result;
-  sem_post(&request->done);
-}
-
-static store_result *result_of(struct request *request)
-{
-  while (sem_wait(&request->done) != 0) {
-  }
-  sem_destroy(&request->done);
-  return request->result;
-}
-
 static void get_several_at_once(struct worker *worker)
 {
   struct request requests[BATCH];
@@ -285,110 +181,6 @@ static void get_several_at_once(struct worker *worker)
       }
       store_result_free(result);
     }
-  }
-}
-
-/* Data sets */
-
-/* Data sets grow and shrink with their version, so that there is something to delete. */
-static int flags_in(int64_t version)
-{
-  return 5 + (int)(version % (FLAGS - 5));
-}
-
-static int32_t init_from_structs(struct worker *worker, int64_t version, int asynchronously, store_error *error)
-{
-  static const char *const kinds[] = {"segments", "features"};
-  char keys[FLAGS][32], *texts = malloc((size_t)FLAGS * MOST_PAYLOAD);
-  store_item items[FLAGS];
-  memset(items, 0, sizeof items);
-  for (int place = 0; place < flags_in(version); place++) {
-    items[place].key_len = (size_t)snprintf(keys[place], sizeof keys[place], "f%d", place);
-    items[place].key = keys[place];
-    items[place].version = version;
-    items[place].deleted = is_deletion(version);
-    items[place].item = items[place].deleted ? NULL : texts + place * MOST_PAYLOAD;
-    items[place].item_len = items[place].deleted ? 0 : payload(texts + place * MOST_PAYLOAD, keys[place], version);
-  }
-  store_collection all[2];
-  for (int kind = 0; kind < 2; kind++) {
-    all[kind] = (store_collection){kinds[kind], 8, items, (size_t)flags_in(version)};
-  }
-  int32_t code;
-  if (asynchronously) {
-    struct request request;
-    sem_init(&request.done, 0, 0);
-    code = store_init_async(worker->store, all, 2, on_done, &request, error);
-    if (code == STORE_OK) {
-      store_result *result = result_of(&request);
-      code = store_result_error(result, error);
-      store_result_free(result);
-    }
-  } else {
-    char *report;
-    code = store_init(worker->store, all, 2, &report, error);
-    if (code == STORE_OK) {
-      store_string_free(report);
-    }
-  }
-  free(texts);
-  return code;
-}
-
-static int32_t init_from_json(struct worker *worker, int64_t version, store_error *error)
-{
-  char text[MOST_PAYLOAD], key[32], *json = malloc(2 * FLAGS * (MOST_PAYLOAD + 64));
-  size_t length = 1;
-  json[0] = '{';
-  for (int kind = 0; kind < 2; kind++) {
-    length += (size_t)sprintf(json + length, "%s\"%s\":{", kind == 0 ? "" : ",", kind == 0 ? "segments" : "flags");
-    for (int place = 0; place < flags_in(version); place++) {
-      snprintf(key, sizeof key, "f%d", place);
-      payload(text, key, version);
-      if (is_deletion(version)) {
-        snprintf(text, sizeof text, "{\"key\":\"%s\",\"version\":%lld,\"deleted\":true}", key, (long long)version);
-      }
-      length += (size_t)sprintf(json + length, "%s\"%s\":%s", place == 0 ? "" : ",", key, text);
-    }
-    length += (size_t)sprintf(json + length, "}");
-  }
-  length += (size_t)sprintf(json + length, "}");
-  int32_t code = store_init_json(worker->store, json, length, NULL, error);
-  free(json);
-  return code;
-}
-
-/* Every item of the data set is there, in a version that may be. */
-static void check_data_set(struct worker *worker)
-{
-  store_items *items;
-  const store_item *first;
-  size_t count, current = 0;
-  store_error error;
-  if (!did(ALL, store_get_all(worker->store, TEXT("features"), &items, &error), &error)) {
-    return;
-  }
-  CHECK_CODE(STORE_OK, store_items_view(items, &first, &count, &error), &error);
-  for (size_t place = 0; place < count; place++) {
-    check_payload(&first[place]);
-    CHECK(first[place].version <= worker->data_set.attempted);
-    current += first[place].version >= worker->data_set.acknowledged;
-  }
-  if (worker->data_set.acknowledged == worker->data_set.attempted) {
-    CHECK_INT(flags_in(worker->data_set.acknowledged), current);
-  }
-  store_items_free(items);
-}
-
-static void init(struct worker *worker)
-{
-  store_error error;
-  int64_t version = ++worker->data_set.attempted;
-  int32_t code = version % 3 == 1 ? init_from_json(worker, version, &error)
-                                  : init_from_structs(worker, version, version % 3 == 2, &error);
-  if (did(INIT, code, &error)) {
-    worker->data_set.acknowledged = version;
-    check_data_set(worker);
   }
 }
 
@@ -425,7 +217,7 @@ static void open_and_close(struct worker *worker)
 {
   static const char *const forms[] = {"", ",\"shared\":false", ",\"shared\":false,\"cache_ttl_ms\":1000"};
   uint64_t store = open_as("soak", forms[any(worker, 3)]);
-  atomic_fetch_add(&succeeded[OPEN], 1);
+  did(OPEN, STORE_OK, NULL);
   get(worker, store, 0);
   CHECK_INT(STORE_OK, store_close(store, NULL));
   CHECK_INT(STORE_ERROR_INVALID_HANDLE, store_close(store, NULL));
@@ -475,7 +267,7 @@ static void events(struct worker *worker)
     CHECK_CONTAINS("\"requests\":", text);
     store_string_free(text);
   }
-  atomic_fetch_add(&succeeded[EVENTS], 1);
+  did(EVENTS, STORE_OK, NULL);
 }
 
 static void call_something(struct worker *worker)
@@ -557,22 +349,6 @@ static void *work(void *argument)
     }
   }
   return NULL;
-}
-
-static void print_counts(void)
-{
-  printf("{\"calls\":{");
-  for (int call = 0; call < CALLS; call++) {
-    printf("%s\"%s\":{\"succeeded\":%ld,\"failed\":%ld}", call == 0 ? "" : ",", call_names[call], succeeded[call],
-           failed[call]);
-  }
-  printf("},\"errors\":{");
-  for (int code = 1, count = 0; code < 64; code++) {
-    if (failed_with[code] > 0) {
-      printf("%s\"%s\":%ld", count++ == 0 ? "" : ",", store_code_name(-code), failed_with[code]);
-    }
-  }
-  printf("}}\n");
 }
 
 /* The rows that the Relay Proxy writes, and this library only reads. */

@@ -10,7 +10,7 @@ matplotlib.use("svg")
 # The same figures give the same file.
 matplotlib.rcParams.update({"svg.hashsalt": "flagstore", "svg.fonttype": "none", "font.size": 10})
 
-import matplotlib.pyplot as plt  # noqa: E402
+import matplotlib.pyplot as plt
 
 OURS, THEIRS = "#0b6e4f", "#9aa5b1"
 MEGABYTES = 1 / (1 << 20)
@@ -39,7 +39,9 @@ def main():
 
 
 def curve(axes, samples, name, label, color, unit=1):
-    axes.plot([each["ms"] / 1000 for each in samples], [each[name] * unit for each in samples], label=label, color=color)
+    axes.plot(
+        [each["ms"] / 1000 for each in samples], [each[name] * unit for each in samples], label=label, color=color
+    )
 
 
 main()

@@ -52,13 +52,14 @@ export function translated(clientOptions: object): Translated {
   const options: Translated = {};
   for (const [name, value] of Object.entries(clientOptions) as [string, unknown][]) {
     if (value === undefined) continue;
-    const translate = Object.hasOwn(TRANSLATIONS, name) ? TRANSLATIONS[name] : undefined;
+    const translate = TRANSLATIONS.get(name);
     if (translate === undefined) {
-      const instead = INSTEAD[name] ?? 'has no counterpart in flagstore: leave it out, or see storeOptions';
+      const instead =
+        INSTEAD.get(name) ?? 'has no counterpart in flagstore: leave it out, or see storeOptions';
       throw refused('STORE_ERROR_UNKNOWN_OPTION', name, instead);
     }
     if (typeof value === 'function') {
-      const instead = INSTEAD_OF_FUNCTIONS[name] ?? 'is a function, which flagstore cannot call: give the value itself';
+      const instead = name === 'credentials' ? INSTEAD_OF_PROVIDER : INSTEAD_OF_FUNCTION;
       throw refused('STORE_ERROR_OPTION_TYPE', name, instead);
     }
     Object.assign(options, translate(value));
@@ -67,7 +68,7 @@ export function translated(clientOptions: object): Translated {
   return longest > DEFAULT_TIMEOUT_MS ? { ...options, timeoutMs: longest } : options;
 }
 
-const TRANSLATIONS: Readonly<Record<string, (value: unknown) => Translated>> = {
+const TRANSLATIONS = entries<(value: unknown) => Translated>({
   region: value => ({ region: value as string }),
   profile: value => ({ profile: value as string }),
   useFipsEndpoint: value => ({ useFips: value as boolean }),
@@ -79,7 +80,11 @@ const TRANSLATIONS: Readonly<Record<string, (value: unknown) => Translated>> = {
   },
   requestHandler: value => {
     if (typeof (value as { handle?: unknown } | null)?.handle === 'function') {
-      throw refused('STORE_ERROR_OPTION_TYPE', 'requestHandler', 'is a handler: give the options it was made with');
+      throw refused(
+        'STORE_ERROR_OPTION_TYPE',
+        'requestHandler',
+        'is a handler: give the options it was made with',
+      );
     }
     const { connectionTimeout, requestTimeout } = membersOf('requestHandler', value, HANDLER);
     const times: Translated = {};
@@ -89,14 +94,18 @@ const TRANSLATIONS: Readonly<Record<string, (value: unknown) => Translated>> = {
   },
   tls: value => {
     if (value === true) return {};
-    throw refused('STORE_ERROR_OPTION_VALUE', 'tls', 'is false: give an endpoint that starts with http:// instead');
+    throw refused(
+      'STORE_ERROR_OPTION_VALUE',
+      'tls',
+      'is false: give an endpoint that starts with http:// instead',
+    );
   },
   apiVersion: value => {
     if (value === '2012-08-10') return {};
     const instead = 'is not 2012-08-10, the only version that DynamoDB has: leave it out';
     throw refused('STORE_ERROR_OPTION_VALUE', 'apiVersion', instead);
   },
-};
+});
 
 // What the AWS SDK's own resolvers add to credentials says something about them, and nothing is lost without.
 const CREDENTIALS = {
@@ -105,18 +114,22 @@ const CREDENTIALS = {
 };
 const HANDLER = { used: ['connectionTimeout', 'requestTimeout'], ignored: [] };
 
-const INSTEAD: Readonly<Record<string, string>> = {
+const INSTEAD = entries({
   maxAttempts: 'is decided by time, not by number: leave it out, and set storeOptions: { timeoutMs }',
   retryMode: 'has no counterpart: leave it out, throttled requests are always paced',
   retryStrategy: 'has no counterpart: leave it out, and set storeOptions: { timeoutMs }',
   logger: 'would log requests: leave it out, and give a logger beside clientOptions',
-};
+});
 
-const INSTEAD_OF_FUNCTIONS: Readonly<Record<string, string>> = {
-  credentials:
-    'is a provider function, which flagstore cannot call: leave it out, since environment, profiles, containers and ' +
-    'instances are asked anyway, or give a profile',
-};
+const INSTEAD_OF_FUNCTION = 'is a function, which flagstore cannot call: give the value itself';
+const INSTEAD_OF_PROVIDER =
+  'is a provider function, which flagstore cannot call: leave it out, since environment, profiles, containers and ' +
+  'instances are asked anyway, or give a profile';
+
+/** A map, since an object would have members that nobody gave it. */
+function entries<Value>(members: Record<string, Value>): ReadonlyMap<string, Value> {
+  return new Map(Object.entries(members));
+}
 
 function urlOf(value: unknown): string {
   if (typeof value === 'string') return value;

@@ -90,13 +90,25 @@ export function DynamoDBBigSegmentStore(
 }
 
 function storeOptionsOf(table: string, options: LDDynamoDBOptions): FlagStoreOptions {
-  const { clientOptions = {}, dynamoDBClient, prefix, cacheTTL: _, logger: __, storeOptions, ...others } = options;
+  const {
+    clientOptions = {},
+    dynamoDBClient,
+    prefix,
+    cacheTTL: _,
+    logger: __,
+    storeOptions,
+    ...others
+  } = options;
   if (dynamoDBClient !== undefined) {
-    const message = 'the option "dynamoDBClient" cannot be used, flagstore has a client of its own: give clientOptions';
+    const message =
+      'the option "dynamoDBClient" cannot be used, flagstore has a client of its own: give clientOptions';
     throw new FlagStoreError('STORE_ERROR_UNKNOWN_OPTION', message);
   }
   for (const name of Object.keys(others)) {
-    throw new FlagStoreError('STORE_ERROR_UNKNOWN_OPTION', `the option "${name}" is unknown: correct or remove it`);
+    throw new FlagStoreError(
+      'STORE_ERROR_UNKNOWN_OPTION',
+      `the option "${name}" is unknown: correct or remove it`,
+    );
   }
   return { table, prefix, ...translated(clientOptions), ...storeOptions };
 }
@@ -181,7 +193,10 @@ function afterCore<Arguments extends unknown[]>(callback: (...values: Arguments)
 }
 
 /** Calls back the wrapper, which throws where it cannot read what it is given. */
-function fromCore<Arguments extends unknown[]>(callback: (...values: Arguments) => void, ...values: Arguments): void {
+function fromCore<Arguments extends unknown[]>(
+  callback: (...values: Arguments) => void,
+  ...values: Arguments
+): void {
   inCore = true;
   try {
     callback(...values);
@@ -231,7 +246,10 @@ class Core implements interfaces.PersistentDataStore {
     );
   }
 
-  getAll(kind: Kind, callback: (items: interfaces.KeyedItem<string, Descriptor>[] | undefined) => void): void {
+  getAll(
+    kind: Kind,
+    callback: (items: interfaces.KeyedItem<string, Descriptor>[] | undefined) => void,
+  ): void {
     this.store.all(kind.namespace).then(
       all => {
         const items = [...all]
@@ -241,7 +259,10 @@ class Core implements interfaces.PersistentDataStore {
           fromCore(callback, items);
         } catch {
           // Only now, since it means reading everything twice.
-          fromCore(callback, items.filter(({ key, item }) => this.isReadable(kind, key, item)));
+          fromCore(
+            callback,
+            items.filter(({ key, item }) => this.isReadable(kind, key, item)),
+          );
         }
       },
       (error: Error) => {
@@ -313,7 +334,9 @@ class Core implements interfaces.PersistentDataStore {
   }
 
   private leftOut(kind: Kind, key: string): void {
-    this.logger?.error(`DynamoDB: the item "${key}" in "${kind.namespace}" is left out: its payload is not one`);
+    this.logger?.error(
+      `DynamoDB: the item "${key}" in "${kind.namespace}" is left out: its payload is not one`,
+    );
   }
 }
 

@@ -111,7 +111,9 @@ function loadAddon(): Native {
   const path = join(FOLDER, 'flagstore.node');
   const platform = `${process.platform}-${process.arch}`;
   if (!existsSync(path)) {
-    throw new LibraryError(`${path} is not there: install the package for ${platform}, or run ./build in a checkout`);
+    throw new LibraryError(
+      `${path} is not there: install the package for ${platform}, or run ./build in a checkout`,
+    );
   }
   try {
     return require(path) as Native;

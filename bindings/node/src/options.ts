@@ -108,7 +108,10 @@ export function optionsJson(options: FlagStoreOptions): string {
   for (const [name, value] of Object.entries(options)) {
     if (value === undefined || name === 'logger') continue;
     if (!Object.hasOwn(IN_LIBRARY, name)) {
-      throw new FlagStoreError('STORE_ERROR_UNKNOWN_OPTION', `the option "${name}" is unknown: correct or remove it`);
+      throw new FlagStoreError(
+        'STORE_ERROR_UNKNOWN_OPTION',
+        `the option "${name}" is unknown: correct or remove it`,
+      );
     }
     if (!['string', 'boolean'].includes(typeof value) && !Number.isFinite(value)) {
       const message = `the option "${name}" takes a string, a finite number or a boolean, not ${kindOf(value)}`;
@@ -121,7 +124,9 @@ export function optionsJson(options: FlagStoreOptions): string {
 
 /** A message of the library about an option, with the name that the option has here. */
 export function withNamesFromHere(message: string): string {
-  return message.replace(/"([a-z_]+)"/g, (quoted, name: string) => (HERE.has(name) ? `"${HERE.get(name)}"` : quoted));
+  return message.replace(/"([a-z_]+)"/g, (quoted, name: string) =>
+    HERE.has(name) ? `"${HERE.get(name)}"` : quoted,
+  );
 }
 
 /** What a value is, without showing it. */

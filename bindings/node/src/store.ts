@@ -323,7 +323,10 @@ export class FlagStore {
     const error = errorOf(outcome);
     this.#deliverEvents();
     if (error.codeName !== 'STORE_ERROR_INVALID_HANDLE' || !this.#closed) return error;
-    return new FlagStoreError(error.codeName, `the store of table "${this.#table}" is closed: open another one`);
+    return new FlagStoreError(
+      error.codeName,
+      `the store of table "${this.#table}" is closed: open another one`,
+    );
   }
 
   /** Gives the logger what was not taken yet. A logger that uses the store gets what its calls bring after a later
@@ -370,19 +373,25 @@ export type ByKey<Value> = Readonly<Record<string, Value>> | ReadonlyMap<string,
 function entries<Value>(name: string, values: ByKey<Value>): Iterable<[string, Value]> {
   if (values instanceof Map) return values as ReadonlyMap<string, Value>;
   if (typeof values !== 'object' || values === null) {
-    throw new TypeError(`the argument "${name}" takes objects or maps by kind and key, not ${kindOf(values)}`);
+    throw new TypeError(
+      `the argument "${name}" takes objects or maps by kind and key, not ${kindOf(values)}`,
+    );
   }
   return Object.entries(values);
 }
 
 function checkText(name: string, text: string): void {
-  if (typeof text !== 'string') throw new TypeError(`the argument "${name}" takes a string, not ${kindOf(text)}`);
+  if (typeof text !== 'string')
+    throw new TypeError(`the argument "${name}" takes a string, not ${kindOf(text)}`);
   if (text.isWellFormed()) return;
   const message = `the argument "${name}" has a lone surrogate, which UTF-8 cannot hold: correct the text`;
   throw new FlagStoreError('STORE_ERROR_INVALID_UTF8', message);
 }
 
-function checkedItem(key: string, given: NewItem): { version: number; deleted: boolean; text: string | undefined } {
+function checkedItem(
+  key: string,
+  given: NewItem,
+): { version: number; deleted: boolean; text: string | undefined } {
   if (typeof given !== 'object' || given === null) {
     throw new TypeError(`the item "${key}" takes an object with a version, not ${kindOf(given)}`);
   }

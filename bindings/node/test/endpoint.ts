@@ -3,6 +3,7 @@
 import { strict as assert } from 'node:assert';
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline/promises';
 import { after } from 'node:test';
@@ -73,7 +74,7 @@ export class Faults {
 
   private constructor(
     readonly endpoint: Endpoint,
-    private readonly control: string,
+    readonly control: string,
   ) {}
 
   async script(...rules: object[]): Promise<void> {
@@ -102,10 +103,10 @@ export class Faults {
 
 async function started(program: string, args: string[]): Promise<{ url: string; control?: string }> {
   const child = spawn(program, [...args, '--exit-with-stdin'], { stdio: ['pipe', 'pipe', 'inherit'] });
-  after(() => child.stdin.end());
   const lines = createInterface(child.stdout);
   for await (const line of lines) {
-    lines.close();
+    // From here on it neither keeps this process alive nor outlives it, since its standard input ends with it.
+    for (const pipe of [child, child.stdin as Socket, child.stdout as Socket]) pipe.unref();
     return JSON.parse(line) as { url: string; control?: string };
   }
   throw new Error(`${program} ended before it was ready`);
@@ -118,7 +119,7 @@ export function newPrefix(): string {
   return `node-${process.pid}-${++prefixes}`;
 }
 
-/** Opens a store that is closed with the test file. */
+/** Opens a store that is closed with the test. */
 export function open(options: FlagStoreOptions): FlagStore {
   const store = FlagStore.open(options);
   after(() => store.close());
@@ -135,7 +136,10 @@ export class Rows {
   ) {}
 
   async put(kind: string, key: string, attributes: Attributes): Promise<void> {
-    await request(this.endpoint, 'PutItem', { TableName: TABLE, Item: { ...this.key(kind, key), ...attributes } });
+    await request(this.endpoint, 'PutItem', {
+      TableName: TABLE,
+      Item: { ...this.key(kind, key), ...attributes },
+    });
   }
 
   /** Writes one of the rows whose sort key is their namespace. */

@@ -4,7 +4,14 @@ import { strict as assert } from 'node:assert';
 import { before, describe, test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 
-import { type Event, FlagStore, FlagStoreError, type FlagStoreOptions, type Item, libraryVersion } from '../src/index.js';
+import {
+  type Event,
+  FlagStore,
+  FlagStoreError,
+  type FlagStoreOptions,
+  type Item,
+  libraryVersion,
+} from '../src/index.js';
 import { type Endpoint, local, Log, newPrefix, open, request, Rows, SECRET, TABLE } from './endpoint.js';
 
 const FLAG = '{"key":"flag","version":1}';
@@ -22,7 +29,9 @@ const AWKWARD_KEYS = [
   '__proto__',
   'constructor',
   'x'.repeat(1024),
-  ...[251, 252, 253, 254, 255, 256, 257].map(length => 'ä'.repeat(length / 2) + '🚩'.repeat(length % 2) + 'é'),
+  ...[251, 252, 253, 254, 255, 256, 257].map(
+    length => 'ä'.repeat(length / 2) + '🚩'.repeat(length % 2) + 'é',
+  ),
 ];
 
 function item(version: number, text: string | undefined = FLAG, more: Partial<Item> = {}): Item {
@@ -69,7 +78,9 @@ describe('reading and writing one item', () => {
 
   test('an item comes back as it was written', async () => {
     const store = fresh();
-    assert.deepEqual(await store.upsert('features', 'flag', { version: 1, item: FLAG }), { outcome: 'written' });
+    assert.deepEqual(await store.upsert('features', 'flag', { version: 1, item: FLAG }), {
+      outcome: 'written',
+    });
     assert.deepEqual(await store.get('features', 'flag'), item(1));
   });
 
@@ -79,11 +90,23 @@ describe('reading and writing one item', () => {
       await store.upsert('features', key, { version: 1, item: FLAG });
       assert.deepEqual(await store.get('features', key), item(1));
       assert.deepEqual(await store.all('features'), new Map([[key, item(1)]]));
-      assert.equal((await store.init({ features: new Map([[key, { version: 1, item: FLAG }]]) })).unchanged, 1);
+      assert.equal(
+        (await store.init({ features: new Map([[key, { version: 1, item: FLAG }]]) })).unchanged,
+        1,
+      );
     });
   }
 
-  const payloads = ['not JSON', ' {} ', '{"a" : 1.0e5}', '\0', 'null\0', '"\\u0000é🚩"', '[]', 'x'.repeat(300_000)];
+  const payloads = [
+    'not JSON',
+    ' {} ',
+    '{"a" : 1.0e5}',
+    '\0',
+    'null\0',
+    '"\\u0000é🚩"',
+    '[]',
+    'x'.repeat(300_000),
+  ];
   for (const payload of payloads) {
     test(`payloads come back character for character: ${short(payload)}`, async () => {
       const store = fresh();
@@ -144,15 +167,24 @@ describe('deletions', () => {
     const store = fresh();
     await store.upsert('features', 'flag', { version: 1, item: FLAG });
     assert.equal((await store.delete('features', 'flag', 2)).outcome, 'written');
-    assert.deepEqual(await store.get('features', 'flag'), item(2, undefined, { deleted: true, item: undefined }));
-    assert.deepEqual(await store.all('features'), new Map([['flag', { ...item(2), item: undefined, deleted: true }]]));
+    assert.deepEqual(
+      await store.get('features', 'flag'),
+      item(2, undefined, { deleted: true, item: undefined }),
+    );
+    assert.deepEqual(
+      await store.all('features'),
+      new Map([['flag', { ...item(2), item: undefined, deleted: true }]]),
+    );
   });
 
   test('a deletion stands in the way of older versions', async () => {
     const store = fresh();
     await store.delete('features', 'flag', 2);
     const refused = await store.upsert('features', 'flag', { version: 1, item: FLAG });
-    assert.deepEqual(refused, { outcome: 'newerExists', stored: { ...item(2), item: undefined, deleted: true } });
+    assert.deepEqual(refused, {
+      outcome: 'newerExists',
+      stored: { ...item(2), item: undefined, deleted: true },
+    });
   });
 
   const tombstones = {
@@ -178,7 +210,10 @@ describe('all items', () => {
   test('come by key, however many turns of the event loop they take', async () => {
     const store = fresh();
     for (const count of [0, 1, 499, 500, 501, 1_600]) {
-      const items = Array.from({ length: count }, (_, number): [string, Item] => [`flag-${number}`, item(number)]);
+      const items = Array.from({ length: count }, (_, number): [string, Item] => [
+        `flag-${number}`,
+        item(number),
+      ]);
       await store.init({ features: new Map(items) });
       assert.deepEqual(await store.all('features'), new Map(items));
     }
@@ -214,7 +249,10 @@ describe('whole data sets', () => {
     await store.upsert('features', 'old', { version: 9, item: FLAG });
     await store.upsert('others', 'untouched', { version: 9, item: FLAG });
     assert.equal(await store.initialized(), false);
-    const data = { features: { new: { version: 1, item: FLAG } }, segments: { segment: { version: 1, item: '{}' } } };
+    const data = {
+      features: { new: { version: 1, item: FLAG } },
+      segments: { segment: { version: 1, item: '{}' } },
+    };
     const report = { written: 2, unchanged: 0, deleted: 1, keptNewer: 0, tooLarge: [] };
     assert.deepEqual(await store.init(data), report);
     assert.equal(await store.initialized(), true);
@@ -226,7 +264,10 @@ describe('whole data sets', () => {
 
   test('that are there already cost no writes', async () => {
     const store = fresh();
-    const flags = Array.from({ length: 30 }, (_, number) => [`flag-${number}`, { version: 1, item: FLAG }] as const);
+    const flags = Array.from(
+      { length: 30 },
+      (_, number) => [`flag-${number}`, { version: 1, item: FLAG }] as const,
+    );
     await store.init({ features: new Map(flags) });
     const { writeUnits } = store.statistics();
     assert.equal((await store.init({ features: Object.fromEntries(flags) })).unchanged, 30);
@@ -251,7 +292,10 @@ describe('whole data sets', () => {
     const features = { huge: { version: 1, item: 'x'.repeat(400_000) }, small: { version: 1, item: FLAG } };
     const { written, tooLarge } = await store.init({ features });
     assert.equal(written, 1);
-    assert.deepEqual(tooLarge.map(({ kind, key, bytes }) => [kind, key, bytes > 400_000]), [['features', 'huge', true]]);
+    assert.deepEqual(
+      tooLarge.map(({ kind, key, bytes }) => [kind, key, bytes > 400_000]),
+      [['features', 'huge', true]],
+    );
     assert.deepEqual(await store.all('features'), new Map([['small', item(1)]]));
     assert.equal(await store.initialized(), true);
   });
@@ -315,7 +359,11 @@ describe('availability and big segments', () => {
       included: { SS: ['a.g1', 'é.g2'] },
       excluded: { SS: ['a.g1', 'b.g1'] },
     });
-    assert.deepEqual(await store.bigSegmentsMembership('hash'), { 'a.g1': true, 'é.g2': true, 'b.g1': false });
+    assert.deepEqual(await store.bigSegmentsMembership('hash'), {
+      'a.g1': true,
+      'é.g2': true,
+      'b.g1': false,
+    });
   });
 });
 
@@ -384,7 +432,9 @@ describe('cache, statistics and events', () => {
 
   test('a logger may use the store, and close it', async () => {
     const logger = new Log();
-    const store = fresh({ logger: { ...logger, error: () => store.close(), info: () => store.statistics() } });
+    const store = fresh({
+      logger: { ...logger, error: () => store.close(), info: () => store.statistics() },
+    });
     await store.init({});
     await store.upsert('features', 'huge-flag', { version: 1, item: 'x'.repeat(400_000) });
     assert(store.closed);
@@ -443,13 +493,19 @@ describe('arguments that cannot be right', () => {
     const wrong = (value: unknown) => value as never;
     await assert.rejects(store.get('features', wrong(5)), { name: 'TypeError', message: /"key".*5/ });
     await assert.rejects(store.all(wrong(null)), { name: 'TypeError', message: /"kind".*null/ });
-    await assert.rejects(store.upsert('features', 'flag', wrong(FLAG)), { name: 'TypeError', message: /"flag".*string/ });
+    await assert.rejects(store.upsert('features', 'flag', wrong(FLAG)), {
+      name: 'TypeError',
+      message: /"flag".*string/,
+    });
     await assert.rejects(store.upsert('features', 'flag', wrong({ version: '1' })), {
       name: 'TypeError',
       message: /version of "flag".*string/,
     });
     await assert.rejects(store.init(wrong({ features: 5 })), { name: 'TypeError', message: /"data".*5/ });
-    await assert.rejects(store.initJson(wrong(Buffer.from('{}'))), { name: 'TypeError', message: /"json".*Buffer/ });
+    await assert.rejects(store.initJson(wrong(Buffer.from('{}'))), {
+      name: 'TypeError',
+      message: /"json".*Buffer/,
+    });
   });
 
   test('lead with their stack to who called', async () => {

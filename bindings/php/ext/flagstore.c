@@ -27,10 +27,6 @@
 
 #define FLAGSTORE_VERSION "0.1.0"
 
-#if defined(ZTS) && defined(COMPILE_DL_FLAGSTORE)
-ZEND_TSRMLS_CACHE_DEFINE()
-#endif
-
 /*
  * What a call gets from the library is kept here until it is copied: running into memory_limit while copying leaves
  * the function by a jump, and then free_native is what frees it.

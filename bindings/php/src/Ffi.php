@@ -252,6 +252,8 @@ final class Ffi
     private static function copied(\FFI\CData $item): array
     {
         $deleted = $item->deleted !== 0;
+        // Straight out of the struct, of which FFI::string() takes a reference: read into a variable first, a "const char *"
+        // becomes text up to the next NUL, which lies beyond the payload.
         $payload = $deleted ? null : \FFI::string($item->item, $item->item_len);
         return [$item->version, $payload, $deleted, $item->stale !== 0];
     }

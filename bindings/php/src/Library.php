@@ -109,12 +109,9 @@ final class Library
         return $library;
     }
 
-    /**
-     * PHP reads a struct's "const char *" as text up to the next NUL; the library's texts end at their length instead.
-     */
     private static function declarations(): string
     {
-        return preg_replace('/\bconst (char \*\w+;)/', '$1', file_get_contents(__DIR__ . '/flagstore_cdef.h'));
+        return file_get_contents(__DIR__ . '/flagstore_cdef.h');
     }
 
     private static function checkAbi(int $abi, string $path): void

@@ -260,8 +260,12 @@ final class Store
      */
     public function close(): void
     {
-        if ($this->opened !== null) {
+        if ($this->opened === null) {
+            return;
+        }
+        try {
             $this->deliverEvents();
+        } finally {
             $this->opened->close();
             $this->opened = null;
         }
@@ -353,7 +357,7 @@ final class Store
                 throw new \TypeError("the option \"{$name}\" takes no " . get_debug_type($value));
             }
             if (json_encode([$name => $value]) === false) {
-                throw new \ValueError("an option is no UTF-8, or no number: {$name}");
+                throw new \ValueError("the option \"{$name}\" is neither UTF-8 nor a finite number");
             }
         }
         return json_encode($options, JSON_THROW_ON_ERROR | JSON_UNESCAPED_SLASHES | JSON_UNESCAPED_UNICODE);

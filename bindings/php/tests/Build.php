@@ -9,13 +9,24 @@ namespace Flagstore\Tests;
  */
 final class Build
 {
-    /** What the tests need of PHP, which starts without the system's php.ini. */
-    public const PHP_OPTIONS = [
-        '-d', 'extension=posix', '-d', 'extension=dom', '-d', 'extension=xml', '-d', 'extension=xmlwriter',
-        '-d', 'extension=simplexml', '-d', 'extension=mbstring', '-d', 'extension=ctype', '-d', 'extension=tokenizer',
-        '-d', 'extension=apcu', '-d', 'apc.enable_cli=1', '-d', 'memory_limit=512M',
-        '-d', 'zend.exception_ignore_args=0', '-d', 'error_reporting=-1', '-d', 'display_errors=1',
-    ];
+    /** Of PHPUnit and of the tests; built into some PHPs. */
+    private const EXTENSIONS = ['posix', 'dom', 'xml', 'xmlwriter', 'simplexml', 'mbstring', 'ctype', 'tokenizer', 'apcu'];
+
+    /**
+     * What the tests need of PHP, which starts without the system's php.ini.
+     *
+     * @return list<string>
+     */
+    public static function phpOptions(): array
+    {
+        $options = ['apc.enable_cli=1', 'memory_limit=512M', 'zend.exception_ignore_args=0', 'error_reporting=-1', 'display_errors=1'];
+        foreach (self::EXTENSIONS as $name) {
+            if (is_file(ini_get('extension_dir') . "/{$name}.so")) {
+                $options[] = "extension={$name}";
+            }
+        }
+        return array_merge(...array_map(static fn (string $option): array => ['-d', $option], $options));
+    }
 
     /**
      * The built extension.

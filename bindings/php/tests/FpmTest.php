@@ -158,7 +158,7 @@ final class FpmTest extends TestCase
      */
     private static function settings(): array
     {
-        $settings = ['zend_extension=opcache', 'opcache.enable=1', 'extension=posix', 'memory_limit=256M'];
+        $settings = ['zend_extension=opcache', 'opcache.enable=1', 'memory_limit=256M'];
         return match (self::transport()) {
             Transport::Extension => [...$settings, 'extension=' . getenv('FLAGSTORE_EXTENSION')],
             Transport::Ffi => [...$settings, 'extension=ffi', 'ffi.enable=1'],

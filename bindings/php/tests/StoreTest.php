@@ -254,11 +254,17 @@ final class StoreTest extends TestCase
         self::assertSame('STORE_ERROR_EMPTY_TABLE_NAME', self::failure(fn () => Store::open([]))->codeName);
     }
 
-    public function testAnOptionThatIsNoScalarIsNamed(): void
+    public function testAnOptionThatIsNoJsonScalarIsNamed(): void
     {
-        $this->expectException(\TypeError::class);
-        $this->expectExceptionMessage('the option "prefix" takes no array');
-        $this->store(['prefix' => []]);
+        foreach ([[], "\xff", INF, fn () => null] as $value) {
+            try {
+                $this->store(['prefix' => $value]);
+                self::fail('it was taken');
+            } catch (\TypeError | \ValueError $error) {
+                self::assertStringContainsString('the option "prefix" ', $error->getMessage());
+                self::assertShowsNoSecret($error);
+            }
+        }
     }
 
     public function testArgumentsThatCannotBeRightAreRefused(): void

@@ -92,13 +92,7 @@ abstract class TestCase extends \PHPUnit\Framework\TestCase
      */
     protected static function phpOptions(?Transport $transport): array
     {
-        $options = ['-d', 'extension=posix', '-d', 'log_errors=0', '-d', 'display_errors=1'];
-        // Built into some PHPs.
-        foreach (['pcntl', 'ctype'] as $name) {
-            if (is_file(ini_get('extension_dir') . "/{$name}.so")) {
-                array_push($options, '-d', "extension={$name}");
-            }
-        }
+        $options = [...Build::phpOptions(), '-d', 'log_errors=0'];
         return match ($transport) {
             Transport::Extension => [...$options, '-d', 'extension=' . getenv('FLAGSTORE_EXTENSION')],
             Transport::Ffi => [...$options, '-d', 'extension=ffi', '-d', 'ffi.enable=1'],

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import socket
-import threading
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable
 
 import boto3
 import pytest
 from conftest import OpenStore
-from endpoint import SECRET, Endpoint
+from endpoint import SECRET, Endpoint, Faults
 
-from flagstore import ConfigurationError, FlagstoreError, Store, UnavailableError
+from flagstore import ConfigurationError, FlagstoreError, Item, Store, UnavailableError
+from flagstore._library import load
 
 PAYLOAD = '{"key":"p4yl0ad"}'
+PATIENT = {"timeout_ms": 1_500, "all_timeout_ms": 1_500, "init_timeout_ms": 1_500, "shared": False}
 QUICK = {"timeout_ms": 300, "all_timeout_ms": 300, "init_timeout_ms": 300, "shared": False}
 
 
@@ -81,16 +81,6 @@ def test_a_server_that_never_answers_ends_at_the_deadline(open_store: OpenStore,
     assert failure_of(store).name == "STORE_ERROR_TIMEOUT"
 
 
-def test_other_threads_run_while_a_call_waits(open_store: OpenStore, silent_port: int) -> None:
-    store = open_store(endpoint=f"http://127.0.0.1:{silent_port}", **QUICK)
-    waiting = threading.Thread(target=store.available)
-    waiting.start()
-    turns = 0
-    while waiting.is_alive():
-        turns += 1
-    assert turns > 1000
-
-
 def test_a_missing_table_is_named_with_its_remedy(endpoint: Endpoint) -> None:
     with Store("no-such-table", **endpoint.options) as store:
         with pytest.raises(ConfigurationError, match="no-such-table.*: .*") as raised:
@@ -114,106 +104,109 @@ def test_a_table_with_another_key_is_told_from_a_missing_one(endpoint: Endpoint)
         assert raised.value.name == "STORE_ERROR_KEY_SCHEMA"
 
 
-class Refusing(BaseHTTPRequestHandler):
-    """Answers every request with the error that the server was told."""
+Call = Callable[[Store], object]
 
-    server: RefusingServer
-    protocol_version = "HTTP/1.1"
+CALLS: dict[str, Call] = {
+    "get": lambda store: store.get("features", "flag"),
+    "get_all": lambda store: store.get_all("features"),
+    "upsert": lambda store: store.upsert("features", "flag", 1, PAYLOAD),
+    "delete": lambda store: store.delete("features", "flag", 2),
+    "init": lambda store: store.init({"features": {"flag": Item(1, PAYLOAD)}}),
+    "init_json": lambda store: store.init_json(f'{{"flags":{{"flag":{{"version":1,"p4yl0ad":{PAYLOAD}}}}}}}'),
+    "initialized": lambda store: store.initialized(),
+    "big_segments_metadata": lambda store: store.big_segments_metadata(),
+    "big_segments_membership": lambda store: store.big_segments_membership("hash"),
+}
 
-    def do_POST(self) -> None:
-        self.rfile.read(int(self.headers["Content-Length"]))
-        status, body = self.server.answer
-        self.send_response(status)
-        self.send_header("Content-Type", "application/x-amz-json-1.0")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: Any) -> None:
-        pass
-
-
-class RefusingServer(ThreadingHTTPServer):
-    daemon_threads = True
-    answer: tuple[int, bytes]
+THROTTLING = ("ProvisionedThroughputExceededException", "ThrottlingException", "RequestLimitExceeded")
+WRONG_KEY = "The provided key element does not match the schema"
+HTML = {"do": "answer", "status": 200, "body": "<html>", "content_type": "text/html"}
 
 
-@pytest.fixture
-def refusing() -> Iterator[RefusingServer]:
-    with RefusingServer(("127.0.0.1", 0), Refusing) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        yield server
-        server.shutdown()
-        thread.join()
+def refuse(type_: str, message: str = "no") -> dict[str, Any]:
+    return {"do": "refuse", "status": 400, "type": type_, "message": message}
 
 
-OF_DYNAMODB = "com.amazonaws.dynamodb.v20120810#"
-OF_AWS = "com.amazon.coral.service#"
-
-
-@pytest.mark.parametrize(
-    ("status", "kind", "message", "name", "expected"),
-    [
-        (400, OF_AWS + "AccessDeniedException", "not authorized", "ACCESS_DENIED", ConfigurationError),
-        (
-            400,
-            OF_AWS + "UnrecognizedClientException",
-            "invalid token",
-            "INVALID_CREDENTIALS",
-            ConfigurationError,
-        ),
-        (
-            400,
-            OF_AWS + "InvalidSignatureException",
-            "does not match",
-            "INVALID_CREDENTIALS",
-            ConfigurationError,
-        ),
-        (400, OF_AWS + "ExpiredTokenException", "token expired", "EXPIRED_CREDENTIALS", ConfigurationError),
-        (400, OF_DYNAMODB + "ProvisionedThroughputExceededException", "slow", "THROTTLED", UnavailableError),
-        (400, OF_AWS + "ThrottlingException", "slow", "THROTTLED", UnavailableError),
-        (500, OF_DYNAMODB + "InternalServerError", "oops", "SERVICE", UnavailableError),
-        (400, OF_AWS + "ValidationException", "odd", "REJECTED", FlagstoreError),
-    ],
-    ids=lambda value: value.rsplit("#", 1)[-1] if isinstance(value, str) else None,
+# Every fault of tests/faults/endpoint that a client can tell from others: the name of its error, what the exception is,
+# and a word of what the message says is to be done.
+FAULTS: tuple[tuple[Any, str, type[FlagstoreError], str], ...] = (
+    *(({"do": "throttle", "type": type_}, "THROTTLED", UnavailableError, "capacity") for type_ in THROTTLING),
+    *(({"do": "fault", "status": status}, "SERVICE", UnavailableError, "later") for status in (500, 503)),
+    (refuse("ResourceNotFoundException"), "TABLE_NOT_FOUND", ConfigurationError, "create it"),
+    (refuse("ValidationException", WRONG_KEY), "KEY_SCHEMA", ConfigurationError, "namespace"),
+    (refuse("AccessDeniedException"), "ACCESS_DENIED", ConfigurationError, "IAM policy"),
+    (refuse("UnrecognizedClientException"), "INVALID_CREDENTIALS", ConfigurationError, "access key id"),
+    (refuse("InvalidSignatureException"), "INVALID_CREDENTIALS", ConfigurationError, "secret access key"),
+    (refuse("ExpiredTokenException"), "EXPIRED_CREDENTIALS", ConfigurationError, "renew"),
+    (refuse("InvalidSignatureException", "Signature expired"), "CLOCK_SKEW", ConfigurationError, "clock"),
+    (refuse("ValidationException", "odd"), "REJECTED", FlagstoreError, "ValidationException"),
+    ({"do": "echo", "quote": "body"}, "REJECTED", FlagstoreError, "ValidationException"),
+    ({"do": "echo", "quote": "credentials"}, "REJECTED", FlagstoreError, "ValidationException"),
+    ("garbage", "UNEXPECTED_RESPONSE", UnavailableError, "endpoint"),
+    (HTML, "UNEXPECTED_RESPONSE", UnavailableError, "endpoint"),
+    ({**HTML, "status": 404}, "UNEXPECTED_RESPONSE", UnavailableError, "endpoint"),
+    *(({"do": "reset", "at": at}, "CONNECTION", UnavailableError, "check") for at in ("request", "body")),
+    *(({"do": "close", "at": at}, "CONNECTION", UnavailableError, "check") for at in ("request", "body")),
+    *(({"do": "black_hole", "at": at}, "TIMEOUT", UnavailableError, "check") for at in ("request", "body")),
+    ({"do": "delay", "ms": 5_000}, "TIMEOUT", UnavailableError, "check"),
+    ({"do": "drip", "bytes_per_second": 1}, "TIMEOUT", UnavailableError, "check"),
+    ({"do": "wrong_length", "by": 5}, "TIMEOUT", UnavailableError, "check"),
+    ({"do": "wrong_length", "by": 5, "then": "close"}, "CONNECTION", UnavailableError, "check"),
 )
-def test_what_dynamodb_refuses_is_told_apart(
+
+
+@pytest.mark.parametrize(("fault", "name", "kind", "remedy"), FAULTS, ids=str)
+def test_every_fault_is_an_exception_of_its_own(
     open_store: OpenStore,
-    refusing: RefusingServer,
-    status: int,
-    kind: str,
-    message: str,
+    faults: Faults,
+    fault: Any,
     name: str,
-    expected: type[FlagstoreError],
+    kind: type[FlagstoreError],
+    remedy: str,
 ) -> None:
-    refusing.answer = status, json.dumps({"__type": kind, "message": message}).encode()
-    error = failure_of(open_store(endpoint=f"http://127.0.0.1:{refusing.server_port}", **QUICK))
-    assert error.name == f"STORE_ERROR_{name}"
-    assert type(error) is expected
-    assert error.retriable is (expected is UnavailableError)
+    faults.script({"do": fault})
+    # Where the fault is an answer, it has the time to arrive.
+    timeouts = QUICK if name == "TIMEOUT" else PATIENT
+    store = open_store(endpoint=faults.url, **timeouts)
+
+    def meets(call: Call) -> FlagstoreError:
+        with pytest.raises(FlagstoreError) as raised:
+            call(store)
+        return raised.value
+
+    # All at the same time, since those that may be tried again are, until their deadline.
+    with ThreadPoolExecutor(len(CALLS)) as threads:
+        errors = dict(zip(CALLS, threads.map(meets, CALLS.values())))
+    assert store.available() is False
+    for call, error in errors.items():
+        assert error.name == f"STORE_ERROR_{name}", (call, error)
+        assert load().code_name(error.code) == error.name
+        assert type(error) is kind
+        assert error.retriable is (kind is UnavailableError)
+        assert str(error) == error.message
+        assert 'table "flags"' in error.message, (call, error)
+        assert remedy in error.message, (call, error)
+        assert "p4yl0ad" not in repr(error)
+        assert SECRET not in repr(error)
+    for call in ("get", "upsert", "delete"):
+        assert '"flag" of kind "features"' in errors[call].message
+    # The fault was met, and by every call.
+    assert len(faults.tell("/log")["requests"]) > len(CALLS)
 
 
-@pytest.mark.parametrize(
-    "body", [b"<html>", b"{", b"[]", b'{"Item":5}'], ids=["html", "cut", "array", "wrong-type"]
-)
-def test_an_answer_that_is_none_is_an_error(
-    open_store: OpenStore, refusing: RefusingServer, body: bytes
-) -> None:
-    refusing.answer = 200, body
-    with pytest.raises(UnavailableError) as raised:
-        open_store(endpoint=f"http://127.0.0.1:{refusing.server_port}", **QUICK).get("features", "flag")
-    assert raised.value.name == "STORE_ERROR_UNEXPECTED_RESPONSE"
+def test_what_is_refused_for_good_is_not_tried_again(open_store: OpenStore, faults: Faults) -> None:
+    faults.script({"do": refuse("AccessDeniedException")})
+    with pytest.raises(ConfigurationError):
+        open_store(endpoint=faults.url, shared=False).get("features", "flag")
+    assert len(faults.tell("/log")["requests"]) == 1
 
 
-def test_messages_name_the_item_and_the_table_or_where_it_was_looked_for(
-    open_store: OpenStore, refusing: RefusingServer, closed_port: int
-) -> None:
-    refusing.answer = 400, json.dumps({"__type": OF_AWS + "ExpiredTokenException"}).encode()
-    for port, place in ((refusing.server_port, 'table "flags"'), (closed_port, f"127.0.0.1:{closed_port}")):
-        error = failure_of(open_store(endpoint=f"http://127.0.0.1:{port}", **QUICK))
-        assert '"flag" of kind "features"' in str(error)
-        assert place in str(error)
+def test_what_passes_is_tried_again(open_store: OpenStore, faults: Faults) -> None:
+    faults.script({"to": 2, "do": ["throttle", "fault", "reset", "garbage"]})
+    store = open_store(endpoint=faults.url, shared=False)
+    assert store.upsert("features", "flag", 1, PAYLOAD).written
+    assert store.get("features", "flag") == Item(1, PAYLOAD)
+    assert store.statistics()["retries"] >= 2
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import logging
 from collections.abc import Iterator
 from typing import Any, Callable
 
+import boto3
 import pytest
 from botocore.config import Config as BotoConfig
 from conftest import Rows
@@ -132,6 +133,8 @@ def test_options_that_cross(boto3_options: dict[str, Any], options: dict[str, An
         ({"api_version": "2011-12-05"}, "api_version", "leave it out"),
         ({"aws_account_id": "123"}, "aws_account_id", "leave it out"),
         ({"regoin_name": "eu-west-1"}, "regoin_name", "leave it out"),
+        ({"session": object()}, "session", "options of boto3.client"),
+        ({"existing_client": object()}, "existing_client", "options of boto3.client"),
         ({"config": {"read_timeout": 3}}, "config", "botocore.config.Config"),
         ({"config": BotoConfig(retries={"max_attempts": 2})}, "config.retries", "timeout_ms"),
         ({"config": BotoConfig(max_pool_connections=50)}, "config.max_pool_connections", "leave it out"),
@@ -154,10 +157,22 @@ def test_options_that_do_not_cross_are_refused_by_name(
         assert SECRET not in str(raised.value)
 
 
+def test_an_existing_client_is_refused_with_the_remedy(endpoint: Endpoint) -> None:
+    client = boto3.client("dynamodb", **endpoint.boto3_options)
+    for new in (DynamoDB.new_feature_store, DynamoDB.new_big_segment_store):
+        with pytest.raises(OptionError, match=r"not DynamoDB: .* give the options of boto3\.client"):
+            new(TABLE, dynamodb_opts=client)
+
+
 def test_options_of_the_store_win(endpoint: Endpoint, prefix: str) -> None:
     wrong = {**endpoint.boto3_options, "endpoint_url": "http://127.0.0.1:1"}
     store = DynamoDB.new_feature_store(TABLE, prefix, wrong, options={"endpoint": endpoint.url})
     assert store.is_available()
+    store.close()
+    store = DynamoDB.new_feature_store(TABLE, "a", endpoint.boto3_options, options={"prefix": prefix})
+    with Store(TABLE, prefix=prefix, **endpoint.options) as own:
+        own.init({})
+    assert store.initialized
     store.close()
     with pytest.raises(OptionError, match="tabel"):
         DynamoDB.new_feature_store(TABLE, options={"tabel": 1})

@@ -181,6 +181,7 @@ RSpec.describe Flagstore::LaunchDarkly::DynamoDB do
       it "is left out, logged and hides no other where it is no flag: #{text}" do
         feature_store.init({ features => { good: model(features, flag('good', 1)) } })
         rows.put('features', 'bad', version: { N: '1' }, item: { S: text })
+        expect(core(feature_store).get_all_internal(features).keys).to eq [:good]
         expect(feature_store.all(features).keys).to eq [:good]
         expect(feature_store.get(features, 'bad')).to be_nil
         expect(log.string).to match(/ERROR.*"bad" in "features" is left out/)

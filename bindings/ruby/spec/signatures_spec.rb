@@ -25,7 +25,7 @@ RSpec.describe 'the signatures' do
     it "have the public methods of #{constant}, and their parameters" do
       declared = signatures.build_instance(name_of(constant)).methods
       constant.public_instance_methods(false).each do |name|
-        expect(declared).to include(name), "#{constant}##{name} has no signature"
+        expect(declared.keys).to include(name)
         next if constant < Struct
 
         keywords = constant.instance_method(name).parameters.filter_map { |kind, key| key if kind.start_with?('key') }
@@ -36,7 +36,7 @@ RSpec.describe 'the signatures' do
   end
 
   it 'have the methods of the modules' do
-    expect(signatures.build_singleton(name_of(Flagstore)).methods).to include :library_version
-    expect(signatures.build_singleton(name_of(Flagstore::Store)).methods).to include :open, :new
+    expect(signatures.build_singleton(name_of(Flagstore)).methods.keys).to include :library_version
+    expect(signatures.build_singleton(name_of(Flagstore::Store)).methods.keys).to include :open, :new
   end
 end

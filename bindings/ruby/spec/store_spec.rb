@@ -412,6 +412,12 @@ RSpec.describe Flagstore::Store do
       expect(store).to be_closed
     end
 
+    it 'gives back the handle' do
+      handle = store.instance_variable_get(:@handle)
+      store.close
+      expect(Flagstore::Library.load.native.store_clear_cache(handle, nil)).to eq Flagstore::Library::INVALID_HANDLE
+    end
+
     it 'is told by every call after it' do
       store.close
       [

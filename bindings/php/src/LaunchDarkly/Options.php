@@ -15,6 +15,9 @@ use Flagstore\Transport;
  */
 final class Options
 {
+    /** Unknown, of another type, out of range, no table. */
+    private const OPTION_CODES = [-7, -8, -9, -10];
+
     /**
      * @param array<string, mixed> $options
      * @throws \InvalidArgumentException an option is missing, unknown or wrong; the message names it
@@ -28,6 +31,9 @@ final class Options
         try {
             return Store::open(self::translated($options), $logger, $transport);
         } catch (StoreException $error) {
+            if (!in_array($error->getCode(), self::OPTION_CODES, true)) {
+                throw $error;
+            }
             throw new \InvalidArgumentException($error->getMessage(), $error->getCode(), $error);
         }
     }

@@ -15,6 +15,11 @@ from .errors import OPTION_TYPE, OPTION_VALUE, UNKNOWN_OPTION, OptionError
 # Default of the store's "timeout_ms", which would cut short a connection or request that was given longer.
 _DEFAULT_TIMEOUT_MS = 5_000
 
+_NO_COUNTERPART = "has no counterpart in flagstore: leave it out, or pass a store option in options"
+_NO_CLIENT = "a client or session that exists already cannot be used, give the options of boto3.client that it was made with"
+# Where other SDKs' integrations, and wrappers of this one, take a client.
+_CLIENTS = frozenset({"client", "dynamodb_client", "existing_client", "resource", "session", "boto3_session"})
+
 _SAME_MEANING = {
     "region_name": "region",
     "endpoint_url": "endpoint",
@@ -29,6 +34,12 @@ def translated(dynamodb_opts: Mapping[str, Any]) -> dict[str, Any]:
 
     :raises OptionError: one of them has no counterpart; the message names it and says what to do
     """
+    if not isinstance(dynamodb_opts, Mapping):
+        raise OptionError(
+            OPTION_TYPE,
+            _NAMES[OPTION_TYPE],
+            f"dynamodb_opts takes a mapping, not {type(dynamodb_opts).__name__}: {_NO_CLIENT}",
+        )
     given = {name: value for name, value in dynamodb_opts.items() if value is not None}
     # First, so that what stands beside it overrides it, as in boto3.
     options = _config(given.pop("config", None))
@@ -39,9 +50,7 @@ def translated(dynamodb_opts: Mapping[str, Any]) -> dict[str, Any]:
             options.update(_CHECKED[name](value, given))
         else:
             raise _refused(
-                name,
-                UNKNOWN_OPTION,
-                "has no counterpart in flagstore: leave it out, or pass a store option in options",
+                name, UNKNOWN_OPTION, f"cannot be used: {_NO_CLIENT}" if name in _CLIENTS else _NO_COUNTERPART
             )
     return options
 

@@ -70,8 +70,9 @@ module Flagstore
       store_big_segments_metadata store_big_segments_membership
     ].freeze
 
-    # +Thread#kill+, +Thread#raise+ and +Timeout+ take effect after a call, when its result has been copied and freed:
-    # the library writes to memory of this process until it returns.
+    # +Thread#kill+, +Thread#raise+ and +Timeout+ take effect after a call, when its result has been copied and freed. The
+    # library writes to memory of this process until it returns, so nothing is gained by an earlier unwinding, which would
+    # go through the frames of the ffi gem, or strike between the end of the call and the freeing.
     AFTERWARDS = { Object => :never }.freeze
 
     LOADING = Mutex.new

@@ -1,5 +1,0 @@
-package flagstore_test
-
-import "fmt"
-
-func bystander() { fmt.Print("fine") }

@@ -1,0 +1,201 @@
+package io.flagstore.launchdarkly;
+
+import com.launchdarkly.logging.LDLogger;
+import com.launchdarkly.sdk.LDValue;
+import com.launchdarkly.sdk.server.subsystems.BigSegmentStore;
+import com.launchdarkly.sdk.server.subsystems.ClientContext;
+import com.launchdarkly.sdk.server.subsystems.ComponentConfigurer;
+import com.launchdarkly.sdk.server.subsystems.DiagnosticDescription;
+import com.launchdarkly.sdk.server.subsystems.PersistentDataStore;
+import io.flagstore.FlagStore;
+import io.flagstore.FlagStoreBuilder;
+import io.flagstore.FlagStoreException;
+import java.net.URI;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import software.amazon.awssdk.auth.credentials.AwsCredentialsProvider;
+import software.amazon.awssdk.core.client.config.ClientOverrideConfiguration;
+import software.amazon.awssdk.regions.Region;
+import software.amazon.awssdk.services.dynamodb.DynamoDbClient;
+
+/**
+ * Options of a store for the LaunchDarkly SDK, as those of the SDK's own integration. What cannot be carried over to
+ * libflagstore is refused by name rather than ignored.
+ *
+ * <p>Where neither the builder nor the environment says so, the Java system properties that the AWS SDK looks at first
+ * count here too: {@code aws.accessKeyId} with {@code aws.secretAccessKey} and {@code aws.sessionToken}, and
+ * {@code aws.region}.
+ *
+ * <p>Methods with types of the AWS SDK need it at run time where they are called, and nowhere else.
+ *
+ * @param <T> the component that is built
+ */
+public abstract class DynamoDbStoreBuilder<T> implements ComponentConfigurer<T>, DiagnosticDescription {
+    private final String tableName;
+
+    // In the order in which they were set, as with the AWS SDK's builder, where the last one counts.
+    private final Map<String, Object> translated = new LinkedHashMap<>();
+    private final Map<String, Object> ownOptions = new LinkedHashMap<>();
+
+    private DynamoDbStoreBuilder(String tableName) {
+        this.tableName = tableName;
+    }
+
+    /**
+     * Put before every namespace, with a colon: for environments that share a table.
+     *
+     * @param prefix null or empty, the default, for none
+     * @return this builder
+     */
+    public DynamoDbStoreBuilder<T> prefix(String prefix) {
+        translated.put("prefix", prefix);
+        return this;
+    }
+
+    /**
+     * Another DynamoDB endpoint.
+     *
+     * @param endpointUri by default AWS's for the region
+     * @return this builder
+     */
+    public DynamoDbStoreBuilder<T> endpoint(URI endpointUri) {
+        translated.put("endpoint", endpointUri);
+        return this;
+    }
+
+    /**
+     * The AWS region.
+     *
+     * @param region by default that of the environment, the profile or the instance
+     * @return this builder
+     */
+    public DynamoDbStoreBuilder<T> region(Region region) {
+        translated.put("region", region == null ? null : region.id());
+        return this;
+    }
+
+    /**
+     * AWS credentials. A {@code StaticCredentialsProvider} is carried over; a {@code DefaultCredentialsProvider} means
+     * AWS's usual chain, which is the default. Other providers run in Java and are refused: libflagstore itself finds
+     * credentials of the environment, profiles, assumed roles, web identities, SSO, containers and instances.
+     *
+     * @param credentialsProvider a source of credentials, or null for the default
+     * @return this builder
+     * @throws FlagStoreException if the provider cannot be carried over
+     */
+    public DynamoDbStoreBuilder<T> credentials(AwsCredentialsProvider credentialsProvider) {
+        for (String name : new String[] {"access_key_id", "secret_access_key", "session_token"}) translated.remove(name);
+        if (credentialsProvider != null) translated.putAll(AwsOptions.credentials(credentialsProvider));
+        return this;
+    }
+
+    /**
+     * Timeouts and profile out of an AWS client configuration: {@code apiCallTimeout} limits one call on a row,
+     * {@code apiCallAttemptTimeout} one request, {@code defaultProfileName} is the profile.
+     *
+     * @param config an AWS client configuration object, or null
+     * @return this builder
+     * @throws FlagStoreException if something else is set in it; the message names it
+     */
+    public DynamoDbStoreBuilder<T> clientOverrideConfiguration(ClientOverrideConfiguration config) {
+        if (config != null) translated.putAll(AwsOptions.configuration(config));
+        return this;
+    }
+
+    /**
+     * Refused: requests are not made by the AWS SDK for Java here, so a client of it cannot be used.
+     *
+     * @param existingClient null, which does nothing
+     * @return this builder
+     * @throws FlagStoreException if it is not null
+     */
+    public DynamoDbStoreBuilder<T> existingClient(DynamoDbClient existingClient) {
+        if (existingClient == null) return this;
+        throw AwsOptions.refused(
+                "existingClient",
+                "cannot be used, since requests are made by libflagstore: give what the client was built with to"
+                        + " endpoint, region, credentials and clientOverrideConfiguration, or as option");
+    }
+
+    /**
+     * An option of the store itself, such as {@code timeout_ms}; see {@link FlagStoreBuilder#option}. It goes before what
+     * the other methods say.
+     *
+     * @param name its name in the C ABI
+     * @param value its value
+     * @return this builder
+     */
+    public DynamoDbStoreBuilder<T> option(String name, Object value) {
+        ownOptions.put(name, value);
+        return this;
+    }
+
+    @Override
+    public LDValue describeConfiguration(ClientContext clientContext) {
+        return LDValue.of("DynamoDB");
+    }
+
+    FlagStore open(LDLogger logger) {
+        FlagStoreBuilder builder = FlagStore.builder(tableName).onEvent(event -> log(logger, event));
+        Map<String, Object> options = new LinkedHashMap<>(translated);
+        options.putAll(ownOptions);
+        systemProperties(options);
+        options.forEach(builder::option);
+        FlagStore store = builder.open();
+        logger.info("Using DynamoDB table {} through libflagstore {}", tableName, FlagStore.libraryVersion());
+        return store;
+    }
+
+    /** The library cannot see them, and applications that set them relied on the AWS SDK doing so. */
+    private static void systemProperties(Map<String, Object> options) {
+        String accessKey = System.getProperty("aws.accessKeyId");
+        String secretKey = System.getProperty("aws.secretAccessKey");
+        boolean given = options.get("access_key_id") != null || options.get("profile") != null;
+        if (!given && accessKey != null && secretKey != null) {
+            options.put("access_key_id", accessKey);
+            options.put("secret_access_key", secretKey);
+            options.put("session_token", System.getProperty("aws.sessionToken"));
+        }
+        if (options.get("region") == null) options.put("region", System.getProperty("aws.region"));
+    }
+
+    private static void log(LDLogger logger, io.flagstore.Event event) {
+        switch (event.level()) {
+            case ERROR:
+                logger.error(event.message());
+                break;
+            case WARNING:
+                logger.warn(event.message());
+                break;
+            case INFO:
+                logger.info(event.message());
+                break;
+            default:
+                logger.debug(event.message());
+        }
+    }
+
+    static final class ForDataStore extends DynamoDbStoreBuilder<PersistentDataStore> {
+        ForDataStore(String tableName) {
+            super(tableName);
+        }
+
+        @Override
+        public PersistentDataStore build(ClientContext context) {
+            LDLogger logger = context.getBaseLogger().subLogger("DataStore").subLogger("DynamoDb");
+            return new DynamoDbDataStore(open(logger), logger);
+        }
+    }
+
+    static final class ForBigSegments extends DynamoDbStoreBuilder<BigSegmentStore> {
+        ForBigSegments(String tableName) {
+            super(tableName);
+        }
+
+        @Override
+        public BigSegmentStore build(ClientContext context) {
+            LDLogger logger = context.getBaseLogger().subLogger("BigSegments").subLogger("DynamoDb");
+            return new DynamoDbBigSegmentStore(open(logger), logger);
+        }
+    }
+}

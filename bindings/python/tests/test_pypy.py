@@ -1,0 +1,81 @@
+"""The store on PyPy: its tests, run by the PyPy of this machine. The LaunchDarkly SDK asks for a newer Python than that."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from endpoint import REPOSITORY
+
+PROJECT = REPOSITORY / "bindings/python"
+REQUIREMENTS = PROJECT / "requirements-pypy.txt"
+TESTS = ("store", "concurrency", "errors", "library", "process", "blocking")
+# The scenarios of CPython that differ in what the interpreter does: exits, nesting, and threads in the middle of calls.
+FORKS = (
+    "test_fork[the_child_exits_without_closing]",
+    "test_fork[three_deep]",
+    "test_fork[while_eight_threads_are_in_calls]",
+    "test_multiprocessing[forked_processes]",
+)
+
+
+@pytest.fixture(scope="module")
+def python() -> Path:
+    """A PyPy with the packages that the tests need, made once for a state of their list."""
+    pypy = shutil.which("pypy3")
+    if pypy is None:
+        pytest.skip("pypy3 is not installed")
+    state = hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()[:12]
+    folder = Path(os.environ.get("FLAGSTORE_BUILD") or REPOSITORY / "build") / f"pypy-{state}"
+    python = folder / "bin/python"
+    if not (folder / "complete").exists():
+        shutil.rmtree(folder, ignore_errors=True)
+        made = subprocess.run([pypy, "-m", "venv", str(folder)], capture_output=True, text=True, check=False)
+        if made.returncode:
+            pytest.skip(f"pypy3 makes no environment, which takes pypy3-venv: {made.stdout + made.stderr}")
+        pip = (str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
+        subprocess.run([*pip, "-r", str(REQUIREMENTS)], check=True)
+        (folder / "complete").touch()
+    return python
+
+
+def run(python: Path, *arguments: str) -> str:
+    ran = subprocess.run(
+        [
+            str(python),
+            "-m",
+            "pytest",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            "-W",
+            "ignore::Warning:boto3",
+            *arguments,
+        ],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        timeout=400,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert "skipped" not in ran.stdout, ran.stdout
+    return ran.stdout
+
+
+def passed(output: str) -> int:
+    found = re.search(r"(\d+) passed", output)
+    return int(found[1]) if found else 0
+
+
+def test_the_store_works_on_pypy(python: Path) -> None:
+    assert passed(run(python, *(f"tests/test_{name}.py" for name in TESTS))) >= 150
+
+
+def test_forks_work_on_pypy(python: Path) -> None:
+    assert passed(run(python, *(f"tests/test_fork.py::{name}" for name in FORKS))) == len(FORKS)
