@@ -23,8 +23,11 @@ VENV     := build/venv
 PY_TESTS := bindings/python/requirements-test.txt
 C_PROGRAMS  := store async misuse threads fork process
 C_SANITIZED := store async misuse threads
+C_MATRIX    := build/c/shared/matrix build/c/static/matrix build/c/sanitized/matrix
 EXAMPLES    := read_flags async_get
-SCRIPTS     := examples/demo tests/run tests/faults tests/faults/endpoint tests/faults/compare
+SCRIPTS     := examples/demo tests/run tests/faults tests/faults/endpoint tests/faults/compare \
+               tests/c/misuse_matrix tests/soak tests/soak/run fuzz/run
+SHELLS      := .ci/run .ci/install tests/c/installed bindings/php/package
 
 # Where the tests, the demo and the bindings find what was built.
 export FLAGSTORE_LOCAL   = $(abspath $(LOCAL))
@@ -32,11 +35,11 @@ export FLAGSTORE_LIBRARY = $(abspath $(STAGE))/shared/lib/libflagstore.so.1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-rust test-c test-python lint bench headers library local install uninstall clean \
-        stage c-programs examples venv
+.PHONY: help demo test test-rust test-c test-python test-php test-php-sdk soak lint fuzz miri bench packages \
+        packages-python packages-php headers library local install uninstall clean stage c-programs examples venv
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
 
 demo: ## evaluate 720 flags with the official LaunchDarkly Python SDK out of a local DynamoDB
 	@.ci/install demo
@@ -44,7 +47,7 @@ demo: ## evaluate 720 flags with the official LaunchDarkly Python SDK out of a l
 	@examples/demo
 
 test: library local c-programs examples venv ## run every test; closes with the sum over all parts
-	@tests/run rust c python
+	@tests/run rust c python php miri
 
 test-rust: local ## run the Rust tests
 	@tests/run rust
@@ -55,8 +58,32 @@ test-c: library local c-programs examples ## run the C tests: shared, static, sa
 test-python: library local venv ## run the tests of the Python binding
 	@tests/run python
 
+test-php: stage local venv ## run the tests of the PHP binding, by extension and by FFI
+	@tests/run php
+
+test-php-sdk: stage local ## evaluate 720 flags with the LaunchDarkly PHP SDK itself; SDK=folder where Composer installed it
+	@bindings/php/tests/run --sdk '$(SDK)'
+
+soak: library local c-programs ## use it from 16 threads among faults and watch what it holds; TIME=3600 seconds
+	tests/soak/run --seconds $(or $(TIME),3600)
+
+fuzz: ## fuzz for TIME seconds in all (default 60); needs a nightly toolchain, see fuzz/README.md
+	fuzz/run $(or $(TIME),60)
+
+miri: ## run the unit tests that need no system under Miri; needs a nightly toolchain
+	@tests/run miri
+
+packages: packages-python packages-php ## make the package of every language, with the library in it, in build/packages
+
+packages-python: stage venv ## make the wheel and the source distribution of the Python binding
+	$(VENV)/bin/python bindings/python/package
+
+packages-php: stage ## make the Composer package of the PHP binding
+	bindings/php/package
+
 lint: venv ## check formatting, lints, documentation, headers, scripts and types
 	$(CARGO) fmt --all --check
+	$(CARGO) fmt --manifest-path fuzz/Cargo.toml --check
 	$(CARGO) clippy --all-targets -- -D warnings
 	$(CARGO) clippy $(LOCAL_BUILD) -- -D warnings
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --no-deps
@@ -67,8 +94,9 @@ lint: venv ## check formatting, lints, documentation, headers, scripts and types
 	  ../../$(VENV)/bin/mypy
 	$(VENV)/bin/ruff check --line-length 120 $(SCRIPTS)
 	$(VENV)/bin/ruff format --check --line-length 120 $(SCRIPTS)
-	$(if $(shell command -v shellcheck),shellcheck .ci/run .ci/install tests/c/installed,\
-	  @echo 'skipped: shellcheck is not installed')
+	find bindings/php -name '*.php' -print0 | xargs -0 -n 1 php -l > /dev/null
+	php -l bindings/php/tests/run > /dev/null
+	$(if $(shell command -v shellcheck),shellcheck $(SHELLS),@echo 'skipped: shellcheck is not installed')
 
 bench: ## measure against the targets, about ten minutes; ONLY=S3 measures one row
 	$(CARGO) build --release --example plain_sdk
@@ -132,26 +160,39 @@ STATIC     = $(shell $(call pkg_config,static) --cflags --libs --static flagstor
 STRICT     = -std=c11 -D_GNU_SOURCE -g -Wall -Wextra -Werror -pedantic -pthread
 HARNESS    = tests/c/check.c tests/c/endpoint.c
 HARNESS_H  = tests/c/check.h tests/c/endpoint.h include/flagstore.h
-TEST_FLAGS = $(STRICT) -O1 -DPACKAGE_VERSION='"$(VERSION)"'
+TEST_FLAGS = $(STRICT) -O1 -Itests/c -DPACKAGE_VERSION='"$(VERSION)"'
 
 c-programs: stage
 	@$(MAKE) --no-print-directory -s $(C_PROGRAMS:%=build/c/shared/%) $(C_PROGRAMS:%=build/c/static/%) \
-	  $(C_SANITIZED:%=build/c/sanitized/%) build/c/reload
+	  $(C_SANITIZED:%=build/c/sanitized/%) $(C_MATRIX) build/c/reload build/soak/load
 
 examples: stage
 	@$(MAKE) --no-print-directory -s $(EXAMPLES:%=build/examples/%)
 
 build/c/shared/%: tests/c/%.c $(HARNESS) $(HARNESS_H)
 	@mkdir -p $(@D)
-	$(CC) $(TEST_FLAGS) -o $@ $< $(HARNESS) $(SHARED)
+	$(CC) $(TEST_FLAGS) -o $@ $< $(CELLS) $(HARNESS) $(SHARED)
 
 build/c/static/%: tests/c/%.c $(HARNESS) $(HARNESS_H) $(RELEASE)/libflagstore.a
 	@mkdir -p $(@D)
-	$(CC) $(TEST_FLAGS) -o $@ $< $(HARNESS) $(STATIC)
+	$(CC) $(TEST_FLAGS) -o $@ $< $(CELLS) $(HARNESS) $(STATIC)
 
 build/c/sanitized/%: tests/c/%.c $(HARNESS) $(HARNESS_H)
 	@mkdir -p $(@D)
-	$(CC) $(TEST_FLAGS) -fsanitize=address,undefined -fno-sanitize-recover=all -o $@ $< $(HARNESS) $(SHARED)
+	$(CC) $(TEST_FLAGS) -fsanitize=address,undefined -fno-sanitize-recover=all -o $@ $< $(CELLS) $(HARNESS) $(SHARED)
+
+# The misuse matrix is written from the header: a function that it does not know stops the build.
+build/c/matrix_cells.c: tests/c/misuse_matrix include/flagstore_cdef.h include/flagstore.h
+	@mkdir -p $(@D)
+	$(PYTHON) $^ > $@
+
+$(C_MATRIX): build/c/matrix_cells.c tests/c/matrix.h
+$(C_MATRIX): CELLS = build/c/matrix_cells.c
+
+SOAK = $(addprefix tests/soak/,load.c worker.c data_sets.c samples.c)
+build/soak/load: $(SOAK) tests/soak/worker.h tests/soak/samples.h $(HARNESS) $(HARNESS_H)
+	@mkdir -p $(@D)
+	$(CC) $(TEST_FLAGS) -o $@ $(SOAK) $(HARNESS) $(SHARED)
 
 # Loads the library itself, hence only the header.
 build/c/reload: tests/c/reload.c include/flagstore.h

@@ -34,7 +34,7 @@ def main():
         axes.set_ylim(bottom=0)
         axes.axvline(figures["warm_after_ms"] / 1000, color="#dddddd", zorder=0)
         axes.spines[["top", "right"]].set_visible(False)
-        axes.legend(frameon=False, loc="center right", fontsize=8)
+        axes.legend(frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=3, fontsize=8)
     figure.savefig(path.with_name("figures.svg"), metadata={"Date": None})
 
 
