@@ -35,8 +35,8 @@ export FLAGSTORE_LIBRARY = $(abspath $(STAGE))/shared/lib/libflagstore.so.1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-rust test-c test-python test-php test-php-sdk soak lint fuzz miri bench packages \
-        packages-python packages-php headers library local install uninstall clean stage c-programs examples venv
+.PHONY: help demo test test-rust test-c test-python test-ruby test-ruby-sdk test-php test-php-sdk soak lint fuzz miri bench packages \
+        packages-python packages-ruby packages-php headers library local install uninstall clean stage c-programs examples venv
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
@@ -47,7 +47,7 @@ demo: ## evaluate 720 flags with the official LaunchDarkly Python SDK out of a l
 	@examples/demo
 
 test: library local c-programs examples venv ## run every test; closes with the sum over all parts
-	@tests/run rust c python php miri
+	@tests/run rust c python ruby php miri
 
 test-rust: local ## run the Rust tests
 	@tests/run rust
@@ -57,6 +57,12 @@ test-c: library local c-programs examples ## run the C tests: shared, static, sa
 
 test-python: library local venv ## run the tests of the Python binding
 	@tests/run python
+
+test-ruby: stage local venv ## run the tests of the Ruby binding, Puma included
+	@tests/run ruby
+
+test-ruby-sdk: stage local venv ## the same with the LaunchDarkly Ruby SDK itself; SDK=its checkout[:checkouts of its gems]
+	@$(if $(SDK),FLAGSTORE_SDK='$(SDK)' tests/run ruby,echo 'say where the SDK is: make test-ruby-sdk SDK=/path' >&2; exit 2)
 
 test-php: stage local venv ## run the tests of the PHP binding, by extension and by FFI
 	@tests/run php
@@ -73,10 +79,13 @@ fuzz: ## fuzz for TIME seconds in all (default 60); needs a nightly toolchain, s
 miri: ## run the unit tests that need no system under Miri; needs a nightly toolchain
 	@tests/run miri
 
-packages: packages-python packages-php ## make the package of every language, with the library in it, in build/packages
+packages: packages-python packages-ruby packages-php ## make the package of every language, with the library in it, in build/packages
 
 packages-python: stage venv ## make the wheel and the source distribution of the Python binding
 	$(VENV)/bin/python bindings/python/package
+
+packages-ruby: stage ## make the gem of the Ruby binding
+	bindings/ruby/package $(FLAGSTORE_LIBRARY)
 
 packages-php: stage ## make the Composer package of the PHP binding
 	bindings/php/package
@@ -94,6 +103,9 @@ lint: venv ## check formatting, lints, documentation, headers, scripts and types
 	  ../../$(VENV)/bin/mypy
 	$(VENV)/bin/ruff check --line-length 120 $(SCRIPTS)
 	$(VENV)/bin/ruff format --check --line-length 120 $(SCRIPTS)
+	$(VENV)/bin/ruff check --line-length 120 bindings/ruby/spec/python_peer.py
+	$(VENV)/bin/ruff format --check --line-length 120 bindings/ruby/spec/python_peer.py
+	$(if $(shell command -v rubocop),cd bindings/ruby && rubocop --format quiet,@echo 'skipped: rubocop is not installed')
 	find bindings/php -name '*.php' -print0 | xargs -0 -n 1 php -l > /dev/null
 	php -l bindings/php/tests/run > /dev/null
 	$(if $(shell command -v shellcheck),shellcheck $(SHELLS),@echo 'skipped: shellcheck is not installed')

@@ -7,11 +7,14 @@
 #include <dlfcn.h>
 #include <pthread.h>
 #include <semaphore.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -373,14 +376,14 @@ static void fork_after_the_first_calls(int64_t microseconds)
  * Whatever is made at its first use, anywhere below the library, is half-made in some of these children. Each fork
  * happens to a library that was never used, in a process of its own.
  */
-static void fork_during_the_first_calls(const char *url, const char *options, int forks, int at_once)
+static void fork_during_the_first_calls(uint64_t (*open_first)(void), int forks, int at_once)
 {
   for (int number = 0; number < forks; number += at_once) {
     pid_t fresh[16];
     for (int place = 0; place < at_once; place++) {
       fresh[place] = fork_with_watchdog();
       if (fresh[place] == 0) {
-        shared = open_store_at(url, options);
+        shared = open_first();
         /* From the first microseconds to when the calls are surely under way; what is made first is made in 15 ms. */
         fork_after_the_first_calls((int64_t)(number + place) * 15000 / forks);
         exit(0);
@@ -392,29 +395,82 @@ static void fork_during_the_first_calls(const char *url, const char *options, in
   }
 }
 
-enum { FIRST_CALLS = 100, FIRST_CALLS_OVER_TLS = 40 };
+enum { FIRST_CALLS = 100, FIRST_CALLS_OVER_TLS = 40, FIRST_CREDENTIALS = 100 };
+
+/* With the deadlines that users have. */
+static uint64_t open_at_endpoint(void)
+{
+  return open_store_at(endpoint.url, "");
+}
+
+static char secure_url[80];
+
+static uint64_t open_over_tls(void)
+{
+  return open_store_at(secure_url, "\"timeout_ms\":100");
+}
+
+/* With credentials that the library has to fetch, by clients that DynamoDB's own shares nothing with. */
+static uint64_t open_without_credentials(void)
+{
+  char text[256];
+  uint64_t store;
+  int length = snprintf(text, sizeof text, "{\"table\":\"flags\",\"endpoint\":\"%s\",\"prefix\":\"%s\"}", endpoint.url,
+                        current_test);
+  CHECK(length > 0 && (size_t)length < sizeof text);
+  CHECK_CODE(STORE_OK, store_open(text, (size_t)length, &store, &error), &error);
+  return store;
+}
 
 static void a_fork_during_the_first_calls_ever(void)
 {
-  pid_t writer = fork_with_watchdog();
-  if (writer == 0) {
-    used_store("");
-    exit(0);
-  }
-  CHECK_CHILD(writer);
-  expected = STORE_OK;
-  fork_during_the_first_calls(endpoint.url, "", FIRST_CALLS, 1);
+  put_row("features", "flag", "\"version\":{\"N\":\"1\"},\"item\":{\"S\":\"{}\"}");
+  fork_during_the_first_calls(open_at_endpoint, FIRST_CALLS, 1);
 }
 
 static void a_fork_during_the_first_calls_ever_over_tls(void)
 {
-  char url[64], secure[80];
+  char url[64];
   /* Nobody answers, so that all that is made for the handshake is made, and no server is needed. */
   black_hole(url);
-  snprintf(secure, sizeof secure, "https%s", url + strlen("http"));
+  snprintf(secure_url, sizeof secure_url, "https%s", url + strlen("http"));
   expected = STORE_ERROR_TIMEOUT;
   /* Each waits for its deadline, so several wait at once. */
-  fork_during_the_first_calls(secure, "\"timeout_ms\":100", FIRST_CALLS_OVER_TLS, 8);
+  fork_during_the_first_calls(open_over_tls, FIRST_CALLS_OVER_TLS, 8);
+}
+
+/* A process that gives credentials to whoever asks, as the agent of a container does. It ends with this one. */
+static void serve_credentials(char url[64])
+{
+  static const char answer[] = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: 101\r\n\r\n"
+                               "{\"AccessKeyId\":\"fetched\",\"SecretAccessKey\":\"x\",\"Token\":\"t\",\"Expiration\":"
+                               "\"2099-01-01T00:00:00Z\"}      ";
+  int listener = black_hole(url);
+  if (fork() != 0) {
+    close(listener);
+    return;
+  }
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  for (;;) {
+    char request[4096];
+    int connection = accept(listener, NULL, NULL);
+    if (connection >= 0 && read(connection, request, sizeof request) > 0) {
+      (void)!write(connection, answer, sizeof answer - 1);
+    }
+    close(connection);
+  }
+}
+
+static void a_fork_while_credentials_are_fetched_for_the_first_time(void)
+{
+  char url[64];
+  serve_credentials(url);
+  clearenv();
+  setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", url, 1);
+  setenv("AWS_REGION", "us-east-1", 1);
+  setenv("HOME", "/nonexistent", 1);
+  put_row("features", "flag", "\"version\":{\"N\":\"1\"},\"item\":{\"S\":\"{}\"}");
+  fork_during_the_first_calls(open_without_credentials, FIRST_CREDENTIALS, 1);
 }
 
 /* How far the one thread is that opens a store for the first time. */
@@ -704,6 +760,7 @@ int main(int argc, char **argv)
       TEST(a_fork_during_the_first_open_ever),
       TEST_OF(FIRST_CALLS, a_fork_during_the_first_calls_ever),
       TEST_OF(FIRST_CALLS_OVER_TLS, a_fork_during_the_first_calls_ever_over_tls),
+      TEST_OF(FIRST_CREDENTIALS, a_fork_while_credentials_are_fetched_for_the_first_time),
       TEST_OF(FORKING_THREADS * FORKS_OF_EACH, several_threads_fork),
       TEST_OF(OPENING_FORKS, a_fork_while_threads_open_and_close_stores),
       TEST_OF(IN_FLIGHT_FORKS, a_call_in_flight_stays_its_callers),
