@@ -15,7 +15,9 @@ var (
 	Symbol  = symbol
 	Structs = map[string]any{"store_error": cError{}, "store_item": cItem{}, "store_collection": cCollection{}}
 	ABI     = abi
-	Codes   = map[string]Code{
+	// As many as the call out of the cache passes.
+	Arguments = len(places{}.arguments)
+	Codes     = map[string]Code{
 		"STORE_OK": outcomeOK, "STORE_NOT_FOUND": outcomeNotFound, "STORE_NEWER_EXISTS": outcomeNewerExists,
 		"STORE_TOO_LARGE": outcomeTooLarge,
 	}

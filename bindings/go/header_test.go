@@ -80,8 +80,13 @@ func TestCallsAreAsTheHeaderDeclares(t *testing.T) {
 			}
 			name := flagstore.Symbol(function.Sel.Name)
 			delete(unused, name)
-			if len(call.Args) != arguments[name] {
-				t.Errorf("%s: %s takes %d arguments, %d are passed", file, name, arguments[name], len(call.Args))
+			passed := len(call.Args)
+			if call.Ellipsis.IsValid() {
+				// The call out of the cache, which fills an array with its arguments; freeing passes one of them.
+				passed = map[string]int{"store_get": flagstore.Arguments, "store_item_free": 1}[name]
+			}
+			if passed != arguments[name] {
+				t.Errorf("%s: %s takes %d arguments, %d are passed", file, name, arguments[name], passed)
 			}
 			if method.Sel.Name == "code" && results[name] != "int32_t" {
 				t.Errorf("%s: %s returns %s", file, name, results[name])

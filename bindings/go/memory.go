@@ -29,9 +29,9 @@ type cCollection struct {
 	itemsLen uintptr
 }
 
-// taken copies an item out of the library's memory.
-func (c *cItem) taken() Item {
-	item := Item{Key: string(unsafe.Slice(c.key, c.keyLen)), Version: c.version, Deleted: c.deleted != 0, Stale: c.stale != 0}
+// taken copies an item with this key out of the library's memory.
+func (c *cItem) taken(key string) Item {
+	item := Item{Key: key, Version: c.version, Deleted: c.deleted != 0, Stale: c.stale != 0}
 	if !item.Deleted {
 		item.Payload = append([]byte(nil), unsafe.Slice(c.item, c.itemLen)...)
 	}

@@ -81,21 +81,21 @@ type TooLargeItem struct {
 // Statistics is what a store did since it was opened in this process. CachedItems and CachedBytes are what its cache
 // holds now.
 type Statistics struct {
-	Hits         uint64  `json:"hits"`
-	Misses       uint64  `json:"misses"`
-	Coalesced    uint64  `json:"coalesced"`
-	Stale        uint64  `json:"stale"`
-	Refreshes    uint64  `json:"refreshes"`
-	Requests     uint64  `json:"requests"`
-	Retries      uint64  `json:"retries"`
-	Throttles    uint64  `json:"throttles"`
-	Errors       uint64  `json:"errors"`
-	ReadUnits    float64 `json:"read_units"`
-	WriteUnits   float64 `json:"write_units"`
-	SkippedRows  uint64  `json:"skipped_rows"`
-	DroppedEvent uint64  `json:"dropped_events"`
-	CachedItems  uint64  `json:"cached_items"`
-	CachedBytes  uint64  `json:"cached_bytes"`
+	Hits          uint64  `json:"hits"`
+	Misses        uint64  `json:"misses"`
+	Coalesced     uint64  `json:"coalesced"`
+	Stale         uint64  `json:"stale"`
+	Refreshes     uint64  `json:"refreshes"`
+	Requests      uint64  `json:"requests"`
+	Retries       uint64  `json:"retries"`
+	Throttles     uint64  `json:"throttles"`
+	Errors        uint64  `json:"errors"`
+	ReadUnits     float64 `json:"read_units"`
+	WriteUnits    float64 `json:"write_units"`
+	SkippedRows   uint64  `json:"skipped_rows"`
+	DroppedEvents uint64  `json:"dropped_events"`
+	CachedItems   uint64  `json:"cached_items"`
+	CachedBytes   uint64  `json:"cached_bytes"`
 }
 
 // Event is something that a store reports besides the results of calls, such as a row that cannot be read.
@@ -157,11 +157,20 @@ func (s *Store) Close() error {
 // Get reads one item, a deleted one included: look at its Deleted. It reports false if there is no row, or one that
 // cannot be read, which an event reports. Out of the cache it does not wait; else it waits for at most Timeout.
 func (s *Store) Get(ctx context.Context, kind, key string) (Item, bool, error) {
-	if s.cached {
-		if leave := waiting.enter(); leave != nil {
-			found, err := detached(ctx, leave, func() (*Item, error) { return s.get(kind, key) })
-			return itemOf(found), found != nil, err
+	if s.cached && lookups.enter() {
+		if ctx.Done() == nil {
+			defer lookups.leave()
+			return s.get(kind, key)
 		}
+		type answer struct {
+			item  Item
+			found bool
+		}
+		got, err := detached(ctx, lookups.leave, func() (answer, error) {
+			item, found, err := s.get(kind, key)
+			return answer{item, found}, err
+		})
+		return got.item, got.found, err
 	}
 	result, err := s.await(ctx, func(callback, data uintptr, failure *cError) Code {
 		return s.library.storeGetAsync.code(uintptr(s.handle.Load()),
@@ -174,24 +183,31 @@ func (s *Store) Get(ctx context.Context, kind, key string) (Item, bool, error) {
 	}
 	defer s.free(result)
 	item := s.itemIn(result)
-	return itemOf(item), item != nil, nil
+	if item == nil {
+		return Item{}, false, nil
+	}
+	return *item, true, nil
 }
 
 // get is Get on the calling thread.
-func (s *Store) get(kind, key string) (*Item, error) {
+func (s *Store) get(kind, key string) (Item, bool, error) {
 	defer runtime.KeepAlive(s)
 	places := borrow()
 	defer places.giveBack()
-	code := s.library.storeGet.code(uintptr(s.handle.Load()),
-		uintptr(unsafe.Pointer(unsafe.StringData(kind))), uintptr(len(kind)),
-		uintptr(unsafe.Pointer(unsafe.StringData(key))), uintptr(len(key)),
-		uintptr(unsafe.Pointer(&places.item)), uintptr(unsafe.Pointer(&places.failure)))
-	if code != outcomeOK {
-		return nil, s.failed(code, &places.failure)
+	// Arguments written inside the call's parentheses would be copied to the heap, which costs as much as the call. The
+	// pointers beside them keep the texts where they are.
+	places.kind, places.key = unsafe.StringData(kind), unsafe.StringData(key)
+	places.arguments = [...]uintptr{
+		uintptr(s.handle.Load()), uintptr(unsafe.Pointer(places.kind)), uintptr(len(kind)),
+		uintptr(unsafe.Pointer(places.key)), uintptr(len(key)),
+		uintptr(unsafe.Pointer(&places.item)), uintptr(unsafe.Pointer(&places.failure)),
 	}
-	item := places.item.taken()
-	s.library.storeItemFree.call(uintptr(unsafe.Pointer(&places.item)))
-	return &item, nil
+	if code := s.library.storeGet.code(places.arguments[:]...); code != outcomeOK {
+		return Item{}, false, s.failed(code, &places.failure)
+	}
+	item := places.item.taken(key)
+	s.library.storeItemFree.call(places.arguments[5:6]...)
+	return item, true, nil
 }
 
 // All reads all items of a kind, deleted ones included. A row that cannot be read is left out, and an event reports it.
@@ -214,7 +230,8 @@ func (s *Store) All(ctx context.Context, kind string) ([]Item, error) {
 	s.library.storeItemsView.call(uintptr(unsafe.Pointer(list)), uintptr(unsafe.Pointer(&first)), uintptr(unsafe.Pointer(&count)), 0)
 	items := make([]Item, count)
 	for i := range items {
-		items[i] = unsafe.Slice(first, count)[i].taken()
+		found := &unsafe.Slice(first, count)[i]
+		items[i] = found.taken(string(unsafe.Slice(found.key, found.keyLen)))
 	}
 	return items, nil
 }
@@ -460,7 +477,7 @@ func (s *Store) itemIn(done result) *Item {
 	if s.library.storeResultItem.code(uintptr(done), uintptr(unsafe.Pointer(&places.item)), 0) != outcomeOK {
 		return nil
 	}
-	item := places.item.taken()
+	item := places.item.taken(string(unsafe.Slice(places.item.key, places.item.keyLen)))
 	s.library.storeItemFree.call(uintptr(unsafe.Pointer(&places.item)))
 	return &item
 }
@@ -484,11 +501,4 @@ func (s *Store) failed(code Code, failure *cError) error {
 func quoted(text string) string {
 	quoted, _ := json.Marshal(text)
 	return string(quoted)
-}
-
-func itemOf(found *Item) Item {
-	if found == nil {
-		return Item{}
-	}
-	return *found
 }

@@ -54,35 +54,40 @@ func detached[T any](ctx context.Context, leave func(), call func() (T, error)) 
 	}
 }
 
+// lookups bounds the gets of stores with a cache that are made on the calling thread. A hit takes less than handing it over
+// would; a miss holds the thread, so those beyond the bound take the asynchronous way, whatever they find.
+var lookups = gate{most: int64(runtime.GOMAXPROCS(0)) + 16}
+
 // gate lets a bounded number of goroutines through.
 type gate struct {
 	inside atomic.Int64
-	most   func() int64
+	most   int64
 }
 
-// waiting bounds the gets of stores with a cache that are made on the calling thread. A hit takes less than handing it
-// over would; a miss holds the thread, so those beyond the bound take the asynchronous way, whatever they find.
-var waiting = gate{most: sync.OnceValue(func() int64 { return int64(runtime.GOMAXPROCS(0)) + 16 })}
-
-// enter returns what to call afterwards, or nil if it is full.
-func (g *gate) enter() (leave func()) {
-	if g.inside.Add(1) > g.most() {
+// enter tells whether there is room; then leave is to be called.
+func (g *gate) enter() bool {
+	if g.inside.Add(1) > g.most {
 		g.leave()
-		return nil
+		return false
 	}
-	return g.leave
+	return true
 }
 
 func (g *gate) leave() { g.inside.Add(-1) }
 
 // places is what one call writes to.
 type places struct {
-	item    cItem
-	failure cError
+	item      cItem
+	failure   cError
+	arguments [7]uintptr
+	kind, key *byte
 }
 
 var spare = sync.Pool{New: func() any { return new(places) }}
 
 func borrow() *places { return spare.Get().(*places) }
 
-func (p *places) giveBack() { spare.Put(p) }
+func (p *places) giveBack() {
+	p.kind, p.key = nil, nil
+	spare.Put(p)
+}

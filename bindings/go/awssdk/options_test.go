@@ -3,6 +3,8 @@ package awssdk
 
 import (
 	"context"
+	"crypto/tls"
+	"encoding/pem"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -34,6 +36,7 @@ func TestMain(m *testing.M) {
 	for name, value := range map[string]string{
 		"AWS_EC2_METADATA_DISABLED": "true", "AWS_CONFIG_FILE": "/nonexistent", "AWS_SHARED_CREDENTIALS_FILE": "/nonexistent",
 		"AWS_PROFILE": "", "AWS_REGION": "", "AWS_DEFAULT_REGION": "", "AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "",
+		"AWS_CA_BUNDLE": "",
 	} {
 		_ = os.Setenv(name, value)
 	}
@@ -95,6 +98,10 @@ func TestOptionsThatCross(t *testing.T) {
 		"ClientConfig as it is loaded, and functions": {func(b *builder) *builder {
 			return b.ClientConfig(loaded(config.WithRegion("eu-west-1"), config.WithCredentialsProvider(static)), elsewhere)
 		}, "eu-north-1"},
+		"ClientConfig as it is loaded with a bundle of authorities": {func(b *builder) *builder {
+			t.Setenv("AWS_CA_BUNDLE", authorities(t))
+			return b.ClientConfig(loaded(config.WithRegion("eu-west-1"), config.WithCredentialsProvider(static), config.WithBaseEndpoint(url)))
+		}, "eu-west-1"},
 		"Options win": {func(b *builder) *builder {
 			return b.ClientOptions(dynamodb.Options{Region: "eu-west-1", BaseEndpoint: &url, Credentials: static}).
 				Options(flagstore.Options{Region: "eu-south-1"})
@@ -118,6 +125,18 @@ func TestOptionsThatCross(t *testing.T) {
 			}
 		})
 	}
+}
+
+// authorities is a file with a certificate made for this test.
+func authorities(t *testing.T) string {
+	server := httptest.NewTLSServer(nil)
+	defer server.Close()
+	path := t.TempDir() + "/authorities.pem"
+	text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
+	if err := os.WriteFile(path, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
 }
 
 // Credentials that both SDKs find by themselves are found by the library, in the profile that was asked for.
@@ -224,7 +243,9 @@ func TestOptionsThatDoNotCrossAreRefusedByName(t *testing.T) {
 			"ClientOptions: EndpointResolverV2", "BaseEndpoint"},
 		"a transport": {options(func(o *dynamodb.Options) { o.HTTPClient = &http.Client{Transport: ownTransport{}} }), "ClientOptions: HTTPClient", "CABundle"},
 		"a buildable transport": {options(func(o *dynamodb.Options) {
-			o.HTTPClient = awshttp.NewBuildableClient().WithTransportOptions(func(*http.Transport) {})
+			o.HTTPClient = awshttp.NewBuildableClient().WithTransportOptions(func(transport *http.Transport) {
+				transport.TLSClientConfig = &tls.Config{InsecureSkipVerify: true} //nolint:gosec // It is refused.
+			})
 		}), "ClientOptions: HTTPClient", "CABundle"},
 		"no TLS": {options(func(o *dynamodb.Options) { o.EndpointOptions.DisableHTTPS = true }), "ClientOptions: EndpointOptions", "http://"},
 		"middleware": {func(b *builder) *builder {
@@ -249,9 +270,16 @@ func TestOptionsThatDoNotCrossAreRefusedByName(t *testing.T) {
 }
 
 func TestEndpointVariantsReachTheLibrary(t *testing.T) {
-	// FIPS and an endpoint exclude each other, and the library says so by its own name for the option: it has it.
-	url := "http://127.0.0.1:1"
-	_, err := build(lddynamodb.DataStore("flags").ClientOptions(dynamodb.Options{Region: "us-east-1", Credentials: static, BaseEndpoint: &url,
-		EndpointOptions: dynamodb.EndpointResolverOptions{UseFIPSEndpoint: aws.FIPSEndpointStateEnabled, UseDualStackEndpoint: aws.DualStackEndpointStateEnabled}}))
-	t.Log(err)
+	url, requests := server(t)
+	enabled := dynamodb.EndpointResolverOptions{UseFIPSEndpoint: aws.FIPSEndpointStateEnabled}
+	store, err := build(lddynamodb.DataStore("flags").Options(flagstore.Options{Timeout: 200 * time.Millisecond}).
+		ClientOptions(dynamodb.Options{Region: "us-east-1", Credentials: static, BaseEndpoint: &url, EndpointOptions: enabled}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = store.Close() }()
+	// AWS has no FIPS variant of an endpoint that is given: the library, told of both, asks nobody.
+	if store.IsStoreAvailable() || len(requests) > 0 {
+		t.Error("the variant is lost")
+	}
 }

@@ -3,6 +3,8 @@ package lddynamodb
 import (
 	"context"
 	"fmt"
+	"net/http"
+	"os"
 	"path"
 	"reflect"
 	"time"
@@ -191,29 +193,45 @@ func (t *translation) credentials(provider reflect.Value) (why string) {
 }
 
 func (t *translation) httpClient(client reflect.Value) (why string) {
-	const custom = "sends requests in its own way, which the library cannot use: leave it out, or set CABundle and the " +
-		"timeouts in Options(flagstore.Options{…})"
-	fields := reflect.Indirect(client)
-	kind := fields.Type().PkgPath() + "." + fields.Type().Name()
-	switch kind {
-	case awsPackage + "/transport/http.BuildableClient":
-		if !fields.FieldByName("transport").IsNil() || !fields.FieldByName("dialer").IsNil() {
-			return custom
-		}
-		t.options.AttemptTimeout = time.Duration(client.MethodByName("GetTimeout").Call(nil)[0].Int())
-	case "net/http.Client":
-		if !fields.FieldByName("Transport").IsNil() {
-			return custom
-		}
-		t.options.AttemptTimeout = time.Duration(fields.FieldByName("Timeout").Int())
+	var transport any
+	switch used := client.Interface().(type) {
+	case *http.Client:
+		t.options.AttemptTimeout, transport = used.Timeout, used.Transport
+	case interface { // *awshttp.BuildableClient
+		GetTimeout() time.Duration
+		GetTransport() *http.Transport
+	}:
+		t.options.AttemptTimeout, transport = used.GetTimeout(), used.GetTransport()
 	default:
-		return custom
+		transport = used
+	}
+	// config.LoadDefaultConfig has read this bundle into the client.
+	bundle := os.Getenv("AWS_CA_BUNDLE")
+	if t.loaded {
+		t.options.CABundle = bundle
+	}
+	if transport != nil && !isUsual(transport, t.loaded && bundle != "") {
+		return "sends requests in its own way, which the library cannot use: leave it out, or set CABundle and the timeouts " +
+			"in Options(flagstore.Options{…})"
 	}
 	// A request that is given longer than a whole call would be cut short.
 	if t.options.AttemptTimeout > 5*time.Second {
 		t.options.Timeout = t.options.AttemptTimeout
 	}
 	return ""
+}
+
+// isUsual tells whether a transport checks certificates, but for the authorities where those are known, and takes proxies
+// as by default.
+func isUsual(transport any, authoritiesKnown bool) bool {
+	used, ok := transport.(*http.Transport)
+	if !ok {
+		return false
+	}
+	if tls := used.TLSClientConfig; tls != nil && (tls.RootCAs != nil && !authoritiesKnown || tls.InsecureSkipVerify || len(tls.Certificates) > 0) {
+		return false
+	}
+	return used.Proxy == nil || reflect.ValueOf(used.Proxy).Pointer() == reflect.ValueOf(http.ProxyFromEnvironment).Pointer()
 }
 
 func (t *translation) endpointOptions(options reflect.Value) (why string) {

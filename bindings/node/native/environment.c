@@ -7,15 +7,16 @@
 
 #include "data_set.h"
 
-/* Promises resolved in one turn of the event loop, so that a flood of answers leaves turns for others. */
-enum { MOST_IN_ONE_TURN = 128 };
+/* Promises resolved at a time, so that a flood of answers leaves turns of the event loop for others. */
+enum { MOST_AT_A_TIME = 64 };
 
 /* Of threads that wait in a blocking call: checking a data set is the deepest of what they do. */
 enum { STACK_BYTES = 1024 * 1024 };
 
 struct environment {
   napi_env env;
-  napi_threadsafe_function wake;
+  /* Answers wake the first. What they left is for the other: one that wakes itself gets no turns in between. */
+  napi_threadsafe_function wake[2];
   /* One for the environment and one for each call under way, whose answer may come after the environment's end. */
   atomic_size_t references;
   /* JavaScript thread only. */
@@ -74,7 +75,7 @@ static struct call *take(struct environment *environment, int most, bool *more)
 static void call_ended(struct environment *environment)
 {
   if (--environment->calls == 0) {
-    napi_unref_threadsafe_function(environment->env, environment->wake);
+    napi_unref_threadsafe_function(environment->env, environment->wake[0]);
   }
 }
 
@@ -94,16 +95,17 @@ static void on_wake(napi_env env, napi_value function, void *context, void *data
 {
   struct environment *environment = context;
   bool more;
-  (void)function, (void)data;
+  uintptr_t other = data == NULL;
+  (void)function;
   if (env == NULL) {
     return;
   }
-  for (struct call *call = take(environment, MOST_IN_ONE_TURN, &more), *next; call != NULL; call = next) {
+  for (struct call *call = take(environment, MOST_AT_A_TIME, &more), *next; call != NULL; call = next) {
     next = call->next;
     resolve(env, call);
   }
   if (more) {
-    napi_call_threadsafe_function(environment->wake, NULL, napi_tsfn_nonblocking);
+    napi_call_threadsafe_function(environment->wake[other], (void *)other, napi_tsfn_nonblocking);
   }
 }
 
@@ -118,7 +120,7 @@ static void answered(struct call *call)
     environment->last = &call->next;
     /* Under the lock: the environment's end waits for it, and takes what wakes it along. */
     if (asleep) {
-      napi_call_threadsafe_function(environment->wake, NULL, napi_tsfn_nonblocking);
+      napi_call_threadsafe_function(environment->wake[0], NULL, napi_tsfn_nonblocking);
     }
   }
   pthread_mutex_unlock(&environment->lock);
@@ -173,7 +175,7 @@ struct call *call_new(struct environment *environment, napi_value *promise)
   call->environment = environment;
   atomic_fetch_add(&environment->references, 1);
   if (environment->calls++ == 0) {
-    napi_ref_threadsafe_function(environment->env, environment->wake);
+    napi_ref_threadsafe_function(environment->env, environment->wake[0]);
   }
   return call;
 }
@@ -220,7 +222,7 @@ static void end(void *data)
   environment->ended = true;
   pthread_mutex_unlock(&environment->lock);
   do {
-    for (struct call *call = take(environment, MOST_IN_ONE_TURN, &more), *next; call != NULL; call = next) {
+    for (struct call *call = take(environment, MOST_AT_A_TIME, &more), *next; call != NULL; call = next) {
       next = call->next;
       call_free(call);
     }
@@ -243,13 +245,15 @@ struct environment *environment_new(napi_env env)
   environment->last = &environment->first;
   atomic_init(&environment->references, 1);
   pthread_mutex_init(&environment->lock, NULL);
-  if (napi_create_string_utf8(env, "flagstore", NAPI_AUTO_LENGTH, &name) != napi_ok ||
-      napi_create_threadsafe_function(env, NULL, NULL, name, 0, 1, NULL, NULL, environment, on_wake,
-                                      &environment->wake) != napi_ok) {
-    unreference(environment);
-    return NULL;
+  for (int place = 0; place < 2; place++) {
+    if (napi_create_string_utf8(env, "flagstore", NAPI_AUTO_LENGTH, &name) != napi_ok ||
+        napi_create_threadsafe_function(env, NULL, NULL, name, 0, 1, NULL, NULL, environment, on_wake,
+                                        &environment->wake[place]) != napi_ok) {
+      /* What was made refers to the environment, which is therefore left to it. */
+      return NULL;
+    }
+    napi_unref_threadsafe_function(env, environment->wake[place]);
   }
-  napi_unref_threadsafe_function(env, environment->wake);
   napi_add_env_cleanup_hook(env, end, environment);
   return environment;
 }

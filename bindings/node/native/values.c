@@ -141,26 +141,29 @@ napi_value item_outcome(napi_env env, struct call *call)
   return object;
 }
 
-static void free_items(napi_env env, void *items, void *hint)
+static void free_items(napi_env env, void *list, void *hint)
 {
+  struct store_items **items = list;
   (void)env, (void)hint;
-  library.store_items_free(items);
+  library.store_items_free(*items);
+  free(items);
 }
 
 napi_value items_outcome(napi_env env, struct call *call)
 {
   napi_value object = outcome_of(env, call), list = NULL;
-  struct store_items *items;
   const struct store_item *first;
   size_t count;
-  if (call->code < STORE_OK || library.store_result_items(call->result, &items, NULL) != STORE_OK) {
+  struct store_items **items = calloc(1, sizeof *items);
+  if (items == NULL || call->code < STORE_OK || library.store_result_items(call->result, items, NULL) != STORE_OK) {
+    free(items);
     return object;
   }
+  library.store_items_view(*items, &first, &count, NULL);
   if (napi_create_external(env, items, free_items, NULL, &list) != napi_ok) {
-    library.store_items_free(items);
+    free_items(env, items, NULL);
     return object;
   }
-  library.store_items_view(items, &first, &count, NULL);
   set(env, object, "list", list);
   set(env, object, "count", number_value(env, (double)count));
   return object;
@@ -169,14 +172,14 @@ napi_value items_outcome(napi_env env, struct call *call)
 napi_value items_part(napi_env env, napi_value list, uint32_t from, uint32_t count)
 {
   napi_value array = NULL, values[4];
-  void *items;
+  struct store_items **items;
   const struct store_item *first;
   size_t all;
   uint32_t place = 0;
-  if (napi_get_value_external(env, list, &items) != napi_ok) {
+  if (napi_get_value_external(env, list, (void **)&items) != napi_ok || *items == NULL) {
     return NULL;
   }
-  library.store_items_view(items, &first, &all, NULL);
+  library.store_items_view(*items, &first, &all, NULL);
   size_t end = all - from < count ? all : from + (size_t)count;
   napi_create_array_with_length(env, (end - from) * 5, &array);
   for (size_t item = from; item < end; item++) {
@@ -190,6 +193,10 @@ napi_value items_part(napi_env env, napi_value list, uint32_t from, uint32_t cou
       napi_set_element(env, array, place++, values[member]);
     }
     napi_close_handle_scope(env, scope);
+  }
+  if (end == all) {
+    library.store_items_free(*items);
+    *items = NULL;
   }
   return array;
 }

@@ -28,7 +28,10 @@ napi_value report_outcome(napi_env env, struct call *call);
 napi_value number_outcome(napi_env env, struct call *call);
 napi_value membership_outcome(napi_env env, struct call *call);
 
-/* A part of the list that items_outcome gave, as [key, version, item or undefined, deleted, stale, key, …]. */
+/*
+ * A part of the list that items_outcome gave, as [key, version, item or undefined, deleted, stale, key, …]. The last part
+ * frees the list, which the garbage collector would take for small and keep for long.
+ */
 napi_value items_part(napi_env env, napi_value list, uint32_t from, uint32_t count);
 
 napi_value number_value(napi_env env, double number);

@@ -39,7 +39,7 @@ export interface Native {
   close(store: bigint): void;
   get(store: bigint, kind: string, key: string): Answer<{ item: Item }>;
   getAll(store: bigint, kind: string): Answer<{ list: List; count: number }>;
-  /** Five values an item: key, version, item, deleted, stale. */
+  /** Five values an item: key, version, item, deleted, stale. The part that reaches the end is the last to be had. */
   items(list: List, from: number, count: number): unknown[];
   upsert(
     store: bigint,

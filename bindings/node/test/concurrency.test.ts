@@ -103,6 +103,23 @@ test('the event loop goes on while calls wait', async () => {
   await Promise.all(calls);
 });
 
+test('a flood of answers leaves turns of the event loop for others', async () => {
+  const store = open({ ...endpoint.options, prefix: newPrefix(), cacheTtlMs: -1 });
+  await store.get('features', 'nothing');
+  let answered = 0;
+  const gets = Array.from({ length: 1_000 }, () => store.get('features', 'nothing').then(() => answered++));
+  // Holds the event loop up until the answers are there, within the bounds of a test.
+  const deadline = performance.now() + 30_000;
+  while (store.statistics().hits < gets.length && performance.now() < deadline);
+  const turns = new Set<number>();
+  while (answered < gets.length && performance.now() < deadline) {
+    await nextTurn();
+    turns.add(answered);
+  }
+  assert.equal(answered, gets.length);
+  assert(turns.size > 4, `in ${turns.size} turns`);
+});
+
 test('closing a store leaves its calls under way to DynamoDB', async () => {
   const prefix = newPrefix();
   await open({ ...endpoint.options, prefix }).upsert('features', 'flag', { version: 1, item: 'x' });

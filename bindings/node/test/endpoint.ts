@@ -77,7 +77,9 @@ export class Faults {
     readonly control: string,
   ) {}
 
+  /** Replaces the rules, lets go whoever is held, and forgets the requests until now. */
   async script(...rules: object[]): Promise<void> {
+    await this.post('/reset', {});
     await this.post('/script', { rules });
   }
 

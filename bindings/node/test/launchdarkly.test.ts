@@ -72,7 +72,7 @@ function opened(options: LDDynamoDBOptions = {}): Opened {
 
 /** One whose requests go through the fault endpoint, and whose calls end soon. */
 function faulty(options: LDDynamoDBOptions = {}): Opened {
-  const quick = { timeoutMs: 300, allTimeoutMs: 300, initTimeoutMs: 300 };
+  const quick = { timeoutMs: 1_000, allTimeoutMs: 1_000, initTimeoutMs: 1_000 };
   return opened({ clientOptions: faults.endpoint.clientOptions, storeOptions: quick, ...options });
 }
 
@@ -418,7 +418,7 @@ describe('the client', () => {
 
 describe('a big segment store', () => {
   function bigSegments(prefix: string, clientOptions = endpoint.clientOptions) {
-    const storeOptions = { timeoutMs: 300 };
+    const storeOptions = { timeoutMs: 1_000 };
     const store = DynamoDBBigSegmentStore(TABLE, { clientOptions, prefix, storeOptions })({});
     after(() => store.close());
     return store;

@@ -61,6 +61,8 @@ test('an open store does not keep the process alive', async () => {
     const store = FlagStore.open(options);
     store.get('features', 'flag').then(item => { console.log(item.version); globalThis.kept = store; });`;
   assert.deepEqual(await run(code, endpoint, await withFlag()), { ...WELL, output: '1' });
+  const unused = 'globalThis.kept = FlagStore.open(options);';
+  assert.deepEqual(await run(unused, endpoint, newPrefix()), { ...WELL, output: '' });
 });
 
 test('a call under way does, until it is answered', async () => {
@@ -153,12 +155,13 @@ for (const [who, first] of [
         ${first}
         const { connections } = await ask('/log', {});
         for (let time = 0; time < 5; time++) {
+          await ask('/reset', {});
           await ask('/script', { rules: [{ do: 'hold' }] });
           const worker = new Worker(__filename);
           const calls = await new Promise(resolve => worker.once('message', resolve));
           await ask('/wait', { count: calls, action: 'hold' });
           await worker.terminate();
-          await ask('/script', { rules: [] });
+          await ask('/reset', {});
           await ask('/wait', { connections });
         }
         console.log('alive');

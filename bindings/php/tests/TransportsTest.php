@@ -35,10 +35,22 @@ final class TransportsTest extends TestCase
         }
     }
 
-    public function testTheLibrarySaysItsVersion(): void
+    public function testLibraryPackageAndExtensionHaveOneVersion(): void
     {
         $class = self::transport() === Transport::Extension ? Native::class : Ffi::class;
-        self::assertMatchesRegularExpression('/^\d+\.\d+\.\d+$/', $class::libraryVersion());
+        $package = json_decode(file_get_contents(dirname(__DIR__) . '/composer.json'))->version;
+        self::assertSame($package, $class::libraryVersion());
+        self::assertContains(phpversion('flagstore'), [$package, false]);
+    }
+
+    public function testAForgottenHandleIsClosed(): void
+    {
+        $class = self::transport() === Transport::Extension ? Native::class : Ffi::class;
+        // Beyond the 32,000 that may be open at once.
+        for ($number = 0; $number < 33_000; $number++) {
+            $handle = $class::open('{"table":"t"}');
+        }
+        self::assertSame(0, json_decode($handle->statistics())->requests);
     }
 
     public function testTheTransportCanBeChosen(): void

@@ -168,7 +168,7 @@ def while_eight_calls_are_held(setting: Setting) -> None:
     store = setting.used(timeout_ms=120_000, attempt_timeout_ms=120_000)
     setting.tell_endpoint("/script", {"rules": [{"operation": "GetItem", "key": ["held"], "do": "hold"}]})
     answers: list[Item | None] = []
-    # Reads that are not strongly consistent are asked one by one, too: nothing here is coalesced without a cache.
+    # Without a cache nothing is coalesced: eight requests.
     threads = [
         threading.Thread(target=lambda: answers.append(store.get("features", "held")), daemon=True)
         for _ in range(8)

@@ -37,15 +37,20 @@ module Stores
   end
 end
 
-# Ends the run when one example takes longer than any may, with a stack of every thread.
+# Ends an example that takes longer than any may, and the run if that does not help, with a stack of every thread.
 module Watchdog
   SECONDS = 180
+  SECONDS_TO_END = 30
+
+  class Expired < StandardError; end
 
   def self.watch(description)
     watcher = Thread.new do
       sleep SECONDS
-      warn "\n#{description}: no end after #{SECONDS} s"
       Thread.list.each { |thread| warn "#{thread.inspect}\n  #{thread.backtrace&.first(20)&.join("\n  ")}" }
+      Thread.main.raise(Expired, "no end after #{SECONDS} s")
+      sleep SECONDS_TO_END
+      warn "\n#{description}: no end after #{SECONDS} s"
       exit!(70)
     end
     yield

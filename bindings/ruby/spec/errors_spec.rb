@@ -24,9 +24,9 @@ RSpec.describe Flagstore::Error do
 
   define_method(:store_at) { |url, **more| open_store(endpoint: url, **quick, **more) }
 
-  define_method(:faulty) do |action, **rule|
-    faults.script({ do: action, **rule })
-    store_at(faults.url)
+  define_method(:faulty) do |action, **more|
+    faults.script({ do: action })
+    store_at(faults.url, **more)
   end
 
   # Yields a port that nobody listens on, and that nobody else is given meanwhile.
@@ -75,7 +75,7 @@ RSpec.describe Flagstore::Error do
     ['ValidationException', 'REJECTED', described_class] => {}
   }.each do |(type, name, expected), more|
     it "tells #{type} as #{name}" do
-      error = failure_of(faulty({ do: 'refuse', type: type, message: 'odd', **more }))
+      error = failure_of(faulty({ do: 'refuse', type: type, message: 'odd', **more }, timeout_ms: 1000))
       expect(error.code_name).to eq "STORE_ERROR_#{name}"
       expect(error).to be_an_instance_of(expected)
       expect(error.retriable?).to be(expected == Flagstore::UnavailableError)
@@ -98,7 +98,7 @@ RSpec.describe Flagstore::Error do
     { do: 'wrong_length', by: -1 } => %w[UNEXPECTED_RESPONSE CONNECTION TIMEOUT]
   }.each do |action, names|
     it "tells what the endpoint does, #{action}, as #{names.join(' or ')}" do
-      error = failure_of(faulty(action))
+      error = failure_of(faulty(action, timeout_ms: 1000))
       expect(names.map { |name| "STORE_ERROR_#{name}" }).to include error.code_name
       expect(error).to be_an_instance_of(Flagstore::UnavailableError).and be_retriable
     end
@@ -106,7 +106,7 @@ RSpec.describe Flagstore::Error do
 
   ['<html>', '{', '[]', '{"Item":5}'].each do |body|
     it "takes #{body} for no answer" do
-      store = faulty({ do: 'answer', body: body })
+      store = faulty({ do: 'answer', body: body }, timeout_ms: 1000)
       expect { store.get('features', 'flag') }.to raise_error(Flagstore::UnavailableError) { |error|
         expect(error.code_name).to eq 'STORE_ERROR_UNEXPECTED_RESPONSE'
       }

@@ -20,16 +20,23 @@ RSpec.describe 'a table shared with the Python SDK' do
 
   let(:endpoint) { Endpoint.amazons }
 
+  before(:context) do
+    command = [python, File.expand_path('python_peer.py', __dir__), Endpoint.amazons.url, TABLE]
+    @process = IO.popen(command, 'r+')
+  end
+
+  after(:context) { @process&.close }
+
   # The Python SDK in a process of its own.
   let(:theirs) do
-    process = IO.popen([python, File.expand_path('python_peer.py', __dir__), endpoint.url, TABLE, prefix], 'r+')
+    process = @process
+    prefix = self.prefix
     Class.new do
       define_method(:method_missing) do |name, *arguments|
-        process.puts(JSON.generate([name, *arguments]))
+        process.puts(JSON.generate([prefix, name, *arguments]))
         JSON.parse(process.gets || raise("#{name}: the Python process ended"))
       end
       define_method(:respond_to_missing?) { |*| true }
-      define_method(:stop) { process.close }
     end.new
   end
 
@@ -55,7 +62,7 @@ RSpec.describe 'a table shared with the Python SDK' do
     end.new
   end
 
-  after { [ours, theirs].each(&:stop) unless Endpoint.missing_for_amazons.any? || !File.executable?(python) }
+  after { ours.stop }
 
   def flag(key, version, **more)
     { 'key' => key, 'version' => version, 'on' => true, 'fallthrough' => { 'variation' => 0 },

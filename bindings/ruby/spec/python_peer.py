@@ -1,6 +1,6 @@
-"""The Python SDK's own boto3 integration, told what to do by lines of JSON: ``[method, argument...]``, answered by one each.
+"""The Python SDK's own boto3 integration, told what to do by lines of JSON, each answered by one.
 
-Started by mixed_table_spec.rb as ``python python_peer.py URL TABLE PREFIX``.
+``[prefix, method, argument...]``. Started by mixed_table_spec.rb as ``python python_peer.py URL TABLE``.
 """
 
 from __future__ import annotations
@@ -51,10 +51,10 @@ class Peer:
 
 
 def main() -> None:
-    peer = Peer(*sys.argv[1:])
+    url, table = sys.argv[1:]
     for line in sys.stdin:
-        method, *arguments = json.loads(line)
-        print(json.dumps(getattr(peer, method)(*arguments)), flush=True)
+        prefix, method, *arguments = json.loads(line)
+        print(json.dumps(getattr(Peer(url, table, prefix), method)(*arguments)), flush=True)
 
 
 if __name__ == "__main__":

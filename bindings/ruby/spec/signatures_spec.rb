@@ -4,15 +4,11 @@
 RSpec.describe 'the signatures' do
   before(:context) do
     require 'rbs'
-  rescue LoadError
-    skip 'the gem rbs is not here, which comes with Ruby'
-  end
-
-  let(:signatures) do
     loader = RBS::EnvironmentLoader.new
     loader.add(path: Pathname(File.expand_path('../sig', __dir__)))
-    environment = RBS::Environment.from_loader(loader).resolve_type_names
-    RBS::DefinitionBuilder.new(env: environment)
+    @signatures = RBS::DefinitionBuilder.new(env: RBS::Environment.from_loader(loader).resolve_type_names)
+  rescue LoadError
+    skip 'the gem rbs is not here, which comes with Ruby'
   end
 
   def name_of(constant)
@@ -23,7 +19,7 @@ RSpec.describe 'the signatures' do
   [Flagstore::Store, Flagstore::Item, Flagstore::UpsertResult, Flagstore::InitReport, Flagstore::TooLarge,
    Flagstore::Event, Flagstore::Error].each do |constant|
     it "have the public methods of #{constant}, and their parameters" do
-      declared = signatures.build_instance(name_of(constant)).methods
+      declared = @signatures.build_instance(name_of(constant)).methods
       constant.public_instance_methods(false).each do |name|
         expect(declared.keys).to include(name)
         next if constant < Struct
@@ -36,7 +32,7 @@ RSpec.describe 'the signatures' do
   end
 
   it 'have the methods of the modules' do
-    expect(signatures.build_singleton(name_of(Flagstore)).methods.keys).to include :library_version
-    expect(signatures.build_singleton(name_of(Flagstore::Store)).methods.keys).to include :open, :new
+    expect(@signatures.build_singleton(name_of(Flagstore)).methods.keys).to include :library_version
+    expect(@signatures.build_singleton(name_of(Flagstore::Store)).methods.keys).to include :open, :new
   end
 end

@@ -371,6 +371,8 @@ RSpec.describe Flagstore::Store do
       expect { store.get('features', 5) }.to raise_error(TypeError, /key.*Integer/)
       expect { store.all(nil) }.to raise_error(TypeError, /kind.*NilClass/)
       expect { store.upsert('features', 'flag', version: 1.5, item: flag) }.to raise_error(TypeError, /version.*Float/)
+      expect { store.init([]) }.to raise_error(TypeError, /Hash, not Array/)
+      expect { store.init('features' => { 'flag' => item('flag', 1, flag) }) }.to raise_error(TypeError, /Item, not Array/)
     end
   end
 

@@ -1,5 +1,6 @@
 # frozen_string_literal: true
 
+require_relative 'item'
 require_relative 'library'
 require_relative 'text'
 
@@ -16,6 +17,8 @@ module Flagstore
 
     # @param collections [Hash{String, Symbol => Enumerable<Item>}]
     def initialize(collections)
+      raise TypeError, "a data set is a Hash, not #{collections.class}" unless collections.is_a?(Hash)
+
       @texts = String.new(encoding: Encoding::BINARY)
       rows = collections.map { |kind, items| [place('kind', kind), items.map { |item| row(item) }] }
       # Addresses are known once the last text is in its place.
@@ -35,6 +38,8 @@ module Flagstore
     end
 
     def row(item)
+      raise TypeError, "a data set takes Flagstore::Item, not #{item.class}" unless item.is_a?(Item)
+
       key = place('key', item.key)
       payload = place('item', item.item || '')
       [*key, *payload, Text.version(item.version, item.key), item.deleted? ? 1 : 0]

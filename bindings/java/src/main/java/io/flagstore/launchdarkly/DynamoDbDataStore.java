@@ -37,7 +37,6 @@ final class DynamoDbDataStore implements PersistentDataStore {
             }
         }
         failures.watched(() -> store.init(collections));
-        logger.info("Initialized the table with {} kinds of items", collections.size());
     }
 
     @Override

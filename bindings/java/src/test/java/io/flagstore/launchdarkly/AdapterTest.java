@@ -271,6 +271,8 @@ public class AdapterTest {
             CompletableFuture<Void> up = new CompletableFuture<>();
             DataStoreStatusProvider status = client.getDataStoreStatusProvider();
             status.addStatusListener(change -> (change.isAvailable() ? up : down).complete(null));
+            // The SDK watches the status only once it knows that the store is initialised.
+            assertEquals("a", client.stringVariation("flag", USER, "none"));
             faults.tell("/script", "{\"rules\":[{\"do\":\"reset\"}]}");
             assertEquals("none", client.stringVariation("flag", USER, "none"));
             down.get(30, TimeUnit.SECONDS);
@@ -340,7 +342,7 @@ public class AdapterTest {
     }
 
     @Test
-    public void anOutageAtTheStartIsOver_whenTheTableAnswers() throws Exception {
+    public void anOutageAtTheStartIsOverWhenTheTableAnswers() throws Exception {
         URI nowhere = URI.create("http://127.0.0.1:1");
         DynamoDbStoreBuilder<PersistentDataStore> builder = Adapter.local(DynamoDb.dataStore(Endpoint.TABLE), prefix)
                 .option("timeout_ms", Duration.ofMillis(200));
