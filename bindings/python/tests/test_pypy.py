@@ -15,7 +15,7 @@ from endpoint import REPOSITORY
 PROJECT = REPOSITORY / "bindings/python"
 REQUIREMENTS = PROJECT / "requirements-pypy.txt"
 TESTS = ("store", "concurrency", "errors", "library", "process", "blocking")
-# The scenarios of CPython that differ in what the interpreter does: exits, nesting, and threads in the middle of calls.
+# Those of CPython's scenarios that show what the interpreter does: exits, nesting, threads in the middle of calls.
 FORKS = (
     "test_fork[the_child_exits_without_closing]",
     "test_fork[three_deep]",
