@@ -14,7 +14,7 @@ import (
 
 const (
 	goroutines = 64
-	rounds     = 20
+	rounds     = 10
 )
 
 // together runs them all at once and waits for them.

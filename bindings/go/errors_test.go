@@ -15,7 +15,7 @@ const payload = `{"key":"p4yl0ad"}`
 
 // quick ends calls soon.
 func quick(options flagstore.Options) flagstore.Options {
-	options.Timeout, options.AllTimeout, options.InitTimeout = 400*time.Millisecond, 400*time.Millisecond, 400*time.Millisecond
+	options.Timeout, options.AllTimeout, options.InitTimeout = time.Second, time.Second, time.Second
 	options.NotShared = true
 	return options
 }

@@ -7,8 +7,8 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"runtime"
+	"syscall"
 	"unsafe"
 
 	"github.com/ebitengine/purego"
@@ -36,28 +36,29 @@ func embedded() (path string, found bool, err error) {
 	if err != nil {
 		return "", false, err
 	}
-	// It stays open: whoever reads /proc/self/maps finds the library under this name.
 	if _, err := io.Copy(memory, copied); err != nil {
 		return "", false, err
 	}
-	kept = memory
-	return fmt.Sprintf("/proc/self/fd/%d", memory.Fd()), true, nil
+	return fmt.Sprintf("/proc/self/fd/%d", memory), true, nil
 }
 
-// kept is the file that the library was loaded from, lest its descriptor be closed with the last reference.
-var kept *os.File
+// descriptor is of a file that is never closed: a library that another file of the same number was loaded from would be
+// taken for this one.
+type descriptor int
 
-func memoryFile(name string) (*os.File, error) {
+func (d descriptor) Write(text []byte) (int, error) { return syscall.Write(int(d), text) }
+
+func memoryFile(name string) (descriptor, error) {
 	address, err := purego.Dlsym(purego.RTLD_DEFAULT, "memfd_create")
 	if err != nil {
-		return nil, err
+		return 0, err
 	}
 	const closeOnExec = 1
 	text := append([]byte(name), 0)
 	result, _, _ := purego.SyscallN(address, uintptr(unsafe.Pointer(&text[0])), closeOnExec)
 	runtime.KeepAlive(text)
 	if int32(result) < 0 {
-		return nil, errors.New("the system gives no memory in the form of a file (memfd_create)")
+		return 0, errors.New("the system gives no memory in the form of a file (memfd_create)")
 	}
-	return os.NewFile(uintptr(int32(result)), name), nil
+	return descriptor(int32(result)), nil
 }

@@ -31,7 +31,8 @@ func wantItem(t testing.TB, store *flagstore.Store, kind string, want flagstore.
 	t.Helper()
 	got, found, err := store.Get(ctx, kind, want.Key)
 	if err != nil || !found || !reflect.DeepEqual(got, want) {
-		t.Fatalf("got %+v, found %v, error %v; want %+v", got, found, err, want)
+		t.Fatalf("got %q version %d deleted %v (%.50q), found %v, error %v; want version %d deleted %v (%.50q)",
+			got.Key, got.Version, got.Deleted, got.Payload, found, err, want.Version, want.Deleted, want.Payload)
 	}
 }
 
@@ -49,7 +50,10 @@ func wantAll(t testing.TB, store *flagstore.Store, kind string, want ...flagstor
 	slices.SortFunc(got, byKey)
 	slices.SortFunc(want, byKey)
 	if len(got)+len(want) > 0 && !reflect.DeepEqual(got, want) {
-		t.Fatalf("got %d items %.300v, want %d %.300v", len(got), got, len(want), want)
+		for i := range min(len(got), len(want), 10) {
+			t.Errorf("got %q version %d, want %q version %d", got[i].Key, got[i].Version, want[i].Key, want[i].Version)
+		}
+		t.Fatalf("got %d items, want %d", len(got), len(want))
 	}
 }
 

@@ -59,53 +59,26 @@ func UseReleaseBuild() {
 // Local is flagstore-local: the file that FLAGSTORE_LOCAL names, or the one of the release build.
 func Local(t testing.TB) Endpoint {
 	t.Helper()
-	return started(t, &local, func() *exec.Cmd {
-		program := os.Getenv("FLAGSTORE_LOCAL")
-		if program == "" {
-			program = filepath.Join(Repository(), "target/release/flagstore-local")
-		}
-		return exec.Command(program, "--exit-with-stdin", "--table", Table, "--table", SuiteTable)
-	})
-}
-
-// Amazons is AWS's own DynamoDB Local, where native SDK integrations work too. The test is skipped where it cannot run.
-func Amazons(t testing.TB) Endpoint {
-	t.Helper()
-	for _, program := range []string{"java", "mvn"} {
-		if _, err := exec.LookPath(program); err != nil {
-			t.Skipf("DynamoDB Local needs %s, which this machine has not", program)
-		}
+	endpoint, err := local()
+	if err != nil {
+		t.Fatal(err)
 	}
-	return started(t, &amazons, func() *exec.Cmd {
-		return exec.Command(filepath.Join(Repository(), "tests/dynamodb-local/start"), "--exit-with-stdin", "--table", Table)
-	})
+	return endpoint
 }
 
-var local, amazons running
-
-type running struct {
-	once     sync.Once
-	endpoint Endpoint
-	err      error
-}
-
-func started(t testing.TB, process *running, command func() *exec.Cmd) Endpoint {
-	t.Helper()
-	process.once.Do(func() {
-		var ready struct{ URL string }
-		process.err = start(command(), &ready)
-		process.endpoint = Endpoint{ready.URL}
-	})
-	if process.err != nil {
-		t.Fatal(process.err)
+var local = sync.OnceValues(func() (Endpoint, error) {
+	program := os.Getenv("FLAGSTORE_LOCAL")
+	if program == "" {
+		program = filepath.Join(Repository(), "target/release/flagstore-local")
 	}
-	return process.endpoint
-}
+	var ready struct{ URL string }
+	err := start(exec.Command(program, "--exit-with-stdin", "--table", Table, "--table", SuiteTable), &ready)
+	return Endpoint{ready.URL}, err
+})
 
 // start starts a server that ends with its standard input, and so with this process, and reads the line that it prints
 // when it is ready.
 func start(command *exec.Cmd, ready any) error {
-	// Kept open by the process, which the pool of commands keeps.
 	if _, err := command.StdinPipe(); err != nil {
 		return err
 	}
@@ -117,7 +90,9 @@ func start(command *exec.Cmd, ready any) error {
 	if err := command.Start(); err != nil {
 		return fmt.Errorf("%w: build it, or name it in FLAGSTORE_LOCAL", err)
 	}
+	serversMutex.Lock()
 	servers = append(servers, command)
+	serversMutex.Unlock()
 	line, err := bufio.NewReader(output).ReadBytes('\n')
 	if err != nil {
 		return fmt.Errorf("%s ended before it was ready: %w", command.Path, err)
@@ -125,7 +100,11 @@ func start(command *exec.Cmd, ready any) error {
 	return json.Unmarshal(line, ready)
 }
 
-var servers []*exec.Cmd
+// servers are kept, since a command that is collected closes its pipes.
+var (
+	servers      []*exec.Cmd
+	serversMutex sync.Mutex
+)
 
 // Put writes a row past the library.
 func (e Endpoint) Put(t testing.TB, namespace, key string, attributes Attributes) {

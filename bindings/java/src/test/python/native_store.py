@@ -37,8 +37,7 @@ def main(url: str, table: str, prefix: str, act: str, *words: str) -> None:
         store.delete(KINDS[words[0]], words[1], int(words[2]))
     else:
         items = {
-            name: {key: kind.encode(item) for key, item in store.all(kind).items()}
-            for name, kind in KINDS.items()
+            name: {key: kind.encode(item) for key, item in store.all(kind).items()} for name, kind in KINDS.items()
         }
         print(json.dumps({"initialized": store.initialized, **items}))
 

@@ -77,8 +77,9 @@ public final class Endpoint {
         List<String> command = new ArrayList<>(List.of(program.toString(), "--exit-with-stdin"));
         command.addAll(List.of(arguments));
         try {
+            Path target = Files.createDirectories(REPOSITORY.resolve("bindings/java/target"));
             Process process = new ProcessBuilder(command)
-                    .redirectError(ProcessBuilder.Redirect.INHERIT)
+                    .redirectError(target.resolve(program.getFileName() + ".log").toFile())
                     .start();
             String line = process.inputReader().readLine();
             if (line == null) throw new IllegalStateException(program + " ended before it was ready");

@@ -146,6 +146,16 @@ public class StoreTest {
     }
 
     @Test
+    public void aDataSetHoldsAnyKeysAndPayloads() {
+        Map<String, Item> items = new LinkedHashMap<>();
+        for (String key : List.of("key", "nul\0inside", "ключ", "🎌", "k".repeat(1024))) {
+            items.put(key, new Item(Long.MAX_VALUE, "\0 Grüße 🎌 " + key));
+        }
+        store.init(Map.of("things\0Ü🎌", items));
+        assertEquals(items, store.getAll("things\0Ü🎌"));
+    }
+
+    @Test
     public void initWithTheSameDataWritesNothing() {
         Map<String, Map<String, Item>> data = Map.of("features", Map.of("a", new Item(1, FLAG), "b", Item.deleted(3)));
         store.init(data);
