@@ -8,6 +8,7 @@ CARGO      ?= cargo
 CC         := $(if $(filter default,$(origin CC)),gcc,$(CC))
 CXX        := $(if $(filter default,$(origin CXX)),g++,$(CXX))
 PYTHON     ?= python3
+NPM        ?= npm
 STRIP      ?= strip
 
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
@@ -26,8 +27,10 @@ C_SANITIZED := store async misuse threads
 C_MATRIX    := build/c/shared/matrix build/c/static/matrix build/c/sanitized/matrix
 EXAMPLES    := read_flags async_get
 SCRIPTS     := examples/demo tests/run tests/faults tests/faults/endpoint tests/faults/compare \
-               tests/c/misuse_matrix tests/soak tests/soak/run fuzz/run
-SHELLS      := .ci/run .ci/install tests/c/installed bindings/php/package
+               tests/c/misuse_matrix tests/soak tests/soak/run fuzz/run bindings/ruby/spec/python_peer.py \
+               bindings/node/test/peer.py bindings/java/src/test/python/native_store.py
+SHELLS      := .ci/run .ci/install tests/c/installed bindings/php/package bindings/node/build bindings/node/package \
+               bindings/go/package bindings/java/package bindings/java/src/main/c/build
 
 # Where the tests, the demo and the bindings find what was built.
 export FLAGSTORE_LOCAL   = $(abspath $(LOCAL))
@@ -35,8 +38,10 @@ export FLAGSTORE_LIBRARY = $(abspath $(STAGE))/shared/lib/libflagstore.so.1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-rust test-c test-python test-ruby test-ruby-sdk test-php test-php-sdk soak lint fuzz miri bench packages \
-        packages-python packages-ruby packages-php headers library local install uninstall clean stage c-programs examples venv
+.PHONY: help demo test test-rust test-c test-python test-ruby test-ruby-sdk test-php test-php-sdk \
+        test-node test-go test-java soak lint fuzz miri bench packages \
+        packages-python packages-ruby packages-php \
+        packages-node packages-go packages-java node headers library local install uninstall clean stage c-programs examples venv
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
@@ -46,8 +51,8 @@ demo: ## evaluate 720 flags with the official LaunchDarkly Python SDK out of a l
 	@$(MAKE) --no-print-directory library local venv examples
 	@examples/demo
 
-test: library local c-programs examples venv ## run every test; closes with the sum over all parts
-	@tests/run rust c python ruby php miri
+test: library local c-programs examples venv node ## run every test; closes with the sum over all parts
+	@tests/run rust c python ruby php node go java miri
 
 test-rust: local ## run the Rust tests
 	@tests/run rust
@@ -70,6 +75,15 @@ test-php: stage local venv ## run the tests of the PHP binding, by extension and
 test-php-sdk: stage local ## evaluate 720 flags with the LaunchDarkly PHP SDK itself; SDK=folder where Composer installed it
 	@bindings/php/tests/run --sdk '$(SDK)'
 
+test-node: stage local venv node ## run the tests of the Node.js binding
+	@tests/run node
+
+test-go: stage local venv ## run the tests of the Go binding, also under the race detector
+	@tests/run go
+
+test-java: stage local venv ## run the tests of the Java binding
+	@tests/run java
+
 soak: library local c-programs ## use it from 16 threads among faults and watch what it holds; TIME=3600 seconds
 	tests/soak/run --seconds $(or $(TIME),3600)
 
@@ -79,7 +93,7 @@ fuzz: ## fuzz for TIME seconds in all (default 60); needs a nightly toolchain, s
 miri: ## run the unit tests that need no system under Miri; needs a nightly toolchain
 	@tests/run miri
 
-packages: packages-python packages-ruby packages-php ## make the package of every language, with the library in it, in build/packages
+packages: packages-python packages-ruby packages-php packages-node packages-go packages-java ## make the package of every language, with the library in it, in build/packages
 
 packages-python: stage venv ## make the wheel and the source distribution of the Python binding
 	$(VENV)/bin/python bindings/python/package
@@ -90,7 +104,16 @@ packages-ruby: stage ## make the gem of the Ruby binding
 packages-php: stage ## make the Composer package of the PHP binding
 	bindings/php/package
 
-lint: venv ## check formatting, lints, documentation, headers, scripts and types
+packages-node: stage node ## make the npm package of the Node.js binding
+	bindings/node/package build/packages
+
+packages-go: stage ## make a folder that serves as GOPROXY, with the Go module in it
+	bindings/go/package $(FLAGSTORE_LIBRARY) build/packages/go
+
+packages-java: stage ## make the jars of the Java binding
+	bindings/java/package build/packages
+
+lint: venv node ## check formatting, lints, documentation, headers, scripts and types
 	$(CARGO) fmt --all --check
 	$(CARGO) fmt --manifest-path fuzz/Cargo.toml --check
 	$(CARGO) clippy --all-targets -- -D warnings
@@ -103,9 +126,11 @@ lint: venv ## check formatting, lints, documentation, headers, scripts and types
 	  ../../$(VENV)/bin/mypy
 	$(VENV)/bin/ruff check --line-length 120 $(SCRIPTS)
 	$(VENV)/bin/ruff format --check --line-length 120 $(SCRIPTS)
-	$(VENV)/bin/ruff check --line-length 120 bindings/ruby/spec/python_peer.py
-	$(VENV)/bin/ruff format --check --line-length 120 bindings/ruby/spec/python_peer.py
 	$(if $(shell command -v rubocop),cd bindings/ruby && rubocop --format quiet,@echo 'skipped: rubocop is not installed')
+	cd bindings/node && $(NPM) run --silent lint
+	$(if $(shell command -v go),cd bindings/go && test -z "$$(gofmt -l .)" && go vet ./... && (cd awssdk && go vet ./...) && \
+	  go run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...,@echo 'skipped: go is not installed')
+	$(if $(shell command -v mvn),cd bindings/java && mvn -B -q test-compile javadoc:javadoc,@echo 'skipped: mvn is not installed')
 	find bindings/php -name '*.php' -print0 | xargs -0 -n 1 php -l > /dev/null
 	php -l bindings/php/tests/run > /dev/null
 	$(if $(shell command -v shellcheck),shellcheck $(SHELLS),@echo 'skipped: shellcheck is not installed')
@@ -156,7 +181,7 @@ uninstall: ## remove what install put there
 	  '$(DESTDIR)$(INCLUDEDIR)'/flagstore.h '$(DESTDIR)$(INCLUDEDIR)'/flagstore_cdef.h
 
 clean: ## remove everything that was built
-	rm -rf build
+	rm -rf build bindings/node/dist bindings/node/lib bindings/node/node_modules bindings/java/target
 	$(CARGO) clean
 
 # The C tests and examples are built as users build: with pkg-config, against an installed tree. A second tree without
@@ -214,6 +239,16 @@ build/c/reload: tests/c/reload.c include/flagstore.h
 build/examples/%: examples/c/%.c include/flagstore.h
 	@mkdir -p $(@D)
 	$(CC) -Wall -Wextra -Werror -pedantic -pthread -o $@ $< $(SHARED)
+
+NODE := bindings/node
+
+# The npm packages that are pinned, anew when the lock changes; then the native part and the compiled TypeScript.
+node: $(NODE)/node_modules/.made-for-$(shell sha256sum $(NODE)/package-lock.json | cut -c1-12)
+	@$(NODE)/build
+
+$(NODE)/node_modules/.made-for-%: $(NODE)/package-lock.json
+	cd $(NODE) && $(NPM) ci --no-audit --no-fund --ignore-scripts --silent
+	touch $@
 
 # Made anew when the pinned packages change.
 venv: $(VENV)/.made-for-$(shell sha256sum $(PY_TESTS) | cut -c1-12)
