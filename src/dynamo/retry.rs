@@ -170,6 +170,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "time for one attempt only")]
     fn paced_writes_are_tried_until_the_deadline_and_keep_the_cause() {
         let (counters, pace) = (Counters::default(), Pace::new(4));
         let effort = Effort { deadline: soon(250), pace: Some(&pace) };

@@ -36,6 +36,7 @@ macro_rules! targets {
         )*
 
         #[test]
+        #[cfg_attr(miri, ignore = "it looks at files")]
         fn every_target_is_replayed_and_has_a_file() {
             let replayed = [$(stringify!($name)),*];
             assert_eq!(replayed, TARGETS.map(|(name, _)| name));

@@ -172,6 +172,7 @@ fn an_init_that_fails_anywhere_leaves_no_marker_and_goes_on_when_repeated() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "400 KB take minutes there")]
 fn a_too_large_item_is_reported_keeps_its_older_row_and_fails_nothing_else() {
     let table = Arc::new(MemoryTable::default());
     table.insert("p:features", "big", Some("1"), Some("{}"));
@@ -308,6 +309,7 @@ fn concurrent_misses_make_one_request() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "too little happens there in milliseconds")]
 fn a_failed_read_is_covered_by_the_last_value_for_a_bounded_time() {
     let table = Arc::new(MemoryTable::default());
     table.insert("p:features", "flag", Some("1"), Some("{}"));
@@ -334,6 +336,7 @@ fn a_failed_read_is_covered_by_the_last_value_for_a_bounded_time() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "too little happens there in milliseconds")]
 fn a_hot_value_is_refreshed_ahead() {
     let table = Arc::new(MemoryTable::default());
     table.insert("p:features", "flag", Some("1"), Some("{}"));
@@ -349,6 +352,7 @@ fn a_hot_value_is_refreshed_ahead() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "so many rows take minutes there")]
 fn the_cache_is_bounded() {
     let table = Arc::new(MemoryTable::default());
     let store = store_with(&table, |options| {

@@ -109,6 +109,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[cfg_attr(miri, ignore = "it starts processes")]
     fn a_program_prints_credentials_that_expire() {
         let printed = r#"{"Version":1,"AccessKeyId":"AKIA","SecretAccessKey":"secret","SessionToken":"token","Expiration":"2030-01-02T03:04:05Z"}"#;
         let output = run(&format!("printf '%s' '{printed}'"), Duration::from_secs(10)).expect("it runs");
@@ -118,6 +119,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "it starts processes")]
     fn what_goes_wrong_is_said_without_the_output() {
         assert_eq!(run("echo secret; exit 3", Duration::from_secs(10)), Err("failed"));
         assert_eq!(run("sleep 60", Duration::from_millis(50)), Err("did not end in time"));

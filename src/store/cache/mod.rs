@@ -322,6 +322,5 @@ impl<T: Clone> Entry<T> {
 
 /// A seed that differs between processes, forked ones included: the hasher's keys are the process's, the time is now.
 fn seed() -> u64 {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |time| time.as_nanos());
-    std::hash::RandomState::new().hash_one((now, std::process::id()))
+    std::hash::RandomState::new().hash_one((Instant::now(), std::process::id()))
 }
