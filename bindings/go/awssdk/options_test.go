@@ -114,7 +114,7 @@ func TestOptionsThatCross(t *testing.T) {
 			}
 			defer func() { _ = store.Close() }()
 			if !store.IsStoreAvailable() {
-				t.Error("not available")
+				t.Fatal("not available")
 			}
 			headers := <-requests
 			if signature := headers.Get("Authorization"); !strings.Contains(signature, "Credential=AKID/") || !strings.Contains(signature, "/"+test.region+"/dynamodb/") {
@@ -159,7 +159,7 @@ func TestAProfileIsLeftToTheLibrary(t *testing.T) {
 	}
 	defer func() { _ = store.Close() }()
 	if !store.IsStoreAvailable() {
-		t.Error("not available")
+		t.Fatal("not available")
 	}
 	if signature := (<-requests).Get("Authorization"); !strings.Contains(signature, "Credential=PROCESS/") {
 		t.Error(signature)
