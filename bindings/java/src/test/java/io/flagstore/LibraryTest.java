@@ -19,6 +19,7 @@ public class LibraryTest {
     public final TemporaryFolder folder = new TemporaryFolder();
 
     private static final String LIBRARY = Endpoint.LIBRARY;
+    private static final Path CLASSES = Endpoint.REPOSITORY.resolve("bindings/java/target/classes");
 
     private static Child load(Map<String, String> environment, String... options) throws Exception {
         return Child.run(Child.Loading.class, environment, List.of(options));
@@ -90,7 +91,7 @@ public class LibraryTest {
 
     @Test
     public void theSystemComesLast() throws Exception {
-        String classPath = withoutLibrary() + ":" + System.getProperty("java.class.path");
+        String classPath = classPath(withoutLibrary());
         Child nowhere = Child.run(Child.Loading.class, classPath, Map.of(), List.of());
         if (nowhere.status() == 0) assertEquals("libflagstore.so.1", nowhere.output());
         else refused(nowhere, "libflagstore was not found: ", "flagstore.library", "FLAGSTORE_LIBRARY", "libflagstore.so.1");
@@ -104,7 +105,7 @@ public class LibraryTest {
         Path classes = withoutLibrary();
         Path bridge = find(classes, "libflagstore_jni.so");
         Files.copy(Path.of(LIBRARY), bridge.resolveSibling("libflagstore.so"));
-        String classPath = classes + ":" + System.getProperty("java.class.path");
+        String classPath = classPath(classes);
         Path temporary = folder.newFolder("temporary").toPath();
         Child child = Child.run(
                 Child.Loading.class, classPath, Map.of(), List.of("-Djava.io.tmpdir=" + temporary));
@@ -127,13 +128,19 @@ public class LibraryTest {
     }
 
     /** The classes without a copy of the library, to stand before them on the class path. */
+    /** The class path of this test with other classes than the built ones, which hold the library once it was packaged. */
+    private static String classPath(Path classes) {
+        String built = System.getProperty("java.class.path").replace(CLASSES.toString(), classes.toString());
+        assertTrue(built, built.contains(classes.toString()));
+        return built;
+    }
+
     private Path withoutLibrary() throws IOException {
-        Path classes = Endpoint.REPOSITORY.resolve("bindings/java/target/classes");
         Path copy = folder.newFolder().toPath();
-        try (Stream<Path> files = Files.walk(classes)) {
+        try (Stream<Path> files = Files.walk(CLASSES)) {
             for (Path file : files.filter(Files::isRegularFile).toList()) {
                 if (file.endsWith("libflagstore.so")) continue;
-                Path to = copy.resolve(classes.relativize(file).toString());
+                Path to = copy.resolve(CLASSES.relativize(file).toString());
                 Files.createDirectories(to.getParent());
                 Files.copy(file, to);
             }
