@@ -105,13 +105,13 @@ packages-php: stage ## make the Composer package of the PHP binding
 	bindings/php/package
 
 packages-node: stage node ## make the npm package of the Node.js binding
-	bindings/node/package build/packages
+	bindings/node/package $(abspath build/packages)
 
 packages-go: stage ## make a folder that serves as GOPROXY, with the Go module in it
-	bindings/go/package $(FLAGSTORE_LIBRARY) build/packages/go
+	bindings/go/package $(FLAGSTORE_LIBRARY) $(abspath build/packages/go)
 
 packages-java: stage ## make the jars of the Java binding
-	bindings/java/package build/packages
+	bindings/java/package $(abspath build/packages)
 
 lint: venv node ## check formatting, lints, documentation, headers, scripts and types
 	$(CARGO) fmt --all --check

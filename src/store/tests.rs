@@ -16,6 +16,8 @@ use crate::store::{Store, Upserted};
 fn store_with(table: &Arc<MemoryTable>, change: impl FnOnce(&mut Options)) -> Arc<Store> {
     let mut options = Options::for_table("flags");
     options.prefix = "p".into();
+    // No deadline is under test here, and under Miri the usual one passes.
+    options.timeout = Duration::from_secs(600);
     change(&mut options);
     Store::on(options, Arc::clone(table) as _, Arc::<Counters>::default())
 }
