@@ -137,7 +137,7 @@ lint: venv node ## check formatting, lints, documentation, headers, scripts and 
 
 bench: ## measure against the targets, about ten minutes; ONLY=S3 measures one row
 	$(CARGO) build --release --example plain_sdk
-	@$(MAKE) --no-print-directory library local
+	@$(MAKE) --no-print-directory library local $(if $(shell command -v $(NPM)),node)
 	benches/run $(ONLY:%=--only %)
 
 headers: ## write include/flagstore.h and include/flagstore_cdef.h anew from the sources
