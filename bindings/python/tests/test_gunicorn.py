@@ -210,7 +210,8 @@ def test_workers_go_on_with_what_the_master_preloaded(
     for pid in pids(load.answers):
         with pytest.raises(ProcessLookupError):
             os.kill(pid, 0)
-    assert not re.search(r"TIMEOUT|exited with code|was sent|\[CRITICAL\]|fork", server.log), server.log
+    # A worker may end by the SIGTERM that gunicorn sends it a second time; gunicorn expects that too.
+    assert not re.search(r"TIMEOUT|exited with code|was sent (?!SIGTERM!)|\[CRITICAL\]|fork", server.log), server.log
     # The SDK logged why it gave defaults.
     assert re.search(r"ldclient\.\w+: .*DynamoDB", server.log), server.log
 
