@@ -211,7 +211,8 @@ def test_workers_go_on_with_what_the_master_preloaded(
         with pytest.raises(ProcessLookupError):
             os.kill(pid, 0)
     # A worker may end by the SIGTERM that gunicorn sends it a second time; gunicorn expects that too.
-    assert not re.search(r"TIMEOUT|exited with code|was sent (?!SIGTERM!)|\[CRITICAL\]|fork", server.log), server.log
+    amiss = r"TIMEOUT|exited with code|was sent (?!SIGTERM!)|\[CRITICAL\]|fork"
+    assert not re.search(amiss, server.log), server.log
     # The SDK logged why it gave defaults.
     assert re.search(r"ldclient\.\w+: .*DynamoDB", server.log), server.log
 
