@@ -16,7 +16,8 @@
 //! src/stripes.rs  state that threads read without writing to each other's cache lines
 //! ```
 //!
-//! `unsafe` stands in `abi`, `ffi` and `runtime` only.
+//! `unsafe` stands in `abi`, `ffi` and `runtime` only, and in `fuzzing`, which calls the ABI as C would and is built for
+//! tests alone.
 #![cfg(feature = "client")]
 
 pub mod abi;
