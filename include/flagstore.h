@@ -59,6 +59,11 @@
 #define STORE_TOO_LARGE 3
 
 /*
+ Outcome, not an error: the cache does not have it, or there is no cache.
+ */
+#define STORE_NOT_CACHED 4
+
+/*
  A bug in the library, contained. Report it.
  */
 #define STORE_ERROR_PANIC -1
@@ -476,6 +481,21 @@ int32_t store_get(uint64_t store,
                   struct store_error *error);
 
 /*
+ What the cache has of an item: STORE_OK or STORE_NOT_FOUND where `store_get` would answer so without asking
+ DynamoDB, else STORE_NOT_CACHED, with `item` untouched. For event loops, which take a hit at once and turn to
+ `store_get_async` for the rest. Does not block. Any thread, also inside callbacks.
+
+ Example: `if (store_get_cached(store, "features", 8, "my-flag", 7, &item, &error) == STORE_NOT_CACHED) …`
+ */
+int32_t store_get_cached(uint64_t store,
+                         const char *kind,
+                         size_t kind_len,
+                         const char *key,
+                         size_t key_len,
+                         struct store_item *item,
+                         struct store_error *error);
+
+/*
  Reads all items of a kind, deleted ones included. A row that cannot be read is left out, and an event reports
  it. On success `*items` is a list to be freed with `store_items_free`; it may be empty. Blocks, at most
  `"all_timeout_ms"`, unless the list is cached. Any thread.
@@ -735,6 +755,40 @@ int32_t store_initialized_async(uint64_t store,
                                 struct store_error *error);
 
 /*
+ `store_available` without blocking; otherwise as `store_get_async`. `store_result_code` has the answer.
+
+ Example: `store_available_async(store, on_answer, request, &error)`
+ */
+int32_t store_available_async(uint64_t store,
+                              store_callback callback,
+                              void *user_data,
+                              struct store_error *error);
+
+/*
+ `store_big_segments_metadata` without blocking; otherwise as `store_get_async`. The time is read with
+ `store_result_metadata`.
+
+ Example: `store_big_segments_metadata_async(store, on_answer, request, &error)`
+ */
+int32_t store_big_segments_metadata_async(uint64_t store,
+                                          store_callback callback,
+                                          void *user_data,
+                                          struct store_error *error);
+
+/*
+ `store_big_segments_membership` without blocking; otherwise as `store_get_async`. The membership is read with
+ `store_result_membership`.
+
+ Example: `store_big_segments_membership_async(store, hash, hash_len, on_answer, request, &error)`
+ */
+int32_t store_big_segments_membership_async(uint64_t store,
+                                            const char *hash,
+                                            size_t hash_len,
+                                            store_callback callback,
+                                            void *user_data,
+                                            struct store_error *error);
+
+/*
  The number that the blocking form would have returned; NULL_ARGUMENT's for NULL. Does not block.
 
  Example: `if (store_result_code(result) == STORE_OK) …`
@@ -782,6 +836,28 @@ int32_t store_result_items(const struct store_result *result,
 int32_t store_result_initialized(const struct store_result *result,
                                  int32_t *initialized,
                                  struct store_error *error);
+
+/*
+ The time of an asynchronous big_segments_metadata, Unix time in milliseconds. Does not block.
+
+ Errors: NULL_ARGUMENT, also where the result belongs to another kind of call, or nothing was found.
+
+ Example: `store_result_metadata(result, &milliseconds, NULL)`
+ */
+int32_t store_result_metadata(const struct store_result *result,
+                              int64_t *synchronized_on,
+                              struct store_error *error);
+
+/*
+ The membership of an asynchronous big_segments_membership, to be freed with `store_membership_free`. Does not block.
+
+ Errors: NULL_ARGUMENT, also where the result belongs to another kind of call, or nothing was found.
+
+ Example: `store_result_membership(result, &membership, NULL)`
+ */
+int32_t store_result_membership(const struct store_result *result,
+                                struct store_membership **membership,
+                                struct store_error *error);
 
 /*
  The report of an asynchronous init, as of `store_init`, to be freed with `store_string_free`. Does not block.

@@ -4,6 +4,7 @@ enum {
   STORE_NOT_FOUND = 1,
   STORE_NEWER_EXISTS = 2,
   STORE_TOO_LARGE = 3,
+  STORE_NOT_CACHED = 4,
   STORE_ERROR_PANIC = -1,
   STORE_ERROR_NULL_ARGUMENT = -2,
   STORE_ERROR_INVALID_UTF8 = -3,
@@ -94,6 +95,13 @@ int32_t store_get(uint64_t store,
                   size_t key_len,
                   struct store_item *item,
                   struct store_error *error);
+int32_t store_get_cached(uint64_t store,
+                         const char *kind,
+                         size_t kind_len,
+                         const char *key,
+                         size_t key_len,
+                         struct store_item *item,
+                         struct store_error *error);
 int32_t store_get_all(uint64_t store,
                       const char *kind,
                       size_t kind_len,
@@ -184,6 +192,20 @@ int32_t store_initialized_async(uint64_t store,
                                 store_callback callback,
                                 void *user_data,
                                 struct store_error *error);
+int32_t store_available_async(uint64_t store,
+                              store_callback callback,
+                              void *user_data,
+                              struct store_error *error);
+int32_t store_big_segments_metadata_async(uint64_t store,
+                                          store_callback callback,
+                                          void *user_data,
+                                          struct store_error *error);
+int32_t store_big_segments_membership_async(uint64_t store,
+                                            const char *hash,
+                                            size_t hash_len,
+                                            store_callback callback,
+                                            void *user_data,
+                                            struct store_error *error);
 int32_t store_result_code(const struct store_result *result);
 int32_t store_result_error(const struct store_result *result, struct store_error *error);
 int32_t store_result_item(const struct store_result *result,
@@ -195,6 +217,12 @@ int32_t store_result_items(const struct store_result *result,
 int32_t store_result_initialized(const struct store_result *result,
                                  int32_t *initialized,
                                  struct store_error *error);
+int32_t store_result_metadata(const struct store_result *result,
+                              int64_t *synchronized_on,
+                              struct store_error *error);
+int32_t store_result_membership(const struct store_result *result,
+                                struct store_membership **membership,
+                                struct store_error *error);
 int32_t store_result_report(const struct store_result *result, char **report, struct store_error *error);
 void store_error_free(struct store_error *error);
 void store_item_free(struct store_item *item);

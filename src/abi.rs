@@ -189,6 +189,36 @@ pub unsafe extern "C" fn store_get(
     })
 }
 
+/// What the cache has of an item: STORE_OK or STORE_NOT_FOUND where `store_get` would answer so without asking
+/// DynamoDB, else STORE_NOT_CACHED, with `item` untouched. For event loops, which take a hit at once and turn to
+/// `store_get_async` for the rest. Does not block. Any thread, also inside callbacks.
+///
+/// Example: `if (store_get_cached(store, "features", 8, "my-flag", 7, &item, &error) == STORE_NOT_CACHED) …`
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn store_get_cached(
+    store: u64,
+    kind: *const c_char,
+    kind_len: usize,
+    key: *const c_char,
+    key_len: usize,
+    item: *mut StoreItem,
+    error: *mut StoreError,
+) -> i32 {
+    call(error, || {
+        not_null("item", item)?;
+        // SAFETY: the header asks for readable bytes of the lengths given.
+        let (kind, key) =
+            unsafe { (text("kind", kind, kind_len, MAX_NAME_BYTES)?, text("key", key, key_len, MAX_NAME_BYTES)?) };
+        let Some(found) = handles::with(store, |store| store.cached(kind, key))? else {
+            return Ok(codes::STORE_NOT_CACHED);
+        };
+        let Some(found) = found else { return Ok(codes::STORE_NOT_FOUND) };
+        // SAFETY: not NULL; the header asks for a pointer to a store_item, which may be uninitialised.
+        unsafe { item.write(StoreItem::owning(found)) };
+        Ok(codes::STORE_OK)
+    })
+}
+
 /// Reads all items of a kind, deleted ones included. A row that cannot be read is left out, and an event reports
 /// it. On success `*items` is a list to be freed with `store_items_free`; it may be empty. Blocks, at most
 /// `"all_timeout_ms"`, unless the list is cached. Any thread.
@@ -625,6 +655,66 @@ pub unsafe extern "C" fn store_initialized_async(
     })
 }
 
+/// `store_available` without blocking; otherwise as `store_get_async`. `store_result_code` has the answer.
+///
+/// Example: `store_available_async(store, on_answer, request, &error)`
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn store_available_async(
+    store: u64,
+    callback: StoreCallback,
+    user_data: *mut c_void,
+    error: *mut StoreError,
+) -> i32 {
+    call(error, || {
+        let store = handles::get(store)?;
+        let done = completion(callback, user_data)?;
+        store.available_then(|result| done(StoreResult::of_available(result)))?;
+        Ok(codes::STORE_OK)
+    })
+}
+
+/// `store_big_segments_metadata` without blocking; otherwise as `store_get_async`. The time is read with
+/// `store_result_metadata`.
+///
+/// Example: `store_big_segments_metadata_async(store, on_answer, request, &error)`
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn store_big_segments_metadata_async(
+    store: u64,
+    callback: StoreCallback,
+    user_data: *mut c_void,
+    error: *mut StoreError,
+) -> i32 {
+    call(error, || {
+        let store = handles::get(store)?;
+        let done = completion(callback, user_data)?;
+        store.big_segments_metadata_then(|result| done(StoreResult::of_metadata(result)))?;
+        Ok(codes::STORE_OK)
+    })
+}
+
+/// `store_big_segments_membership` without blocking; otherwise as `store_get_async`. The membership is read with
+/// `store_result_membership`.
+///
+/// Example: `store_big_segments_membership_async(store, hash, hash_len, on_answer, request, &error)`
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn store_big_segments_membership_async(
+    store: u64,
+    hash: *const c_char,
+    hash_len: usize,
+    callback: StoreCallback,
+    user_data: *mut c_void,
+    error: *mut StoreError,
+) -> i32 {
+    call(error, || {
+        let store = handles::get(store)?;
+        let done = completion(callback, user_data)?;
+        // SAFETY: the header asks for `hash_len` readable bytes.
+        let hash = unsafe { text("hash", hash, hash_len, MAX_NAME_BYTES) }?;
+        store.big_segments_membership_then(hash.to_owned(), |result| done(StoreResult::of_membership(result)))?;
+        Ok(codes::STORE_OK)
+    })
+}
+
 /// The number that the blocking form would have returned; NULL_ARGUMENT's for NULL. Does not block.
 ///
 /// Example: `if (store_result_code(result) == STORE_OK) …`
@@ -707,6 +797,46 @@ pub unsafe extern "C" fn store_result_initialized(
         not_null("initialized", initialized)?;
         // SAFETY: neither is NULL; the header asks for a result of the library and a writable place.
         unsafe { initialized.write(i32::from((*result).initialized()?)) };
+        Ok(codes::STORE_OK)
+    })
+}
+
+/// The time of an asynchronous big_segments_metadata, Unix time in milliseconds. Does not block.
+///
+/// Errors: NULL_ARGUMENT, also where the result belongs to another kind of call, or nothing was found.
+///
+/// Example: `store_result_metadata(result, &milliseconds, NULL)`
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn store_result_metadata(
+    result: *const StoreResult,
+    synchronized_on: *mut i64,
+    error: *mut StoreError,
+) -> i32 {
+    call(error, || {
+        not_null("result", result)?;
+        not_null("synchronized_on", synchronized_on)?;
+        // SAFETY: neither is NULL; the header asks for a result of the library and a writable place.
+        unsafe { synchronized_on.write((*result).metadata()?) };
+        Ok(codes::STORE_OK)
+    })
+}
+
+/// The membership of an asynchronous big_segments_membership, to be freed with `store_membership_free`. Does not block.
+///
+/// Errors: NULL_ARGUMENT, also where the result belongs to another kind of call, or nothing was found.
+///
+/// Example: `store_result_membership(result, &membership, NULL)`
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn store_result_membership(
+    result: *const StoreResult,
+    membership: *mut *mut StoreMembership,
+    error: *mut StoreError,
+) -> i32 {
+    call(error, || {
+        not_null("result", result)?;
+        not_null("membership", membership)?;
+        // SAFETY: neither is NULL; the header asks for a result of the library and a writable place.
+        unsafe { membership.write((*result).membership()?) };
         Ok(codes::STORE_OK)
     })
 }

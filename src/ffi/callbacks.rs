@@ -2,12 +2,13 @@
 
 use std::ffi::{c_char, c_void};
 
-use crate::ffi::buffers::{StoreItem, StoreItems};
+use crate::ffi::buffers::{StoreItem, StoreItems, StoreMembership};
 use crate::ffi::codes;
 use crate::ffi::error::c_string;
 use crate::model::options::LogLevel;
 use crate::model::{Code, Error, Result};
 use crate::runtime;
+use crate::store::big_segments::Membership;
 use crate::store::events::Logger;
 use crate::store::{Found, FoundAll, Upserted};
 
@@ -34,6 +35,8 @@ enum Value {
     Items(FoundAll),
     Initialized(bool),
     Report(String),
+    Metadata(i64),
+    Membership(Membership),
 }
 
 impl StoreResult {
@@ -82,6 +85,32 @@ impl StoreResult {
         }
     }
 
+    /// Whether the table answers.
+    pub fn of_available(result: Result<()>) -> Self {
+        match result {
+            Ok(()) => StoreResult { outcome: Ok(0), value: Value::Nothing },
+            Err(error) => StoreResult::failed(error),
+        }
+    }
+
+    /// When the big segments were last brought up to date, or that they never were.
+    pub fn of_metadata(result: Result<Option<i64>>) -> Self {
+        match result {
+            Ok(Some(milliseconds)) => StoreResult { outcome: Ok(0), value: Value::Metadata(milliseconds) },
+            Ok(None) => StoreResult { outcome: Ok(1), value: Value::Nothing },
+            Err(error) => StoreResult::failed(error),
+        }
+    }
+
+    /// The big segments that name a context, or that none does.
+    pub fn of_membership(result: Result<Option<Membership>>) -> Self {
+        match result {
+            Ok(Some(membership)) => StoreResult { outcome: Ok(0), value: Value::Membership(membership) },
+            Ok(None) => StoreResult { outcome: Ok(1), value: Value::Nothing },
+            Err(error) => StoreResult::failed(error),
+        }
+    }
+
     fn failed(error: Error) -> Self {
         StoreResult { outcome: Err(error), value: Value::Nothing }
     }
@@ -121,6 +150,22 @@ impl StoreResult {
         match &self.value {
             Value::Initialized(initialized) => Ok(*initialized),
             _ => Err(wrong_kind("an answer to store_initialized_async")),
+        }
+    }
+
+    /// The time of a big_segments_metadata.
+    pub fn metadata(&self) -> Result<i64> {
+        match &self.value {
+            Value::Metadata(milliseconds) => Ok(*milliseconds),
+            _ => Err(wrong_kind("an answer to store_big_segments_metadata_async")),
+        }
+    }
+
+    /// The segments of a big_segments_membership.
+    pub fn membership(&self) -> Result<*mut StoreMembership> {
+        match &self.value {
+            Value::Membership(membership) => Ok(StoreMembership::into_raw(membership.clone())),
+            _ => Err(wrong_kind("an answer to store_big_segments_membership_async")),
         }
     }
 

@@ -14,6 +14,8 @@ pub const STORE_NOT_FOUND: i32 = 1;
 pub const STORE_NEWER_EXISTS: i32 = 2;
 /// Outcome, not an error: the item is over DynamoDB's 400 KB; the older row, if any, stays.
 pub const STORE_TOO_LARGE: i32 = 3;
+/// Outcome, not an error: the cache does not have it, or there is no cache.
+pub const STORE_NOT_CACHED: i32 = 4;
 
 /// A bug in the library, contained. Report it.
 pub const STORE_ERROR_PANIC: i32 = -1;
@@ -103,11 +105,12 @@ pub fn level(level: LogLevel) -> i32 {
 }
 
 /// The name of every number, NUL-terminated, for `store_code_name`.
-pub const NAMES: [(i32, &std::ffi::CStr); 37] = [
+pub const NAMES: [(i32, &std::ffi::CStr); 38] = [
     (STORE_OK, c"STORE_OK"),
     (STORE_NOT_FOUND, c"STORE_NOT_FOUND"),
     (STORE_NEWER_EXISTS, c"STORE_NEWER_EXISTS"),
     (STORE_TOO_LARGE, c"STORE_TOO_LARGE"),
+    (STORE_NOT_CACHED, c"STORE_NOT_CACHED"),
     (STORE_ERROR_PANIC, c"STORE_ERROR_PANIC"),
     (STORE_ERROR_NULL_ARGUMENT, c"STORE_ERROR_NULL_ARGUMENT"),
     (STORE_ERROR_INVALID_UTF8, c"STORE_ERROR_INVALID_UTF8"),
@@ -150,7 +153,7 @@ mod tests {
 
     #[test]
     fn the_header_numbers_and_names_are_those_of_the_core() {
-        assert_eq!(NAMES.len(), Code::ALL.len() + 4);
+        assert_eq!(NAMES.len(), Code::ALL.len() + 5);
         for code in Code::ALL {
             let camel = format!("{code:?}");
             let mut name = "STORE_ERROR".to_owned();

@@ -221,30 +221,46 @@ impl Store {
     /// Whether the table answers; the error says why not.
     pub fn available(self: &Arc<Self>) -> Result<()> {
         let (store, deadline) = (Arc::clone(self), self.deadline());
-        runtime::block_on(deadline, Attempt::Initialized, async move {
-            store.marker(Effort::until(deadline)).await.map(|_| ())
-        })
+        runtime::block_on(deadline, Attempt::Initialized, async move { store.answers(deadline).await })
+    }
+
+    /// [`Store::available`] without blocking.
+    pub fn available_then(self: &Arc<Self>, done: impl FnOnce(Result<()>) + Send + 'static) -> Result<()> {
+        let (store, deadline) = (Arc::clone(self), self.deadline());
+        runtime::spawn(async move { done(store.answers(deadline).await) })
     }
 
     /// When the big segments were last brought up to date, in milliseconds of Unix time.
     pub fn big_segments_metadata(self: &Arc<Self>) -> Result<Option<i64>> {
         let (store, deadline) = (Arc::clone(self), self.deadline());
-        runtime::block_on(deadline, Attempt::BigSegmentsMetadata, async move {
-            let name = store.namespaces.big_segments_metadata();
-            let row = store.table.big_segment(&name, &name, Effort::until(deadline)).await;
-            row.and_then(big_segments::synchronized_on).map_err(|error| error.during(Attempt::BigSegmentsMetadata))
-        })
+        runtime::block_on(deadline, Attempt::BigSegmentsMetadata, async move { store.read_metadata(deadline).await })
+    }
+
+    /// [`Store::big_segments_metadata`] without blocking.
+    pub fn big_segments_metadata_then(
+        self: &Arc<Self>,
+        done: impl FnOnce(Result<Option<i64>>) + Send + 'static,
+    ) -> Result<()> {
+        let (store, deadline) = (Arc::clone(self), self.deadline());
+        runtime::spawn(async move { done(store.read_metadata(deadline).await) })
     }
 
     /// The big segments that name a context, by the hash of its key.
     pub fn big_segments_membership(self: &Arc<Self>, hash: &str) -> Result<Option<Membership>> {
-        check_key("big_segments_user", hash)?;
         let (store, deadline, hash) = (Arc::clone(self), self.deadline(), hash.to_owned());
         runtime::block_on(deadline, Attempt::BigSegmentsMembership, async move {
-            let namespace = store.namespaces.big_segments_user();
-            let row = store.table.big_segment(&namespace, &hash, Effort::until(deadline)).await;
-            row.map(big_segments::membership).map_err(|error| error.during(Attempt::BigSegmentsMembership))
+            store.read_membership(&hash, deadline).await
         })
+    }
+
+    /// [`Store::big_segments_membership`] without blocking.
+    pub fn big_segments_membership_then(
+        self: &Arc<Self>,
+        hash: String,
+        done: impl FnOnce(Result<Option<Membership>>) + Send + 'static,
+    ) -> Result<()> {
+        let (store, deadline) = (Arc::clone(self), self.deadline());
+        runtime::spawn(async move { done(store.read_membership(&hash, deadline).await) })
     }
 
     /// Everything that is counted, as JSON.
@@ -509,6 +525,23 @@ impl Store {
             self.initialized.store(true, Ordering::Relaxed);
         }
         Ok(initialized)
+    }
+
+    async fn answers(&self, deadline: Instant) -> Result<()> {
+        self.marker(Effort::until(deadline)).await.map(|_| ())
+    }
+
+    async fn read_metadata(&self, deadline: Instant) -> Result<Option<i64>> {
+        let name = self.namespaces.big_segments_metadata();
+        let row = self.table.big_segment(&name, &name, Effort::until(deadline)).await;
+        row.and_then(big_segments::synchronized_on).map_err(|error| error.during(Attempt::BigSegmentsMetadata))
+    }
+
+    async fn read_membership(&self, hash: &str, deadline: Instant) -> Result<Option<Membership>> {
+        check_key("big_segments_user", hash)?;
+        let namespace = self.namespaces.big_segments_user();
+        let row = self.table.big_segment(&namespace, hash, Effort::until(deadline)).await;
+        row.map(big_segments::membership).map_err(|error| error.during(Attempt::BigSegmentsMembership))
     }
 
     /// Whether the row is there that says a full data set was stored.

@@ -32,6 +32,12 @@ static void await_semaphore(sem_t *semaphore)
   }
 }
 
+/* For callbacks that go on with a second call, as event loops do. */
+struct chain {
+  uint64_t store;
+  struct request last;
+};
+
 /* Waits for the callback and returns the result, to be freed. */
 static store_result *result_of(struct request *request)
 {
@@ -46,7 +52,7 @@ static store_result *result_of(struct request *request)
   sem_init(&name.done, 0, 0)
 
 /* What a result may hold. */
-enum value { NONE, ITEM, ITEMS, INITIALIZED, REPORT };
+enum value { NONE, ITEM, ITEMS, INITIALIZED, REPORT, METADATA, MEMBERSHIP };
 
 /* A result gives its own kind of value, and refuses the others with an error, leaving the places untouched. */
 static void check_holds(const store_result *result, enum value held)
@@ -55,21 +61,28 @@ static void check_holds(const store_result *result, enum value held)
   store_items *items = NULL;
   int32_t initialized = 4711;
   char *report = NULL;
+  int64_t synchronized_on = 4711;
+  store_membership *membership = NULL;
   const int32_t refused = STORE_ERROR_NULL_ARGUMENT;
   int32_t none_or_refused = held == NONE ? STORE_NOT_FOUND : refused;
   CHECK_CODE(held == ITEM ? STORE_OK : none_or_refused, store_result_item(result, &item, &error), &error);
   CHECK_CODE(held == ITEMS ? STORE_OK : refused, store_result_items(result, &items, &error), &error);
   CHECK_CODE(held == INITIALIZED ? STORE_OK : refused, store_result_initialized(result, &initialized, &error), &error);
   CHECK_CODE(held == REPORT ? STORE_OK : refused, store_result_report(result, &report, &error), &error);
+  CHECK_CODE(held == METADATA ? STORE_OK : refused, store_result_metadata(result, &synchronized_on, &error), &error);
+  CHECK_CODE(held == MEMBERSHIP ? STORE_OK : refused, store_result_membership(result, &membership, &error), &error);
   CHECK((item.version != 4711) == (held == ITEM));
   CHECK((items != NULL) == (held == ITEMS));
   CHECK((initialized != 4711) == (held == INITIALIZED));
   CHECK((report != NULL) == (held == REPORT));
+  CHECK((synchronized_on != 4711) == (held == METADATA));
+  CHECK((membership != NULL) == (held == MEMBERSHIP));
   if (held == ITEM) {
     store_item_free(&item);
   }
   store_items_free(items);
   store_string_free(report);
+  store_membership_free(membership);
 }
 
 static void check_succeeded(const store_result *result)
@@ -220,6 +233,105 @@ static void init_and_initialized_give_report_and_answer(void)
   store_close(store, NULL);
 }
 
+static void available_gives_its_code(void)
+{
+  uint64_t store = open_store("");
+  REQUEST(request);
+  CHECK_CODE(STORE_OK, store_available_async(store, on_done, &request, &error), &error);
+  store_result *result = result_of(&request);
+  check_succeeded(result);
+  check_holds(result, NONE);
+  store_result_free(result);
+  store_close(store, NULL);
+
+  store = open_store_at("http://127.0.0.1:1", "\"timeout_ms\":300");
+  REQUEST(refused);
+  CHECK_CODE(STORE_OK, store_available_async(store, on_done, &refused, &error), &error);
+  result = result_of(&refused);
+  CHECK_CODE(STORE_ERROR_CONNECTION, store_result_error(result, &error), &error);
+  store_result_free(result);
+  store_close(store, NULL);
+}
+
+static void big_segments_give_time_and_membership(void)
+{
+  uint64_t store = open_store("");
+  char marker[200];
+  int64_t synchronized_on = 0;
+  store_membership *membership;
+  const char *segment;
+  size_t length;
+  int32_t included;
+  for (int written = 0; written <= 1; written++) {
+    REQUEST(metadata);
+    CHECK_CODE(STORE_OK, store_big_segments_metadata_async(store, on_done, &metadata, &error), &error);
+    store_result *result = result_of(&metadata);
+    CHECK_INT(written ? STORE_OK : STORE_NOT_FOUND, store_result_code(result));
+    check_holds(result, written ? METADATA : NONE);
+    if (written) {
+      CHECK_CODE(STORE_OK, store_result_metadata(result, &synchronized_on, &error), &error);
+      CHECK_INT(1700000000123, synchronized_on);
+    }
+    store_result_free(result);
+
+    REQUEST(named);
+    CHECK_CODE(STORE_OK, store_big_segments_membership_async(store, TEXT("hash"), on_done, &named, &error), &error);
+    result = result_of(&named);
+    CHECK_INT(written ? STORE_OK : STORE_NOT_FOUND, store_result_code(result));
+    check_holds(result, written ? MEMBERSHIP : NONE);
+    if (written) {
+      CHECK_CODE(STORE_OK, store_result_membership(result, &membership, &error), &error);
+      CHECK_INT(1, store_membership_count(membership));
+      CHECK_CODE(STORE_OK, store_membership_entry(membership, 0, &segment, &length, &included, &error), &error);
+      CHECK_TEXT("a.g1", segment, length);
+      CHECK_INT(0, included);
+      store_membership_free(membership);
+    }
+    store_result_free(result);
+    snprintf(marker, sizeof marker, "%s:big_segments_metadata", current_test);
+    put_row("big_segments_metadata", marker, "\"synchronizedOn\":{\"N\":\"1700000000123\"}");
+    put_row("big_segments_user", "hash", "\"excluded\":{\"SS\":[\"a.g1\"]}");
+  }
+  REQUEST(empty);
+  CHECK_CODE(STORE_OK, store_big_segments_membership_async(store, NULL, 0, on_done, &empty, &error), &error);
+  store_result *result = result_of(&empty);
+  CHECK_CODE(STORE_ERROR_EMPTY_KEY, store_result_error(result, &error), &error);
+  store_result_free(result);
+  store_close(store, NULL);
+}
+
+/* A hit for an event loop: taken where it is, also inside a callback, and never waited for. */
+static void on_done_cached(void *user_data, store_result *result)
+{
+  struct chain *chain = user_data;
+  store_item item;
+  CHECK_INT(STORE_OK, store_get_cached(chain->store, TEXT("features"), TEXT("flag"), &item, NULL));
+  CHECK_TEXT("{\"a\":1}", item.item, item.item_len);
+  store_item_free(&item);
+  on_done(&chain->last, result);
+}
+
+static void what_is_cached_is_had_without_waiting(void)
+{
+  struct chain chain = {.store = open_store("\"cache_ttl_ms\":-1")};
+  uint64_t uncached = open_store("");
+  store_item item = {.version = 4711};
+  sem_init(&chain.last.done, 0, 0);
+  put_flag(uncached, "flag", 7, "{\"a\":1}");
+  CHECK_CODE(STORE_NOT_CACHED, store_get_cached(uncached, TEXT("features"), TEXT("flag"), &item, &error), &error);
+  CHECK_CODE(STORE_NOT_CACHED, store_get_cached(chain.store, TEXT("features"), TEXT("flag"), &item, &error), &error);
+  CHECK_INT(4711, item.version);
+  CHECK_INT(0, statistic(chain.store, "requests"));
+  CHECK_CODE(STORE_OK,
+             store_get_async(chain.store, TEXT("features"), TEXT("flag"), on_done_cached, &chain, &error), &error);
+  store_result_free(result_of(&chain.last));
+  CHECK_CODE(STORE_NOT_FOUND, store_get(chain.store, TEXT("features"), TEXT("none"), &item, &error), &error);
+  CHECK_CODE(STORE_NOT_FOUND, store_get_cached(chain.store, TEXT("features"), TEXT("none"), &item, &error), &error);
+  CHECK_INT(2, statistic(chain.store, "requests"));
+  store_close(uncached, NULL);
+  store_close(chain.store, NULL);
+}
+
 static void a_failure_reaches_the_callback(void)
 {
   uint64_t store = open_store_at("http://127.0.0.1:1", "\"timeout_ms\":300");
@@ -263,12 +375,6 @@ static void a_refused_call_has_no_callback(void)
   CHECK_INT(0, atomic_load(&request.calls));
   store_close(store, NULL);
 }
-
-/* A callback that goes on with a second call, as event loops do. */
-struct chain {
-  uint64_t store;
-  struct request last;
-};
 
 static void on_written(void *user_data, store_result *result)
 {
@@ -388,6 +494,9 @@ int main(int argc, char **argv)
       TEST(get_all_gives_the_list),
       TEST(upsert_gives_its_outcome_and_the_newer_item),
       TEST(init_and_initialized_give_report_and_answer),
+      TEST(available_gives_its_code),
+      TEST(big_segments_give_time_and_membership),
+      TEST(what_is_cached_is_had_without_waiting),
       TEST(a_failure_reaches_the_callback),
       TEST(a_refused_call_has_no_callback),
       TEST(a_callback_may_start_the_next_call),

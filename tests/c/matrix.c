@@ -62,6 +62,7 @@ static store_result *awaited(void)
 static void prepare(void)
 {
   store_error error;
+  char marker[200];
   if (live != 0) {
     return;
   }
@@ -69,7 +70,8 @@ static void prepare(void)
   sem_init(&called, 0, 0);
   live = open_store("");
   put_flag(live, "flag", 1, "{}");
-  put_row("big_segments_metadata", "big_segments_metadata", "\"synchronizedOn\":{\"N\":\"1\"}");
+  snprintf(marker, sizeof marker, "%s:big_segments_metadata", current_test);
+  put_row("big_segments_metadata", marker, "\"synchronizedOn\":{\"N\":\"1\"}");
   put_row("big_segments_user", "hash", "\"included\":{\"SS\":[\"a.g1\"]}");
   CHECK_CODE(STORE_OK, store_get_all(live, TEXT("features"), &list, &error), &error);
   CHECK_CODE(STORE_OK, store_big_segments_membership(live, TEXT("hash"), &membership, &error), &error);
@@ -83,6 +85,10 @@ static void prepare(void)
   results[OF_INITIALIZED] = awaited();
   CHECK_INT(STORE_OK, store_init_json_async(live, TEXT("{\"kind\":{}}"), keep, data, NULL));
   results[OF_INIT] = awaited();
+  CHECK_INT(STORE_OK, store_big_segments_metadata_async(live, keep, data, NULL));
+  results[OF_METADATA] = awaited();
+  CHECK_INT(STORE_OK, store_big_segments_membership_async(live, TEXT("hash"), keep, data, NULL));
+  results[OF_MEMBERSHIP] = awaited();
 }
 
 /* Calls */

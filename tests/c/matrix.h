@@ -30,7 +30,7 @@ enum kind {
 /* What comes out of a place, and how it is freed. */
 enum owned { NOTHING, A_HANDLE, A_STRING, AN_ITEM, A_LIST, A_MEMBERSHIP, A_RESULT, AN_ERROR };
 
-enum results { OF_GET, OF_GET_ALL, OF_UPSERT, OF_INITIALIZED, OF_INIT, RESULTS };
+enum results { OF_GET, OF_GET_ALL, OF_UPSERT, OF_INITIALIZED, OF_INIT, OF_METADATA, OF_MEMBERSHIP, RESULTS };
 
 struct argument {
   const char *name;

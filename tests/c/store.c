@@ -115,12 +115,13 @@ static void every_number_has_its_name(void)
       NAMED(STORE_ERROR_CLOCK_SKEW), NAMED(STORE_ERROR_THROTTLED), NAMED(STORE_ERROR_TIMEOUT),
       NAMED(STORE_ERROR_CONNECTION), NAMED(STORE_ERROR_SERVICE), NAMED(STORE_ERROR_UNEXPECTED_RESPONSE),
       NAMED(STORE_ERROR_REJECTED), NAMED(STORE_ERROR_CALLED_IN_CALLBACK), NAMED(STORE_ERROR_RUNTIME),
+      NAMED(STORE_NOT_CACHED),
   };
   for (size_t place = 0; place < LENGTH(codes); place++) {
     CHECK_TEXT(codes[place].name, store_code_name(codes[place].code), strlen(codes[place].name));
   }
   CHECK_TEXT("STORE_UNKNOWN", store_code_name(INT32_MIN), 13);
-  CHECK_TEXT("STORE_UNKNOWN", store_code_name(4), 13);
+  CHECK_TEXT("STORE_UNKNOWN", store_code_name(5), 13);
 }
 
 static void opening_needs_no_network_and_starts_no_thread(void)
