@@ -9,18 +9,11 @@ use aws_config::profile::ProfileFileRegionProvider;
 use aws_config::provider_config::ProviderConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig};
-use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::config::retry::RetryConfig;
-use aws_sdk_dynamodb::config::{IdentityCache, StalledStreamProtectionConfig};
 use aws_smithy_async::rt::sleep::TokioSleep;
+use aws_smithy_http_client::Connector;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
-use aws_smithy_runtime_api::box_error::BoxError;
-use aws_smithy_runtime_api::client::http::SharedHttpClient;
-use aws_smithy_runtime_api::client::interceptors::Intercept;
-use aws_smithy_runtime_api::client::interceptors::context::AfterDeserializationInterceptorContextRef;
-use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
-use aws_smithy_types::config_bag::ConfigBag;
+use aws_smithy_runtime_api::client::http::{HttpConnectorSettings, SharedHttpClient, SharedHttpConnector};
 use aws_types::service_config::ServiceConfigKey;
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
@@ -29,7 +22,9 @@ use tokio::sync::OnceCell;
 
 use super::counters::Counters;
 use super::credentials;
-use super::failure::{NotDynamoDb, Place, innermost};
+use super::exchange::Connection;
+use super::failure::{Place, innermost};
+use super::identity::{Destination, Identities};
 use crate::model::options::Options;
 use crate::model::{Code, Error, Result};
 
@@ -37,6 +32,8 @@ use crate::model::{Code, Error, Result};
 const SIGNING_REGION: &str = "us-east-1";
 /// Idle connections are closed before load balancers and NAT gateways forget them.
 const IDLE_CONNECTION: Duration = Duration::from_secs(60);
+/// The smaller of the SDK's TLS implementations.
+const TLS: Provider = Provider::Rustls(CryptoMode::Ring);
 
 /// A table in DynamoDB, or in something that speaks its protocol.
 pub struct DynamoTable {
@@ -45,22 +42,16 @@ pub struct DynamoTable {
     connection: OnceCell<Connection>,
 }
 
-/// What a request needs.
-pub(super) struct Connection {
-    pub(super) client: Client,
-    pub(super) place: Place,
-}
-
 impl DynamoTable {
     /// Remembers the options; nothing is resolved or connected before the first request.
     pub fn new(options: Options, counters: Arc<Counters>) -> Self {
         DynamoTable { options, counters, connection: OnceCell::new() }
     }
 
-    /// A table whose requests go through another HTTP client.
+    /// A table whose requests go through another connector.
     #[cfg(any(test, fuzzing))]
-    pub async fn through(options: Options, http: SharedHttpClient) -> Result<Self> {
-        let connection = OnceCell::new_with(Some(connect_through(&options, http).await?));
+    pub async fn through(options: Options, connector: SharedHttpConnector) -> Result<Self> {
+        let connection = OnceCell::new_with(Some(connect_through(&options, connector).await?));
         Ok(DynamoTable { options, counters: Arc::default(), connection })
     }
 
@@ -76,15 +67,20 @@ impl DynamoTable {
 
     /// The client, made at the first use. A failure (no region yet, say) is not kept.
     pub(super) async fn connection(&self) -> Result<&Connection> {
-        self.connection.get_or_try_init(|| connect(&self.options)).await
+        match self.connection.get() {
+            Some(connection) => Ok(connection),
+            // Apart, since every request would carry the room that this needs once.
+            None => Box::pin(self.connection.get_or_try_init(|| connect(&self.options))).await,
+        }
     }
 }
 
 async fn connect(options: &Options) -> Result<Connection> {
-    connect_through(options, http_client(options)?).await
+    connect_through(options, connector(options)?).await
 }
 
-async fn connect_through(options: &Options, http: SharedHttpClient) -> Result<Connection> {
+async fn connect_through(options: &Options, connector: SharedHttpConnector) -> Result<Connection> {
+    let http = http_client(options)?;
     let region = region(options, &http).await?;
     let mut shared = ConfigLoader::default()
         .behavior_version(BehaviorVersion::latest())
@@ -92,9 +88,6 @@ async fn connect_through(options: &Options, http: SharedHttpClient) -> Result<Co
         .region(region.clone())
         .no_credentials()
         .sleep_impl(TokioSleep::new())
-        // Retries, pacing and deadlines are this library's own; an answer of a few kilobytes cannot stall for long.
-        .retry_config(RetryConfig::disabled())
-        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
         .timeout_config(TimeoutConfig::builder().connect_timeout(options.connect_timeout).build());
     if let Some(profile) = &options.profile {
         shared = shared.profile_name(profile);
@@ -119,40 +112,15 @@ async fn connect_through(options: &Options, http: SharedHttpClient) -> Result<Co
     }
     let place =
         Place { table: options.table.clone(), at: endpoint.clone().unwrap_or_else(|| format!("DynamoDB in {region}")) };
-    let mut config = aws_sdk_dynamodb::config::Builder::from(&shared)
-        .interceptor(OnlyDynamoDb)
-        .credentials_provider(credentials)
-        .identity_cache(IdentityCache::lazy().load_timeout(options.timeout).build());
-    config.set_endpoint_url(endpoint);
-    Ok(Connection { client: Client::from_conf(config.build()), place })
-}
-
-/// Refuses success from anything but DynamoDB. The SDK takes any object, even no body at all, for an answer without
-/// content: a proxy or a wrong endpoint that says 200 would make every flag read as missing and every write as done.
-#[derive(Debug)]
-struct OnlyDynamoDb;
-
-impl Intercept for OnlyDynamoDb {
-    fn name(&self) -> &'static str {
-        "OnlyDynamoDb"
-    }
-
-    fn read_after_deserialization(
-        &self,
-        context: &AfterDeserializationInterceptorContextRef<'_>,
-        _: &RuntimeComponents,
-        _: &mut ConfigBag,
-    ) -> std::result::Result<(), BoxError> {
-        let response = context.response();
-        let headers = response.headers();
-        let typed = headers.get("content-type").is_some_and(|content| content.starts_with("application/x-amz-json"));
-        // DynamoDB's shortest answer is `{}`.
-        let empty = response.body().bytes().is_some_and(<[u8]>::is_empty);
-        if response.status().is_success() && (empty || !(typed || headers.contains_key("x-amzn-requestid"))) {
-            return Err(NotDynamoDb.into());
-        }
-        Ok(())
-    }
+    let destination = Destination {
+        region: region.to_string(),
+        endpoint,
+        fips: shared.use_fips(),
+        dual_stack: shared.use_dual_stack(),
+        account_id_mode: shared.account_id_endpoint_mode().cloned().unwrap_or_default().to_string(),
+        table: options.table.clone(),
+    };
+    Ok(Connection::new(place, connector, Identities::new(destination, credentials)))
 }
 
 async fn region(options: &Options, http: &SharedHttpClient) -> Result<Region> {
@@ -229,20 +197,40 @@ fn endpoint(options: &Options, shared: &SdkConfig) -> Result<Option<String>> {
     ))
 }
 
-/// TLS is set up, and certificates are read, only where a request may need them.
+/// The connections to DynamoDB.
+fn connector(options: &Options) -> Result<SharedHttpConnector> {
+    let settings = HttpConnectorSettings::builder().connect_timeout(options.connect_timeout).build();
+    let builder = Connector::builder()
+        .connector_settings(settings)
+        .sleep_impl(TokioSleep::new())
+        .pool_idle_timeout(IDLE_CONNECTION);
+    Ok(SharedHttpConnector::new(match tls(options)? {
+        None => builder.build_http(),
+        Some(tls) => builder.tls_provider(TLS).tls_context(tls).build(),
+    }))
+}
+
+/// What asks for credentials and regions, with time limits that each of its clients sets.
 fn http_client(options: &Options) -> Result<SharedHttpClient> {
-    let builder = aws_smithy_http_client::Builder::new().pool_idle_timeout(IDLE_CONNECTION);
+    let builder = aws_smithy_http_client::Builder::new();
+    Ok(match tls(options)? {
+        None => builder.build_http(),
+        Some(tls) => builder.tls_provider(TLS).tls_context(tls).build_https(),
+    })
+}
+
+/// TLS is set up, and certificates are read, only where a request may need them.
+fn tls(options: &Options) -> Result<Option<TlsContext>> {
     let plain = options.endpoint.as_deref().is_some_and(|endpoint| endpoint.starts_with("http://"));
     if plain && options.credentials.is_some() {
-        return Ok(builder.build_http());
+        return Ok(None);
     }
     let store = match &options.ca_bundle {
         None => TrustStore::default(),
         Some(path) => TrustStore::empty().with_pem_certificate(authorities(path)?),
     };
     let unusable = |_| Error::new(Code::OptionValue, "TLS cannot be set up with the certificates of \"ca_bundle\"");
-    let tls = TlsContext::builder().with_trust_store(store).build().map_err(unusable)?;
-    Ok(builder.tls_provider(Provider::Rustls(CryptoMode::Ring)).tls_context(tls).build_https())
+    TlsContext::builder().with_trust_store(store).build().map(Some).map_err(unusable)
 }
 
 /// The text of a PEM file. The SDK's client panics on certificates that it cannot use, so each is tried before.

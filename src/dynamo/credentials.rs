@@ -1,6 +1,6 @@
 //! Where credentials come from: what the options say, or the SDK's default chain, with `credential_process` added.
 //!
-//! The SDK's cache above asks when credentials are missing or about to end.
+//! [`super::identity`] asks when there are none yet, or when they are about to end.
 
 mod profile;
 mod program;

@@ -47,12 +47,7 @@ where
             })
         }
         SdkError::TimeoutError(_) => Error::new(Code::Timeout, format!("{} did not answer in time", place.at)),
-        SdkError::ResponseError(_) if error.source().is_some_and(is_not_dynamodb) => Error::new(
-            Code::UnexpectedResponse,
-            format!(
-                "{place} answered with something that is no DynamoDB response: check that the endpoint is DynamoDB"
-            ),
-        ),
+        SdkError::ResponseError(_) if error.source().is_some_and(is_not_dynamodb) => not_dynamodb(place),
         // An answer that came whole and cannot be parsed is a service error to the SDK; here it broke off.
         SdkError::ResponseError(_) => Error::new(
             Code::Connection,
@@ -72,6 +67,14 @@ where
             })
         }
     }
+}
+
+/// An answer that DynamoDB would not give.
+pub fn not_dynamodb(place: &Place) -> Error {
+    Error::new(
+        Code::UnexpectedResponse,
+        format!("{place} answered with something that is no DynamoDB response: check that the endpoint is DynamoDB"),
+    )
 }
 
 /// Success, from something else than DynamoDB.

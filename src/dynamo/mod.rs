@@ -2,10 +2,13 @@
 //!
 //! The store sees a [`Table`] and nothing else, so that its meaning can be tested without a network.
 
+mod answers;
 mod client;
 mod counters;
 mod credentials;
+mod exchange;
 mod failure;
+mod identity;
 #[cfg(any(test, miri, fuzzing))]
 #[cfg_attr(fuzzing, allow(dead_code, reason = "the fuzz targets need no log of requests"))]
 pub mod memory;

@@ -1,18 +1,27 @@
 //! The requests themselves: GetItem, Query, PutItem and DeleteItem, and no others. IAM policies need nothing more.
 
 use std::collections::HashMap;
+use std::error::Error as StdError;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use aws_sdk_dynamodb::error::SdkError;
-use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
-use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::error::BuildError;
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::operation::delete_item::{DeleteItemError, DeleteItemInput};
+use aws_sdk_dynamodb::operation::get_item::GetItemInput;
+use aws_sdk_dynamodb::operation::put_item::{PutItemError, PutItemInput};
+use aws_sdk_dynamodb::operation::query::QueryInput;
 use aws_sdk_dynamodb::types::{
     AttributeValue, ConsumedCapacity, ReturnConsumedCapacity, ReturnValuesOnConditionCheckFailure,
 };
 
-use super::client::{Connection, DynamoTable};
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use serde::de::DeserializeOwned;
+
+use super::answers::{One, Several, Spelled};
+use super::client::DynamoTable;
 use super::counters::Capacity;
-use super::failure::classify;
+use super::exchange::Connection;
+use super::failure::{classify, not_dynamodb};
 use super::{Answer, BigSegmentRow, Effort, Page, Table, When, Written, retry, rows};
 use crate::model::row::{NewRow, RawRow, ReadVersion};
 use crate::model::{Code, Error, Result};
@@ -27,7 +36,21 @@ impl Table for DynamoTable {
         consistent: bool,
         effort: Effort<'a>,
     ) -> Answer<'a, Option<RawRow>> {
-        Box::pin(async move { Ok(self.attributes(namespace, key, consistent, effort).await?.map(rows::raw_row)) })
+        let text = move || get_item_text(namespace, key);
+        Box::pin(async move {
+            self.attempts(effort, text, move |connection| async move {
+                let input = self.get_item(namespace, key, consistent)?;
+                let answer: One = Self::read(connection.answer(input).await, connection)?;
+                self.counters.consumed(Capacity::Read, answer.units());
+                match answer.row() {
+                    Some(row) if !row.is(namespace, key) => {
+                        Err(unexpected("the row is not the one that was asked for"))
+                    }
+                    row => Ok(row.map(Spelled::into_raw)),
+                }
+            })
+            .await
+        })
     }
 
     fn page<'a>(
@@ -41,9 +64,7 @@ impl Table for DynamoTable {
         Box::pin(async move {
             let after = &after;
             self.attempts(effort, text, move |connection| async move {
-                let mut request = connection
-                    .client
-                    .query()
+                let mut input = QueryInput::builder()
                     .table_name(self.name())
                     .key_condition_expression("#namespace = :namespace")
                     .expression_attribute_names("#namespace", rows::NAMESPACE)
@@ -51,23 +72,16 @@ impl Table for DynamoTable {
                     .consistent_read(consistent)
                     .return_consumed_capacity(ReturnConsumedCapacity::Total);
                 if let Some(after) = after {
-                    request = request.set_exclusive_start_key(Some(rows::key(namespace, after)));
+                    input = input.set_exclusive_start_key(Some(rows::key(namespace, after)));
                 }
-                let output = request.send().await.map_err(|error| classify(&error, &connection.place))?;
-                self.count(Capacity::Read, output.consumed_capacity.as_ref());
-                let next = match output.last_evaluated_key {
-                    None => None,
-                    Some(mut last) if !last.is_empty() => match last.remove(rows::KEY) {
-                        Some(AttributeValue::S(key)) => Some(key),
-                        _ => return Err(unexpected("a page ends at a key of another schema")),
-                    },
-                    Some(_) => None,
-                };
+                let input = input.build().map_err(unbuilt)?;
+                let mut answer: Several = Self::read(connection.answer(input).await, connection)?;
+                self.counters.consumed(Capacity::Read, answer.units());
+                let next = answer.next().map_err(unexpected)?;
                 if next.is_some() && next == *after {
                     return Err(unexpected("a page ends where it started"));
                 }
-                let items = output.items.ok_or_else(|| unexpected("a page has no items"))?;
-                let rows = items.into_iter().map(rows::raw_row).collect();
+                let rows = answer.rows().ok_or_else(|| unexpected("a page has no items"))?;
                 Ok(Page { rows, next })
             })
             .await
@@ -83,19 +97,15 @@ impl Table for DynamoTable {
             self.attempts(effort, text, move |connection| async move {
                 let repeated = sent_before.swap(true, Ordering::Relaxed);
                 let condition = Condition::for_put(when, row.version);
-                let outcome = connection
-                    .client
-                    .put_item()
+                let input = PutItemInput::builder()
                     .table_name(self.name())
                     .set_item(Some(rows::attributes(namespace, row)))
                     .condition_expression(condition.expression)
                     .set_expression_attribute_names(Some(condition.names))
                     .set_expression_attribute_values(condition.values)
                     .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-                    .return_consumed_capacity(ReturnConsumedCapacity::Total)
-                    .send()
-                    .await;
-                match outcome {
+                    .return_consumed_capacity(ReturnConsumedCapacity::Total);
+                match connection.call(input.build().map_err(unbuilt)?).await {
                     Ok(output) => {
                         self.count(Capacity::Write, output.consumed_capacity.as_ref());
                         Ok(Written::Done)
@@ -126,19 +136,15 @@ impl Table for DynamoTable {
             self.attempts(effort, text, move |connection| async move {
                 let repeated = sent_before.swap(true, Ordering::Relaxed);
                 let condition = Condition::as_read(read);
-                let outcome = connection
-                    .client
-                    .delete_item()
+                let input = DeleteItemInput::builder()
                     .table_name(self.name())
                     .set_key(Some(rows::key(namespace, key)))
                     .condition_expression(condition.expression)
                     .set_expression_attribute_names(Some(condition.names))
                     .set_expression_attribute_values(condition.values)
                     .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-                    .return_consumed_capacity(ReturnConsumedCapacity::Total)
-                    .send()
-                    .await;
-                match outcome {
+                    .return_consumed_capacity(ReturnConsumedCapacity::Total);
+                match connection.call(input.build().map_err(unbuilt)?).await {
                     Ok(output) => {
                         self.count(Capacity::Write, output.consumed_capacity.as_ref());
                         Ok(Written::Done)
@@ -158,15 +164,12 @@ impl Table for DynamoTable {
         let text = move || format!("PutItem of the row \"{name}\"");
         Box::pin(async move {
             self.attempts(effort, text, move |connection| async move {
-                let output = connection
-                    .client
-                    .put_item()
+                let input = PutItemInput::builder()
                     .table_name(self.name())
                     .set_item(Some(rows::key(name, name)))
-                    .return_consumed_capacity(ReturnConsumedCapacity::Total)
-                    .send()
-                    .await
-                    .map_err(|error| classify(&error, &connection.place))?;
+                    .return_consumed_capacity(ReturnConsumedCapacity::Total);
+                let output = connection.call(input.build().map_err(unbuilt)?).await;
+                let output = output.map_err(|error| classify(&error, &connection.place))?;
                 self.count(Capacity::Write, output.consumed_capacity.as_ref());
                 Ok(())
             })
@@ -180,31 +183,17 @@ impl Table for DynamoTable {
         key: &'a str,
         effort: Effort<'a>,
     ) -> Answer<'a, Option<BigSegmentRow>> {
-        Box::pin(async move { Ok(self.attributes(namespace, key, true, effort).await?.map(rows::big_segment_row)) })
+        Box::pin(async move { Ok(self.attributes(namespace, key, effort).await?.map(rows::big_segment_row)) })
     }
 }
 
 impl DynamoTable {
-    /// One row's attributes.
-    async fn attributes(
-        &self,
-        namespace: &str,
-        key: &str,
-        consistent: bool,
-        effort: Effort<'_>,
-    ) -> Result<Option<Attributes>> {
-        let text = || format!("GetItem of \"{key}\" in namespace \"{namespace}\"");
+    /// One row's attributes, whatever they are.
+    async fn attributes(&self, namespace: &str, key: &str, effort: Effort<'_>) -> Result<Option<Attributes>> {
+        let text = || get_item_text(namespace, key);
         self.attempts(effort, text, move |connection| async move {
-            let output = connection
-                .client
-                .get_item()
-                .table_name(self.name())
-                .set_key(Some(rows::key(namespace, key)))
-                .consistent_read(consistent)
-                .return_consumed_capacity(ReturnConsumedCapacity::Total)
-                .send()
-                .await
-                .map_err(|error| classify(&error, &connection.place))?;
+            let output = connection.call(self.get_item(namespace, key, true)?).await;
+            let output = output.map_err(|error| classify(&error, &connection.place))?;
             self.count(Capacity::Read, output.consumed_capacity.as_ref());
             match output.item {
                 Some(item) if !is_row(&item, namespace, key) => {
@@ -214,6 +203,25 @@ impl DynamoTable {
             }
         })
         .await
+    }
+
+    fn get_item(&self, namespace: &str, key: &str, consistent: bool) -> Result<GetItemInput> {
+        GetItemInput::builder()
+            .table_name(self.name())
+            .set_key(Some(rows::key(namespace, key)))
+            .consistent_read(consistent)
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .build()
+            .map_err(unbuilt)
+    }
+
+    /// An answer that is read here.
+    fn read<T: DeserializeOwned, E: StdError + ProvideErrorMetadata + Send + Sync + 'static>(
+        answer: std::result::Result<HttpResponse, Box<SdkError<E, HttpResponse>>>,
+        connection: &Connection,
+    ) -> Result<T> {
+        let answer = answer.map_err(|error| classify(&error, &connection.place))?;
+        serde_json::from_slice(answer.body().bytes().unwrap_or_default()).map_err(|_| not_dynamodb(&connection.place))
     }
 
     /// Attempts of one request, each with the connection that is made at the first.
@@ -251,6 +259,14 @@ fn unexpected(what: &str) -> Error {
         Code::UnexpectedResponse,
         format!("the answer is not what was asked for ({what}): check that the endpoint is DynamoDB"),
     )
+}
+
+fn get_item_text(namespace: &str, key: &str) -> String {
+    format!("GetItem of \"{key}\" in namespace \"{namespace}\"")
+}
+
+fn unbuilt(error: BuildError) -> Error {
+    Error::new(Code::Panic, format!("a bug in flagstore: a request was not complete ({error})"))
 }
 
 /// The row that a failed condition met, as the same answer brings it.

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn};
+use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture, SharedHttpConnector};
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::http::StatusCode;
@@ -112,9 +112,8 @@ pub fn response(data: &[u8]) {
     let Bench { turn, answers, table } = BENCH.get_or_init(|| {
         let answers = Answers::default();
         let connector = SharedHttpConnector::new(answers.clone());
-        let client = http_client_fn(move |_, _| connector.clone());
         let options = options("http://127.0.0.1:1".into());
-        let table = block_on(Instant::now() + PATIENCE, "connecting", DynamoTable::through(options, client));
+        let table = block_on(Instant::now() + PATIENCE, "connecting", DynamoTable::through(options, connector));
         Bench { turn: Mutex::default(), answers, table: Arc::new(table.expect("a client costs no network")) }
     });
     let _turn = lock(turn);

@@ -127,8 +127,8 @@ fn throttling_is_said_when_waiting_did_not_help() {
 #[test]
 fn answers_that_are_not_dynamodb_s_are_told_apart() {
     for (status, body, code, words) in [
-        (200, "<html>PLANTED</html>", Code::UnexpectedResponse, "status 200 and no DynamoDB error"),
-        (200, "{\"Item\":\"PLANTED\"}", Code::UnexpectedResponse, "status 200 and no DynamoDB error"),
+        (200, "<html>PLANTED</html>", Code::UnexpectedResponse, "no DynamoDB response"),
+        (200, "{\"Item\":\"PLANTED\"}", Code::UnexpectedResponse, "no DynamoDB response"),
         (301, "", Code::UnexpectedResponse, "status 301"),
         (403, "<html>PLANTED</html>", Code::UnexpectedResponse, "status 403"),
         (407, "PLANTED", Code::UnexpectedResponse, "status 407"),
