@@ -42,7 +42,7 @@ type Options struct {
 	AllTimeout time.Duration
 	// InitTimeout bounds [Store.Init] and [Store.InitJSON]. Default five minutes.
 	InitTimeout time.Duration
-	// WriteConcurrency is the number of writes of an init that may be in flight, 1 to 1,000. Default 64.
+	// WriteConcurrency is the number of writes of an init that may be in flight, 1 to 1,000. Default 128.
 	WriteConcurrency int
 	// InitOverwritesNewer lets an init replace rows whose stored version is newer than the data set's.
 	InitOverwritesNewer bool

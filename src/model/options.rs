@@ -160,7 +160,7 @@ impl Options {
             timeout: Duration::from_millis(5_000),
             all_timeout: Duration::from_millis(30_000),
             init_timeout: Duration::from_millis(300_000),
-            write_concurrency: 64,
+            write_concurrency: 128,
             init_overwrites_newer: false,
             cache: CacheOptions {
                 ttl: Some(Duration::ZERO),
@@ -233,7 +233,7 @@ impl Reader<'_> {
             timeout: self.time("timeout_ms", default.timeout)?,
             all_timeout: self.time("all_timeout_ms", default.all_timeout)?,
             init_timeout: self.time("init_timeout_ms", default.init_timeout)?,
-            write_concurrency: u32::try_from(self.number("write_concurrency", 1, 1_000)?.unwrap_or(64)).unwrap_or(64),
+            write_concurrency: u32::try_from(self.number("write_concurrency", 1, 1_000)?.unwrap_or(128)).unwrap_or(128),
             init_overwrites_newer: self.flag("init_overwrites_newer", default.init_overwrites_newer)?,
             cache: self.cache(default.cache)?,
             shared: self.flag("shared", default.shared)?,

@@ -5,7 +5,9 @@
 
 use std::collections::HashMap;
 
+use serde::Deserialize;
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::data_set::Collection;
 use super::namespace::{FEATURES, SEGMENTS};
@@ -64,6 +66,13 @@ fn flag_waves(flags: &Collection) -> Vec<Vec<usize>> {
     waves
 }
 
+/// The one property of a flag that decides its place.
+#[derive(Deserialize)]
+struct Flag<'a> {
+    #[serde(borrow)]
+    prerequisites: Option<&'a RawValue>,
+}
+
 /// The keys of a flag's prerequisites; none where the payload is not a flag's.
 fn prerequisites(item: &str) -> Vec<String> {
     // Most flags have none, and typed SDKs write the empty list; reading only flags that name one keeps init linear
@@ -71,10 +80,9 @@ fn prerequisites(item: &str) -> Vec<String> {
     if !item.contains("\"prerequisites\"") {
         return Vec::new();
     }
-    let Ok(Value::Object(flag)) = serde_json::from_str::<Value>(item) else {
-        return Vec::new();
-    };
-    let Some(Value::Array(list)) = flag.get("prerequisites") else {
+    // What lies around the list is passed over, however deep it is nested.
+    let list = serde_json::from_str::<Flag>(item).ok().and_then(|flag| flag.prerequisites);
+    let Some(Ok(list)) = list.map(|list| serde_json::from_str::<Vec<Value>>(list.get())) else {
         return Vec::new();
     };
     list.iter().filter_map(|entry| entry.get("key").and_then(Value::as_str)).map(Into::into).collect()
@@ -113,6 +121,14 @@ mod tests {
             collection("segments", vec![flag("segment", &[])]),
         ];
         assert_eq!(keys(&data), [vec!["segment"], vec!["thing"], vec!["base"], vec!["middle"], vec!["top"]]);
+    }
+
+    #[test]
+    fn a_flag_keeps_its_place_however_deep_it_is_nested() {
+        let mut deep = flag("deep", &["base"]);
+        let nested = "[".repeat(500) + &"]".repeat(500);
+        deep.item = format!("{{\"rules\":{nested},\"prerequisites\":[{{\"key\":\"base\"}}]}}").into();
+        assert_eq!(keys(&[collection("features", vec![deep, flag("base", &[])])]), [vec!["base"], vec!["deep"]]);
     }
 
     #[test]

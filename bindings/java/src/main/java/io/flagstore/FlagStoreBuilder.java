@@ -221,7 +221,7 @@ public final class FlagStoreBuilder {
     /**
      * The most writes of an init in flight; it starts lower and adapts to throttling.
      *
-     * @param most 64 by default, 1,000 at most
+     * @param most 128 by default, 1,000 at most
      * @return this builder
      */
     public FlagStoreBuilder writeConcurrency(int most) {
