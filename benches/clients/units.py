@@ -1,7 +1,8 @@
-"""What the Python SDK's store costs, in write units and requests: units.py native|flagstore OPTIONS FLAGS CHANGED
+"""What the Python SDK's store costs, in units and requests: units.py native|flagstore OPTIONS FLAGS CHANGED BYTES
 
-On an empty prefix it stores a data set, stores it again, stores it with some flags changed, and upserts a version that
-is not newer. It prints {"unchanged":units,"changed":units,"conflict":requests}.
+On an empty prefix it stores a data set, stores it again, stores it with some flags changed, gets a flag, upserts a newer
+version, and one that is not newer. It prints for each of these {"read":units,"write":units,"requests":n}, as "unchanged",
+"changed", "get", "applied" and "refused". BYTES is how long the JSON of a flag is at least.
 """
 
 import json
@@ -12,16 +13,17 @@ from ldclient.versioned_data_kind import FEATURES, SEGMENTS
 
 
 def main():
-    which, options, flags, changed = sys.argv[1], json.loads(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
+    which, options = sys.argv[1], json.loads(sys.argv[2])
+    flags, changed, size = map(int, sys.argv[3:])
     store, spent = {"native": native, "flagstore": flagstore}[which](options)
 
-    def cost(name, action):
-        before = spent()[name]
+    def cost(action):
+        before = spent()
         action()
-        return spent()[name] - before
+        return {name: total - before[name] for name, total in spent().items()}
 
-    data = {f"flag-{number:06}": flag(f"flag-{number:06}", 1) for number in range(flags)}
-    newer = {key: flag(key, 2) if place < changed else old for place, (key, old) in enumerate(data.items())}
+    data = {f"flag-{number:06}": flag(f"flag-{number:06}", 1, size) for number in range(flags)}
+    newer = {key: flag(key, 2, size) if place < changed else old for place, (key, old) in enumerate(data.items())}
 
     def init(items):
         store.init({SEGMENTS: {}, FEATURES: items})
@@ -30,17 +32,18 @@ def main():
     print(
         json.dumps(
             {
-                "unchanged": cost("units", lambda: init(data)),
-                "changed": cost("units", lambda: init(newer)),
-                "conflict": cost("requests", lambda: store.upsert(FEATURES, flag("flag-000000", 1))),
+                "unchanged": cost(lambda: init(data)),
+                "changed": cost(lambda: init(newer)),
+                "get": cost(lambda: store.get(FEATURES, "flag-000000", lambda item: item)),
+                "applied": cost(lambda: store.upsert(FEATURES, flag("flag-000000", 3, size))),
+                "refused": cost(lambda: store.upsert(FEATURES, flag("flag-000000", 3, size))),
             }
         )
     )
 
 
-def flag(key, version):
-    """Small enough for a row of one unit."""
-    return {
+def flag(key, version, size):
+    made = {
         "key": key,
         "version": version,
         "on": True,
@@ -48,7 +51,10 @@ def flag(key, version):
         "fallthrough": {"variation": 0},
         "offVariation": 1,
         "salt": key,
+        "description": "",
     }
+    made["description"] = "x" * max(0, size - len(json.dumps(made)))
+    return made
 
 
 def native(options):
@@ -56,7 +62,7 @@ def native(options):
     from ldclient.integrations import DynamoDB
 
     store = DynamoDB.new_feature_store("flags", prefix="native", dynamodb_opts=options, caching=CacheConfig.disabled())
-    spent = {"units": 0, "requests": 0}
+    spent = {"read": 0, "write": 0, "requests": 0}
 
     def before(params, model, **_):
         if "ReturnConsumedCapacity" in model.input_shape.members:
@@ -64,10 +70,10 @@ def native(options):
 
     def after(parsed, model, **_):
         spent["requests"] += 1
-        if model.name in ("PutItem", "BatchWriteItem"):
-            consumed = parsed.get("ConsumedCapacity", [])
-            for each in consumed if isinstance(consumed, list) else [consumed]:
-                spent["units"] += each["CapacityUnits"]
+        kind = "write" if model.name in ("PutItem", "BatchWriteItem") else "read"
+        consumed = parsed.get("ConsumedCapacity", [])
+        for each in consumed if isinstance(consumed, list) else [consumed]:
+            spent[kind] += each["CapacityUnits"]
 
     events = store._core._client.meta.events
     events.register("before-parameter-build.dynamodb", before)
@@ -85,7 +91,11 @@ def flagstore(options):
 
     def spent():
         statistics = store._core._store.statistics()
-        return {"units": statistics["write_units"], "requests": statistics["requests"]}
+        return {
+            "read": statistics["read_units"],
+            "write": statistics["write_units"],
+            "requests": statistics["requests"],
+        }
 
     return store, spent
 

@@ -9,10 +9,15 @@ from .tools import Missing
 
 def instructions(tools, command, few, many):
     """Per call, as the difference between many calls and few, so that starting up is no part of it."""
-    return (_total(tools, command, many) - _total(tools, command, few)) / (many - few)
+    return (_total(tools, command, f"{many}\n") - _total(tools, command, f"{few}\n")) / (many - few)
 
 
-def _total(tools, command, calls):
+def instructions_of(tools, command, order):
+    """Of what a program does for one line of its input, the second time it is asked."""
+    return _total(tools, command, f"{order}\n{order}\n") - _total(tools, command, f"{order}\n")
+
+
+def _total(tools, command, orders):
     if shutil.which("valgrind") is None:
         raise Missing("needs valgrind")
     out = tools.build / "callgrind.out"
@@ -21,7 +26,7 @@ def _total(tools, command, calls):
     done = subprocess.run(
         [*valgrind, *command],
         env=tools.environment(LD_LIBRARY_PATH=str(tools.symbols)),
-        input=f"{calls}\n",
+        input=orders,
         text=True,
         check=False,
         stdout=subprocess.DEVNULL,

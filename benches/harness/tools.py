@@ -12,6 +12,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 BENCHES = ROOT / "benches"
+# Where everything that is made goes; the same variable that the tests know.
+BUILD = Path(os.environ.get("FLAGSTORE_BUILD", ROOT / "build")).resolve()
 SOURCES = {
     "store_get": ["blocks"],
     "raw_get": ["blocks", "http"],
@@ -19,6 +21,7 @@ SOURCES = {
     "data_set": [],
     "responder": ["http"],
     "delay": ["http"],
+    "fpm_get": [],
 }
 
 
@@ -38,9 +41,19 @@ class Certificate:
 class Tools:
     def __init__(self, progress):
         self.root = ROOT
-        self.build = ROOT / "build/bench"
+        self.build = BUILD / "bench"
         self.build.mkdir(parents=True, exist_ok=True)
-        self._progress = progress
+        self.progress = progress
+
+    @staticmethod
+    def is_made_from(wanted, folder):
+        """Whether a folder was installed as this file says."""
+        stamp = folder / "made-from"
+        return stamp.is_file() and stamp.read_text() == hashlib.sha256(wanted.read_bytes()).hexdigest()
+
+    @staticmethod
+    def mark_as_made_from(wanted, folder):
+        (folder / "made-from").write_text(hashlib.sha256(wanted.read_bytes()).hexdigest())
 
     @cached_property
     def unstripped_library(self):
@@ -74,10 +87,10 @@ class Tools:
         path = Path(os.environ.get("FLAGSTORE_PLAIN_SDK", ROOT / "target/release/examples/plain_sdk"))
         return path if path.is_file() else None
 
-    @cache
+    @cache  # noqa: B019 - there is one Tools for the whole run
     def program(self, name):
         """A C program of c/, compiled."""
-        self._progress(f"compiling {name}")
+        self.progress(f"compiling {name}")
         path = self.build / name
         sources = [BENCHES / "c" / f"{source}.c" for source in [name, *SOURCES[name]]]
         flags = ["-std=gnu11", "-O2", "-g", "-Wall", "-Wextra", "-pthread", f"-I{ROOT / 'include'}"]
@@ -90,13 +103,13 @@ class Tools:
     def python(self):
         """An interpreter that has what requirements.txt names."""
         wanted = BENCHES / "requirements.txt"
-        folder = ROOT / "build/bench-venv"
-        if not _is_made_from(wanted, folder):
-            self._progress("installing boto3, the LaunchDarkly SDK and matplotlib")
+        folder = BUILD / "bench-venv"
+        if not self.is_made_from(wanted, folder):
+            self.progress("installing boto3, the LaunchDarkly SDK and matplotlib")
             shutil.rmtree(folder, ignore_errors=True)
             subprocess.run([sys.executable, "-m", "venv", folder], check=True)
             subprocess.run([folder / "bin/pip", "install", "--quiet", "--requirement", wanted], check=True)
-            _mark_as_made_from(wanted, folder)
+            self.mark_as_made_from(wanted, folder)
         return folder / "bin/python"
 
     @cached_property
@@ -109,15 +122,15 @@ class Tools:
         if shutil.which("npm") is None:
             raise Missing("needs Node.js and npm")
         wanted = BENCHES / "package-lock.json"
-        folder = ROOT / "build/bench-node"
-        if not _is_made_from(wanted, folder):
-            self._progress("installing the AWS SDK for JavaScript")
+        folder = BUILD / "bench-node"
+        if not self.is_made_from(wanted, folder):
+            self.progress("installing the AWS SDK for JavaScript")
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(parents=True)
             for file in (wanted, BENCHES / "package.json"):
                 shutil.copy(file, folder)
             subprocess.run(["npm", "ci", "--silent", "--no-audit", "--no-fund"], cwd=folder, check=True)
-            _mark_as_made_from(wanted, folder)
+            self.mark_as_made_from(wanted, folder)
         return folder / "node_modules"
 
     def environment(self, **more):
@@ -133,14 +146,14 @@ class Tools:
             **more,
         }
 
-    @cache
+    @cache  # noqa: B019 - there is one Tools for the whole run
     def flag_file(self, size):
         """The JSON of one flag, `flag-000000`, about this long, as the responder takes it."""
         path = self.build / f"flag-{size}.json"
         path.write_text(json.dumps(flag("flag-000000", size), separators=(",", ":")))
         return path
 
-    @cache
+    @cache  # noqa: B019 - there is one Tools for the whole run
     def data_file(self, count, size=1000):
         """The JSON of a whole data set with this many flags."""
         path = self.build / f"data-{count}.json"
@@ -221,26 +234,7 @@ def size_of(path):
     return sum(file.lstat().st_blocks * 512 for file in files)
 
 
-def evict(*paths):
-    """Has the kernel forget what it cached of these files and folders, so that the next reader waits for the disk."""
-    os.sync()
-    for path in paths:
-        for file in [path] if path.is_file() else path.rglob("*"):
-            if file.is_file():
-                with open(file, "rb") as opened:
-                    os.posix_fadvise(opened.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
-
-
 def _openssl(*arguments):
     if shutil.which("openssl") is None:
         raise Missing("needs openssl")
     subprocess.run(["openssl", *arguments], check=True, stderr=subprocess.DEVNULL)
-
-
-def _is_made_from(wanted, folder):
-    stamp = folder / "made-from"
-    return stamp.is_file() and stamp.read_text() == hashlib.sha256(wanted.read_bytes()).hexdigest()
-
-
-def _mark_as_made_from(wanted, folder):
-    (folder / "made-from").write_text(hashlib.sha256(wanted.read_bytes()).hexdigest())

@@ -19,6 +19,8 @@ _NAMES = (
     "s11_all",
     "s13_php",
     "s14_node",
+    "bindings",
+    "scale",
 )
 
 FILES = [import_module(f"rows.{name}") for name in _NAMES]

@@ -1,17 +1,21 @@
-"""What S8 and S11 share: whole data sets at three scales, through C, Python and the SDK's own integration."""
+"""What S8 and S11 share: whole data sets at three scales, through C, Python, Go and the SDKs' own integrations."""
 
 import contextlib
 import statistics
 
+from harness.languages import go_program
 from harness.measure import Line
 from harness.tools import boto3_options, options
 
 COUNTS = (1_000, 10_000, 100_000)
+GO = {"Go": "flagstore", "native Go": "native"}
 
 
 def command(bench, side, url, count):
-    """The program for a side; C, Python or native."""
+    """The program for a side; C, Python, Go, or the native integration of these languages."""
     data = bench.tools.data_file(count)
+    if side in GO:
+        return [go_program(bench.tools, "data_set"), GO[side], url, data]
     if side == "C":
         return [bench.tools.program("data_set"), options(url, shared=False), data]
     which = "native" if side == "native" else "flagstore"

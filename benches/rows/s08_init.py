@@ -6,6 +6,7 @@ delaying network takes CPU that the client needs.
 
 from harness.measure import Line, at_most, faster
 from harness.servers import responder
+from harness.tools import Missing
 
 from . import data_sets
 
@@ -26,5 +27,17 @@ def measure(bench):
         yield Line(f"{what}, C", against, "s", samples["C"], samples["native"], target, row="S8", flags=count)
         yield Line(f"{what}, Python", against, "s", samples["Python"], samples["native"], target, row="S8", flags=count)
     yield data_sets.growth("init, C, per flag at 100,000", times, at_most(1.2), "S8")
-    for language in ("Go", "Java"):
-        yield Line("init of 10,000 flags", f"{language} integration", reason="not measured: no client yet", row="S8")
+    yield from _go(bench)
+    why = "not measured: LaunchDarkly's DynamoDB integration for Java is not on Maven Central"
+    yield Line("init of 10,000 flags", "Java integration", reason=why, row="S8")
+
+
+def _go(bench):
+    what, against, count = "init of 10,000 flags, Go", "Go integration", 10_000
+    try:
+        with responder(bench.tools, bench.tools.flag_file(1000), delay=ROUND_TRIP) as url:
+            times = data_sets.times(bench, url, count, {"Go": "init", "native Go": "init"}, bench.few)
+    except Missing as missing:
+        yield Line(what, against, reason=f"not measured: {missing}", row="S8")
+        return
+    yield Line(what, against, "s", times["Go"], times["native Go"], faster(5), row="S8", flags=count)

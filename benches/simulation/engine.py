@@ -1,0 +1,123 @@
+"""Simulated time, the table, and requests with their retries."""
+
+import heapq
+import itertools
+import math
+from collections import deque
+from random import Random
+
+from . import constants as rust
+
+# One partition: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-key-design.html
+READ_UNITS, WRITE_UNITS = 3_000, 1_000  # a second
+LATENCY = 0.005
+OK, THROTTLED, FAILED = "ok", "throttled", "failed"
+
+
+class Simulation:
+    """Runs generators: each yields for how many seconds it sleeps, or None to sleep until somebody wakes it."""
+
+    def __init__(self, seed, rules):
+        self.random, self.rules, self.now = Random(seed), rules, 0.0
+        self._queue, self._order = [], itertools.count()
+        self.current = None
+
+    def wake(self, task):
+        heapq.heappush(self._queue, (self.now, next(self._order), task))
+
+    def run(self, until):
+        queue = self._queue
+        while queue and queue[0][0] < until:
+            self.now, _, self.current = heapq.heappop(queue)
+            sleeps = next(self.current, None)
+            if sleeps is not None:
+                heapq.heappush(queue, (self.now + sleeps, next(self._order), self.current))
+        self.now = until
+
+    def exponential(self, rate):
+        return -math.log(1.0 - self.random.random()) / rate
+
+
+class Table:
+    """One partition. What was not used in a second is lost: bursts of five minutes' leftovers are not counted on."""
+
+    def __init__(self, simulation, outage=None):
+        self._simulation, self._outage = simulation, outage
+        self._units = {"read": READ_UNITS, "write": WRITE_UNITS}
+        self._rates = dict(self._units)
+        self._filled = {"read": 0.0, "write": 0.0}
+        self.seconds = {}  # requests, throttled and failed by second
+        self.used = {"read": 0, "write": 0}
+
+    def request(self, kind, units):
+        now = self._simulation.now
+        counts = self.seconds.setdefault(int(now), [0, 0, 0])
+        counts[0] += 1
+        if self._outage and self._outage[0] <= now < self._outage[1]:
+            counts[2] += 1
+            return FAILED
+        rate = self._rates[kind]
+        left = min(rate, self._units[kind] + (now - self._filled[kind]) * rate)
+        self._filled[kind] = now
+        if left < units:
+            self._units[kind] = left
+            counts[1] += 1
+            return THROTTLED
+        self._units[kind] = left - units
+        self.used[kind] += units
+        return OK
+
+
+def attempts(simulation, table, kind, units, deadline, pace=None):
+    """src/dynamo/retry.rs: a request until it succeeds, fails for good, or the deadline comes."""
+    for number in itertools.count(1):
+        if pace:
+            yield from pace.turn()
+        if simulation.now >= deadline:
+            return FAILED
+        outcome = table.request(kind, units)
+        yield LATENCY
+        if pace:
+            pace.answered(outcome)
+        if outcome == OK:
+            return OK
+        most = math.inf if pace else rust.THROTTLED_ATTEMPTS if outcome == THROTTLED else rust.ATTEMPTS
+        left = deadline - simulation.now
+        if number >= most or left < rust.FIRST_PAUSE:
+            return outcome
+        yield min(pause(simulation, number), left / 2)
+
+
+def pause(simulation, number):
+    """Full jitter: anything up to the doubled pause."""
+    longest = min(rust.FIRST_PAUSE * 2 ** min(number, rust.MOST_DOUBLINGS), rust.LONGEST_PAUSE)
+    return longest * (simulation.random.random() if simulation.rules.retry_jitter else 1)
+
+
+class Pace:
+    """src/dynamo/pace.rs: how many writes of one init are in flight."""
+
+    def __init__(self, simulation):
+        self._simulation, self._paced = simulation, simulation.rules.pacing
+        self._size = min(rust.FIRST_WINDOW, rust.WRITE_CONCURRENCY) if self._paced else rust.WRITE_CONCURRENCY
+        self._in_flight, self._waiting = 0, deque()
+        self._throttled_once, self._decreased = False, -math.inf
+
+    def turn(self):
+        """Waits for it; `answered` gives it back."""
+        while self._in_flight >= max(1, int(self._size)):
+            self._waiting.append(self._simulation.current)
+            yield None
+        self._in_flight += 1
+
+    def answered(self, outcome):
+        self._in_flight -= 1
+        now = self._simulation.now
+        if self._paced and outcome == OK:
+            step = 1 / self._size if self._throttled_once else 1
+            self._size = min(self._size + step, rust.WRITE_CONCURRENCY)
+        elif self._paced and outcome == THROTTLED and now - self._decreased >= rust.ONE_DECREASE_PER:
+            self._size = max(self._size / rust.DECREASE, 1)
+            self._decreased, self._throttled_once = now, True
+        for _ in range(min(len(self._waiting), 2 if outcome == OK else 1)):
+            self._simulation.wake(self._waiting.popleft())

@@ -1,0 +1,180 @@
+"""What the processes of a fleet do: evaluate a hot flag out of their caches, or start and hand their data set to init."""
+
+from dataclasses import dataclass
+
+from harness.units import query_units, read_units, write_units
+
+from . import constants as rust
+from .engine import OK, Pace, attempts
+
+# What an SDK waits before it hands its data set to a store again that failed: not this library's, and alike in all SDKs.
+SDK_FIRST_WAIT, SDK_LONGEST_WAIT = 1.0, 30.0
+# Threads of a process that evaluate flags; without coalescing each of them reads for itself.
+THREADS = 16
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What bounds the load; each can be switched off, to see what it is good for."""
+
+    jitter: bool = True  # of the time to live
+    refresh_ahead: bool = True
+    coalescing: bool = True
+    stale: bool = True
+    between_tries: bool = True  # after a failed read, stale values are served for a while without trying
+    retry_jitter: bool = True
+    diffing: bool = True
+    pacing: bool = True
+
+
+@dataclass
+class Seen:
+    """What the callers of all processes noticed."""
+
+    waited: float = 0  # evaluations that waited for a request
+    longest: float = 0  # seconds that one waited
+    stale: float = 0  # evaluations that got a stale value
+    failed: float = 0  # evaluations that got an error
+    ready: int = 0  # processes that are initialised
+    ready_at: float = 0  # when the last one was
+
+
+class Reader:
+    """src/store/cache: one flag in one process, evaluated `rate` times a second, read first at `start`."""
+
+    def __init__(self, simulation, table, seen, rate, ttl, size):
+        self._simulation, self._table, self._seen = simulation, table, seen
+        self._rate, self._ttl, self._units = rate, ttl, read_units(size, True)
+        self._expires, self._silent_until, self._began, self._reading = 0.0, 0.0, 0.0, 0
+
+    def run(self, start, age=0.0):
+        """Read `age` seconds before `start`; the first read of all is no part of what is looked at."""
+        yield start
+        hot = self._keep(age)
+        while True:
+            refresh = yield from self._sleep_until_read(hot)
+            expired = self._expires
+            self._reading += 1
+            outcome = yield from self._read()
+            self._reading -= 1
+            hot = self._done(outcome, refresh, expired)
+
+    def _keep(self, age=0.0):
+        """A value was read. Returns when it is refreshed, if it is."""
+        simulation, rules = self._simulation, self._simulation.rules
+        ttl = self._ttl * (1 - rust.TTL_JITTER * simulation.random.random() if rules.jitter else 1)
+        # What is older than its time to live was read again meanwhile, who knows when.
+        age = age if age < rust.REFRESH_AT * ttl else simulation.random.random() * rust.REFRESH_AT * ttl
+        self._expires = simulation.now - age + ttl
+        refresh = simulation.now - age + rust.REFRESH_AT * ttl
+        evaluations = sum(simulation.exponential(self._rate) for _ in range(int(rust.HOT_HITS)))
+        return refresh if rules.refresh_ahead and evaluations <= rust.REFRESH_AT * ttl else None
+
+    def _sleep_until_read(self, refresh):
+        """Until an evaluation finds that the value must be read. Returns whether it need not wait for that."""
+        simulation = self._simulation
+        if refresh is not None:
+            at = refresh + simulation.exponential(self._rate)
+            if at < self._expires:
+                yield max(0.0, at - simulation.now)
+                return True
+        until = max(self._expires, self._silent_until)
+        yield max(0.0, until - simulation.now) + simulation.exponential(self._rate)
+        return False
+
+    def _read(self):
+        simulation = self._simulation
+        self._began = simulation.now
+        if not simulation.rules.coalescing and simulation.now >= self._expires:
+            simulation.wake(self._others())
+        return (yield from attempts(simulation, self._table, "read", self._units, simulation.now + rust.TIMEOUT))
+
+    def _others(self):
+        """Without coalescing: whoever misses the same meanwhile reads it too."""
+        expired = self._expires
+        while True:
+            yield self._simulation.exponential(self._rate)
+            if self._expires != expired or not self._reading:
+                return
+            if self._reading < THREADS:
+                self._reading += 1
+                self._simulation.wake(self._other())
+
+    def _other(self):
+        outcome = yield from attempts(
+            self._simulation, self._table, "read", self._units, self._simulation.now + rust.TIMEOUT
+        )
+        self._reading -= 1
+        if outcome == OK and self._simulation.now >= self._expires:
+            self._keep()
+
+    def _done(self, outcome, refresh, expired):
+        simulation, seen, rules = self._simulation, self._seen, self._simulation.rules
+        # Who came after the expiry waited for this answer.
+        since = max(self._began, expired)
+        waited = 0 if simulation.now < since else (0 if refresh else 1) + self._rate * (simulation.now - since)
+        seen.waited += waited
+        if waited:
+            seen.longest = max(seen.longest, simulation.now - since)
+        if outcome == OK:
+            return self._keep()
+        if simulation.now < self._expires:
+            return None
+        silent = rust.BETWEEN_TRIES if rules.between_tries else 0
+        if rules.stale and simulation.now < self._expires + rust.STALE:
+            self._silent_until = simulation.now + silent
+            seen.stale += waited + self._rate * silent
+        else:
+            seen.failed += waited
+        return None
+
+
+class Starter:
+    """src/store/init.rs: one process that starts, and hands `flags` unchanged flags to init until that succeeds."""
+
+    def __init__(self, simulation, table, seen, flags, size):
+        self._simulation, self._table, self._seen = simulation, table, seen
+        self._flags, self._size = flags, size
+
+    def run(self, start):
+        yield start
+        wait = SDK_FIRST_WAIT
+        while not (yield from self._init()):
+            yield wait * (0.5 + 0.5 * self._simulation.random.random())
+            wait = min(2 * wait, SDK_LONGEST_WAIT)
+        self._seen.ready += 1
+        self._seen.ready_at = self._simulation.now
+
+    def _init(self):
+        simulation, table = self._simulation, self._table
+        deadline = simulation.now + rust.INIT_TIMEOUT
+        # The pages of flags, those of segments (none), and after the writes the row that says that there is a data set.
+        reads = [query_units(1, 1, True), read_units(0, True)]
+        page = query_units(self._flags, self._size, True)
+        for units in (page, reads[0]):
+            if (yield from attempts(simulation, table, "read", units, deadline)) != OK:
+                return False
+        if not simulation.rules.diffing and not (yield from self._write_all(deadline)):
+            return False
+        pace = Pace(simulation)
+        return (yield from attempts(simulation, table, "read", reads[1], deadline, pace)) == OK
+
+    def _write_all(self, deadline):
+        simulation = self._simulation
+        pace, parent = Pace(simulation), simulation.current
+        left, done, workers = [self._flags], [0], min(int(rust.WRITE_CONCURRENCY), self._flags)
+
+        def worker():
+            while left[0]:
+                left[0] -= 1
+                outcome = yield from attempts(simulation, self._table, "write", write_units(self._size), deadline, pace)
+                done[0] += outcome == OK
+            ended[0] += 1
+            if ended[0] == workers:
+                simulation.wake(parent)
+
+        ended = [0]
+        for _ in range(workers):
+            simulation.wake(worker())
+        yield None
+        return done[0] == self._flags
