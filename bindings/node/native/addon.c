@@ -1,12 +1,7 @@
 /*
- * The functions that src/native.ts declares. Those that ask DynamoDB return a promise and never block.
- *
- * get, getAll, upsert and initialized are the library's asynchronous functions, so any number is under way at once.
- * The others block a thread of their own each: there is no asynchronous form of some, and of the two that write a whole
- * data set the first milliseconds are spent copying and checking it, which the event loop should not wait for.
+ * The functions that src/native.ts declares. Those that ask DynamoDB are the library's asynchronous functions: they return
+ * a promise, never block, hold no thread while they wait, and any number of them is under way at once.
  */
-#include <stdlib.h>
-
 #include "data_set.h"
 
 enum { MOST_ARGUMENTS = 6 };
@@ -100,10 +95,10 @@ static napi_value close(napi_env env, napi_callback_info info)
 }
 
 /* Ends a function that made an asynchronous call: `code` is what the library said to it. */
-static napi_value accepted(struct call *call, napi_value promise, int32_t code, struct store_error *error)
+static napi_value accepted(struct call *call, napi_value promise, int32_t code, const struct store_error *error)
 {
   if (code < STORE_OK) {
-    call_refuse(call, code, error);
+    call_refused(call, code, error);
   }
   return promise;
 }
@@ -113,54 +108,90 @@ static struct call *new_call(const struct arguments *arguments, napi_value (*to_
 {
   struct call *call = call_new(arguments->environment, promise);
   if (call != NULL) {
-    call->store = arguments->store;
     call->to_value = to_value;
   }
   return call;
 }
 
-/* (handle, kind, key) => promise of {item} */
+/* An asynchronous function that takes a store only. */
+static napi_value ask(napi_env env, napi_callback_info info, __typeof__(library.store_available_async) function,
+                      napi_value (*to_value)(napi_env, struct call *))
+{
+  struct arguments arguments;
+  struct store_error error;
+  napi_value promise = NULL;
+  arguments_of(env, info, &arguments);
+  struct call *call = new_call(&arguments, to_value, &promise);
+  return call == NULL ? NULL
+                      : accepted(call, promise, function(arguments.store, call_answered, call, &error), &error);
+}
+
+/* An asynchronous function that takes a store and a text. */
+static napi_value ask_for(napi_env env, napi_callback_info info, __typeof__(library.store_get_all_async) function,
+                          napi_value (*to_value)(napi_env, struct call *))
+{
+  struct arguments arguments;
+  struct text text;
+  struct call *call;
+  struct store_error error;
+  napi_value promise = NULL;
+  arguments_of(env, info, &arguments);
+  if (text_of(env, arguments.values[1], &text)) {
+    if ((call = new_call(&arguments, to_value, &promise)) != NULL) {
+      int32_t code = function(arguments.store, text.bytes, text.length, call_answered, call, &error);
+      accepted(call, promise, code, &error);
+    }
+    text_free(&text);
+  }
+  return promise;
+}
+
+/* What the cache has, which takes no turn of the event loop, or a promise of it. */
+static napi_value get_item(napi_env env, const struct arguments *arguments, const struct text *kind,
+                           const struct text *key)
+{
+  struct store_item item;
+  struct store_error error;
+  napi_value promise = NULL;
+  int32_t code = library.store_get_cached(arguments->store, kind->bytes, kind->length, key->bytes, key->length, &item,
+                                          &error);
+  if (code < STORE_OK) {
+    return failure_value(env, code, &error);
+  }
+  if (code != STORE_NOT_CACHED) {
+    return found_value(env, code, code == STORE_OK ? &item : NULL);
+  }
+  struct call *call = new_call(arguments, item_outcome, &promise);
+  if (call != NULL) {
+    code = library.store_get_async(arguments->store, kind->bytes, kind->length, key->bytes, key->length, call_answered,
+                                   call, &error);
+    accepted(call, promise, code, &error);
+  }
+  return promise;
+}
+
+/* (handle, kind, key) => {item} if it is cached, else promise of {item} */
 static napi_value get(napi_env env, napi_callback_info info)
 {
   struct arguments arguments;
   struct text kind, key;
-  struct call *call;
-  struct store_error error;
-  napi_value promise = NULL;
+  napi_value answer = NULL;
   arguments_of(env, info, &arguments);
   if (!text_of(env, arguments.values[1], &kind)) {
     return NULL;
   }
   if (text_of(env, arguments.values[2], &key)) {
-    if ((call = new_call(&arguments, item_outcome, &promise)) != NULL) {
-      int32_t code = library.store_get_async(arguments.store, kind.bytes, kind.length, key.bytes, key.length,
-                                             call_answered, call, &error);
-      accepted(call, promise, code, &error);
-    }
+    answer = get_item(env, &arguments, &kind, &key);
     text_free(&key);
   }
   text_free(&kind);
-  return promise;
+  return answer;
 }
 
 /* (handle, kind) => promise of {list, count} */
 static napi_value get_all(napi_env env, napi_callback_info info)
 {
-  struct arguments arguments;
-  struct text kind;
-  struct call *call;
-  struct store_error error;
-  napi_value promise = NULL;
-  arguments_of(env, info, &arguments);
-  if (text_of(env, arguments.values[1], &kind)) {
-    if ((call = new_call(&arguments, items_outcome, &promise)) != NULL) {
-      int32_t code =
-          library.store_get_all_async(arguments.store, kind.bytes, kind.length, call_answered, call, &error);
-      accepted(call, promise, code, &error);
-    }
-    text_free(&kind);
-  }
-  return promise;
+  return ask_for(env, info, library.store_get_all_async, items_outcome);
 }
 
 /* (list, from, count) => array, see values.h */
@@ -203,111 +234,53 @@ static napi_value upsert(napi_env env, napi_callback_info info)
 /* (handle) => promise of {initialized} */
 static napi_value initialized(napi_env env, napi_callback_info info)
 {
-  struct arguments arguments;
-  struct store_error error;
-  napi_value promise = NULL;
-  arguments_of(env, info, &arguments);
-  struct call *call = new_call(&arguments, initialized_outcome, &promise);
-  if (call != NULL) {
-    accepted(call, promise, library.store_initialized_async(arguments.store, call_answered, call, &error), &error);
-  }
-  return promise;
+  return ask(env, info, library.store_initialized_async, initialized_outcome);
 }
 
-static int32_t init_blocking(struct call *call)
+static napi_value start_init(const struct arguments *arguments, struct data_set *data)
 {
-  int32_t code = data_set_store(call->data, call->store, &call->report, &call->error);
-  /* Here rather than on the event loop: there may be many items. */
-  data_set_free(call->data);
-  call->data = NULL;
-  return code;
+  napi_value promise = NULL;
+  struct call *call = data == NULL ? NULL : new_call(arguments, report_outcome, &promise);
+  if (call == NULL) {
+    data_set_free(data);
+    return NULL;
+  }
+  data_set_start(data, arguments->store, call);
+  return promise;
 }
 
 /* (handle, data set) => promise of {report} */
 static napi_value init(napi_env env, napi_callback_info info)
 {
   struct arguments arguments;
-  napi_value promise = NULL;
   arguments_of(env, info, &arguments);
-  struct data_set *data = data_set_taken(env, arguments.values[1]);
-  struct call *call = data == NULL ? NULL : new_call(&arguments, report_outcome, &promise);
-  if (call == NULL) {
-    data_set_free(data);
-    return NULL;
-  }
-  call->data = data;
-  call->blocking = init_blocking;
-  call_start_blocking(call);
-  return promise;
-}
-
-/* Starts a call on a thread of its own, with the second argument as its text if `with_text`. */
-static napi_value start(napi_env env, napi_callback_info info, int32_t (*blocking)(struct call *),
-                        napi_value (*to_value)(napi_env, struct call *), bool with_text)
-{
-  struct arguments arguments;
-  napi_value promise = NULL;
-  char *text = NULL;
-  size_t length = 0;
-  arguments_of(env, info, &arguments);
-  if (with_text && (text = text_taken(env, arguments.values[1], &length)) == NULL) {
-    return NULL;
-  }
-  struct call *call = new_call(&arguments, to_value, &promise);
-  if (call == NULL) {
-    free(text);
-    return NULL;
-  }
-  call->text = text;
-  call->text_length = length;
-  call->blocking = blocking;
-  call_start_blocking(call);
-  return promise;
-}
-
-static int32_t init_json_blocking(struct call *call)
-{
-  return library.store_init_json(call->store, call->text, call->text_length, &call->report, &call->error);
+  return start_init(&arguments, data_set_taken(env, arguments.values[1]));
 }
 
 /* (handle, JSON) => promise of {report} */
 static napi_value init_json(napi_env env, napi_callback_info info)
 {
-  return start(env, info, init_json_blocking, report_outcome, true);
-}
-
-static int32_t available_blocking(struct call *call)
-{
-  return library.store_available(call->store, &call->error);
+  struct arguments arguments;
+  arguments_of(env, info, &arguments);
+  return start_init(&arguments, data_set_of_json(env, arguments.values[1]));
 }
 
 /* (handle) => promise of {} */
 static napi_value available(napi_env env, napi_callback_info info)
 {
-  return start(env, info, available_blocking, number_outcome, false);
+  return ask(env, info, library.store_available_async, plain_outcome);
 }
 
-static int32_t metadata_blocking(struct call *call)
-{
-  return library.store_big_segments_metadata(call->store, &call->number, &call->error);
-}
-
-/* (handle) => promise of {number} */
+/* (handle) => promise of {synchronizedOn} */
 static napi_value big_segments_metadata(napi_env env, napi_callback_info info)
 {
-  return start(env, info, metadata_blocking, number_outcome, false);
-}
-
-static int32_t membership_blocking(struct call *call)
-{
-  return library.store_big_segments_membership(call->store, call->text, call->text_length, &call->membership,
-                                               &call->error);
+  return ask(env, info, library.store_big_segments_metadata_async, metadata_outcome);
 }
 
 /* (handle, hash) => promise of {segments} */
 static napi_value big_segments_membership(napi_env env, napi_callback_info info)
 {
-  return start(env, info, membership_blocking, membership_outcome, true);
+  return ask_for(env, info, library.store_big_segments_membership_async, membership_outcome);
 }
 
 /* (handle) => JSON or failure */

@@ -1,10 +1,21 @@
 #include "data_set.h"
 
+#include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
+
+/* Of the thread that makes the call: checking the data is the deepest of what it does. */
+enum { STACK_BYTES = 1024 * 1024 };
 
 struct data_set {
   struct store_collection *kinds;
   size_t count;
+  /* Instead of the kinds; else NULL. */
+  char *json;
+  size_t json_length;
+  /* From data_set_start on. */
+  uint64_t store;
+  struct call *call;
 };
 
 static void *grown(void *array, size_t count, size_t element)
@@ -26,6 +37,7 @@ void data_set_free(struct data_set *data)
   }
   if (data != NULL) {
     free(data->kinds);
+    free(data->json);
   }
   free(data);
 }
@@ -141,7 +153,52 @@ napi_value data_set_add(napi_env env, napi_callback_info info)
   return NULL;
 }
 
-int32_t data_set_store(struct data_set *data, uint64_t store, char **report, struct store_error *error)
+struct data_set *data_set_of_json(napi_env env, napi_value json)
 {
-  return library.store_init(store, data->kinds, data->count, report, error);
+  struct data_set *data = calloc(1, sizeof *data);
+  if (data == NULL) {
+    napi_throw_error(env, NULL, "no memory for a data set");
+  } else if ((data->json = text_taken(env, json, &data->json_length)) == NULL) {
+    free(data);
+    data = NULL;
+  }
+  return data;
+}
+
+static void *start(void *value)
+{
+  struct data_set *data = value;
+  struct store_error error;
+  int32_t code = data->json != NULL ? library.store_init_json_async(data->store, data->json, data->json_length,
+                                                                    call_answered, data->call, &error)
+                                    : library.store_init_async(data->store, data->kinds, data->count, call_answered,
+                                                               data->call, &error);
+  if (code < STORE_OK) {
+    call_refused(data->call, code, &error);
+  }
+  data_set_free(data);
+  return NULL;
+}
+
+void data_set_start(struct data_set *data, uint64_t store, struct call *call)
+{
+  pthread_t thread;
+  pthread_attr_t attributes;
+  sigset_t all, before;
+  data->store = store;
+  data->call = call;
+  pthread_attr_init(&attributes);
+  pthread_attr_setstacksize(&attributes, STACK_BYTES);
+  pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+  /* Signals are for the host's own threads. */
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  int status = pthread_create(&thread, &attributes, start, data);
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  pthread_attr_destroy(&attributes);
+  if (status != 0) {
+    struct store_error error = {.code = STORE_ERROR_RUNTIME, .retriable = 1};
+    call_refused(call, STORE_ERROR_RUNTIME, &error);
+    data_set_free(data);
+  }
 }

@@ -1,4 +1,7 @@
-/* A whole data set on its way to store_init, put together in parts so that no part holds up the event loop. */
+/*
+ * A whole data set on its way to the library, so that no step of it holds up the event loop: items are put together in
+ * parts, and a thread of its own makes the call, since the library copies and checks the data before it accepts them.
+ */
 #ifndef DATA_SET_H
 #define DATA_SET_H
 
@@ -16,7 +19,11 @@ napi_value data_set_add(napi_env env, napi_callback_info info);
 /* Takes the data out of the value, which is empty afterwards. NULL if it is none. */
 struct data_set *data_set_taken(napi_env env, napi_value value);
 
-int32_t data_set_store(struct data_set *data, uint64_t store, char **report, struct store_error *error);
+/* The data set that is written in JSON. NULL, with an exception pending, if the value is no string, or without memory. */
+struct data_set *data_set_of_json(napi_env env, napi_value json);
+
+/* Has it stored and freed; `call` gets the answer. */
+void data_set_start(struct data_set *data, uint64_t store, struct call *call);
 
 void data_set_free(struct data_set *data);
 

@@ -1,17 +1,11 @@
 #include "environment.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
-#include "data_set.h"
-
 /* Promises resolved at a time, so that a flood of answers leaves turns of the event loop for others. */
 enum { MOST_AT_A_TIME = 64 };
-
-/* Of threads that wait in a blocking call: checking a data set is the deepest of what they do. */
-enum { STACK_BYTES = 1024 * 1024 };
 
 struct environment {
   napi_env env;
@@ -43,12 +37,8 @@ static void call_free(struct call *call)
 {
   if (library.store_result_free != NULL) {
     library.store_result_free(call->result);
-    library.store_membership_free(call->membership);
-    library.store_string_free(call->report);
     library.store_error_free(&call->error);
   }
-  data_set_free(call->data);
-  free(call->text);
   unreference(call->environment);
   free(call);
 }
@@ -136,32 +126,11 @@ void call_answered(void *data, struct store_result *result)
   answered(call);
 }
 
-static void *run_blocking(void *data)
+void call_refused(struct call *call, int32_t code, const struct store_error *error)
 {
-  struct call *call = data;
-  call->code = call->blocking(call);
+  call->code = code;
+  call->error = *error;
   answered(call);
-  return NULL;
-}
-
-void call_start_blocking(struct call *call)
-{
-  pthread_t thread;
-  pthread_attr_t attributes;
-  sigset_t all, before;
-  pthread_attr_init(&attributes);
-  pthread_attr_setstacksize(&attributes, STACK_BYTES);
-  pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-  /* Signals are for the host's own threads. */
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  int status = pthread_create(&thread, &attributes, run_blocking, call);
-  pthread_sigmask(SIG_SETMASK, &before, NULL);
-  pthread_attr_destroy(&attributes);
-  if (status != 0) {
-    struct store_error error = {.code = STORE_ERROR_RUNTIME, .retriable = 1};
-    call_refuse(call, STORE_ERROR_RUNTIME, &error);
-  }
 }
 
 struct call *call_new(struct environment *environment, napi_value *promise)
@@ -178,14 +147,6 @@ struct call *call_new(struct environment *environment, napi_value *promise)
     napi_ref_threadsafe_function(environment->env, environment->wake[0]);
   }
   return call;
-}
-
-void call_refuse(struct call *call, int32_t code, struct store_error *error)
-{
-  napi_env env = call->environment->env;
-  napi_resolve_deferred(env, call->promise, failure_value(env, code, error));
-  call_ended(call->environment);
-  call_free(call);
 }
 
 bool environment_opened(struct environment *environment, uint64_t store)

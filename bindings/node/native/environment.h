@@ -13,7 +13,6 @@
 #include "library.h"
 
 struct environment;
-struct data_set;
 
 /* One asynchronous call, from the moment it is made until its promise is resolved. */
 struct call {
@@ -23,20 +22,10 @@ struct call {
   /* Turns the answer into what the promise resolves to; on the JavaScript thread. */
   napi_value (*to_value)(napi_env, struct call *);
 
-  /* The answer of the library's asynchronous functions. */
+  /* The library's answer. NULL if it did not accept the call: then why. */
   struct store_result *result;
-
-  /* Of calls that have no asynchronous function, and block a thread of their own: arguments, then answers. */
-  int32_t (*blocking)(struct call *);
-  uint64_t store;
-  char *text;
-  size_t text_length;
-  struct data_set *data;
   int32_t code;
   struct store_error error;
-  int64_t number;
-  char *report;
-  struct store_membership *membership;
 };
 
 /* Makes the environment, to be ended by Node's own clean-up. NULL without memory. */
@@ -45,14 +34,11 @@ struct environment *environment_new(napi_env env);
 /* A call, and its promise. NULL, with an exception pending, without memory. */
 struct call *call_new(struct environment *environment, napi_value *promise);
 
-/* Resolves the promise of a call that was not accepted, with this error, and frees both. */
-void call_refuse(struct call *call, int32_t code, struct store_error *error);
-
 /* The callback of the library's asynchronous functions; `call` is a struct call. */
 void call_answered(void *call, struct store_result *result);
 
-/* Runs `call->blocking` on a thread of its own. */
-void call_start_blocking(struct call *call);
+/* The same for a call that the library did not accept, with the error that it gave; any thread. */
+void call_refused(struct call *call, int32_t code, const struct store_error *error);
 
 /* Stores that are open are closed with their environment, also when a worker is terminated. */
 bool environment_opened(struct environment *environment, uint64_t store);

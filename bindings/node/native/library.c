@@ -32,7 +32,7 @@ static const char *load(const char *path)
   for (size_t place = 0; place < sizeof functions / sizeof functions[0]; place++) {
     void *function = dlsym(handle, functions[place].name);
     if (function == NULL) {
-      snprintf(why, sizeof why, "it has no function %s", functions[place].name);
+      snprintf(why, sizeof why, "it has no function %s: install versions that match", functions[place].name);
       dlclose(handle);
       return why;
     }

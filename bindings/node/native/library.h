@@ -11,11 +11,7 @@
   X(store_code_name) \
   X(store_open) \
   X(store_close) \
-  X(store_init) \
-  X(store_init_json) \
-  X(store_available) \
-  X(store_big_segments_metadata) \
-  X(store_big_segments_membership) \
+  X(store_get_cached) \
   X(store_membership_count) \
   X(store_membership_entry) \
   X(store_statistics) \
@@ -24,12 +20,20 @@
   X(store_get_async) \
   X(store_get_all_async) \
   X(store_upsert_async) \
+  X(store_init_async) \
+  X(store_init_json_async) \
   X(store_initialized_async) \
+  X(store_available_async) \
+  X(store_big_segments_metadata_async) \
+  X(store_big_segments_membership_async) \
   X(store_result_code) \
   X(store_result_error) \
   X(store_result_item) \
   X(store_result_items) \
   X(store_result_initialized) \
+  X(store_result_metadata) \
+  X(store_result_membership) \
+  X(store_result_report) \
   X(store_items_view) \
   X(store_error_free) \
   X(store_item_free) \

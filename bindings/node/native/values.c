@@ -103,8 +103,7 @@ napi_value failure_value(napi_env env, int32_t code, struct store_error *error)
   return failure;
 }
 
-/* The outcome of a call of either form; without an error it has its code only. */
-static napi_value outcome_of(napi_env env, struct call *call)
+napi_value plain_outcome(napi_env env, struct call *call)
 {
   if (call->result != NULL) {
     call->code = library.store_result_code(call->result);
@@ -124,21 +123,29 @@ static void item_members(const struct store_item *item, napi_env env, napi_value
   values[3] = boolean_value(env, item->stale != 0);
 }
 
-napi_value item_outcome(napi_env env, struct call *call)
+napi_value found_value(napi_env env, int32_t code, struct store_item *item)
 {
   static const char *const names[4] = {"version", "item", "deleted", "stale"};
-  napi_value object = outcome_of(env, call), members = NULL, values[4];
-  struct store_item item;
-  if (call->code >= STORE_OK && library.store_result_item(call->result, &item, NULL) == STORE_OK) {
+  napi_value object = outcome(env, code), members = NULL, values[4];
+  if (item != NULL) {
     napi_create_object(env, &members);
-    item_members(&item, env, values);
+    item_members(item, env, values);
     for (int place = 0; place < 4; place++) {
       set(env, members, names[place], values[place]);
     }
     set(env, object, "item", members);
-    library.store_item_free(&item);
+    library.store_item_free(item);
   }
   return object;
+}
+
+napi_value item_outcome(napi_env env, struct call *call)
+{
+  struct store_item item;
+  if (call->result == NULL || library.store_result_item(call->result, &item, NULL) != STORE_OK) {
+    return plain_outcome(env, call);
+  }
+  return found_value(env, library.store_result_code(call->result), &item);
 }
 
 static void free_items(napi_env env, void *list, void *hint)
@@ -151,7 +158,7 @@ static void free_items(napi_env env, void *list, void *hint)
 
 napi_value items_outcome(napi_env env, struct call *call)
 {
-  napi_value object = outcome_of(env, call), list = NULL;
+  napi_value object = plain_outcome(env, call), list = NULL;
   const struct store_item *first;
   size_t count;
   struct store_items **items = calloc(1, sizeof *items);
@@ -204,7 +211,7 @@ napi_value items_part(napi_env env, napi_value list, uint32_t from, uint32_t cou
 napi_value initialized_outcome(napi_env env, struct call *call)
 {
   int32_t initialized = 0;
-  napi_value object = outcome_of(env, call);
+  napi_value object = plain_outcome(env, call);
   if (call->code >= STORE_OK) {
     library.store_result_initialized(call->result, &initialized, NULL);
     set(env, object, "initialized", boolean_value(env, initialized != 0));
@@ -214,37 +221,41 @@ napi_value initialized_outcome(napi_env env, struct call *call)
 
 napi_value report_outcome(napi_env env, struct call *call)
 {
-  napi_value object = outcome_of(env, call);
-  if (call->report != NULL) {
-    set(env, object, "report", string_value(env, call->report, NAPI_AUTO_LENGTH));
+  char *report;
+  napi_value object = plain_outcome(env, call);
+  if (call->code == STORE_OK && library.store_result_report(call->result, &report, NULL) == STORE_OK) {
+    set(env, object, "report", string_value(env, report, NAPI_AUTO_LENGTH));
+    library.store_string_free(report);
   }
   return object;
 }
 
-napi_value number_outcome(napi_env env, struct call *call)
+napi_value metadata_outcome(napi_env env, struct call *call)
 {
-  napi_value object = outcome_of(env, call);
-  if (call->code == STORE_OK) {
-    set(env, object, "number", number_value(env, (double)call->number));
+  int64_t milliseconds;
+  napi_value object = plain_outcome(env, call);
+  if (call->code == STORE_OK && library.store_result_metadata(call->result, &milliseconds, NULL) == STORE_OK) {
+    set(env, object, "synchronizedOn", number_value(env, (double)milliseconds));
   }
   return object;
 }
 
 napi_value membership_outcome(napi_env env, struct call *call)
 {
-  napi_value object = outcome_of(env, call), segments = NULL;
-  size_t count = library.store_membership_count(call->membership);
-  if (call->code != STORE_OK) {
+  struct store_membership *membership;
+  napi_value object = plain_outcome(env, call), segments = NULL;
+  if (call->code != STORE_OK || library.store_result_membership(call->result, &membership, NULL) != STORE_OK) {
     return object;
   }
   napi_create_object(env, &segments);
-  for (size_t place = 0; place < count; place++) {
+  for (size_t place = 0, count = library.store_membership_count(membership); place < count; place++) {
     const char *segment;
     size_t length;
     int32_t included;
-    library.store_membership_entry(call->membership, place, &segment, &length, &included, NULL);
+    library.store_membership_entry(membership, place, &segment, &length, &included, NULL);
     napi_set_property(env, segments, string_value(env, segment, length), boolean_value(env, included != 0));
   }
+  library.store_membership_free(membership);
   set(env, object, "segments", segments);
   return object;
 }

@@ -20,12 +20,16 @@ char *text_taken(napi_env env, napi_value value, size_t *length);
 /* {code, message, retriable}; frees the error. */
 napi_value failure_value(napi_env env, int32_t code, struct store_error *error);
 
+/* {code, item}; frees the item. Without one it is NULL. */
+napi_value found_value(napi_env env, int32_t code, struct store_item *item);
+
 /* What promises resolve to: {code}, with the members that the function's name tells, or a failure. */
+napi_value plain_outcome(napi_env env, struct call *call);
 napi_value item_outcome(napi_env env, struct call *call);
 napi_value items_outcome(napi_env env, struct call *call);
 napi_value initialized_outcome(napi_env env, struct call *call);
 napi_value report_outcome(napi_env env, struct call *call);
-napi_value number_outcome(napi_env env, struct call *call);
+napi_value metadata_outcome(napi_env env, struct call *call);
 napi_value membership_outcome(napi_env env, struct call *call);
 
 /*

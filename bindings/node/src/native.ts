@@ -27,7 +27,8 @@ export interface Item {
   readonly stale: boolean;
 }
 
-type Answer<Members> = Promise<Outcome & Partial<Members>>;
+type Answered<Members> = Outcome & Partial<Members>;
+type Answer<Members> = Promise<Answered<Members>>;
 type List = { readonly list: unique symbol };
 type DataSet = { readonly dataSet: unique symbol };
 
@@ -37,7 +38,8 @@ export interface Native {
   codeName(code: number): CodeName | 'STORE_UNKNOWN';
   open(options: string): bigint | Failure;
   close(store: bigint): void;
-  get(store: bigint, kind: string, key: string): Answer<{ item: Item }>;
+  /** No promise of what the cache has: it is answered at once. */
+  get(store: bigint, kind: string, key: string): Answered<{ item: Item }> | Answer<{ item: Item }>;
   getAll(store: bigint, kind: string): Answer<{ list: List; count: number }>;
   /** Five values an item: key, version, item, deleted, stale. The part that reaches the end is the last to be had. */
   items(list: List, from: number, count: number): unknown[];
@@ -57,7 +59,7 @@ export interface Native {
   init(store: bigint, data: DataSet): Answer<{ report: string }>;
   initJson(store: bigint, json: string): Answer<{ report: string }>;
   available(store: bigint): Answer<object>;
-  bigSegmentsMetadata(store: bigint): Answer<{ number: number }>;
+  bigSegmentsMetadata(store: bigint): Answer<{ synchronizedOn: number }>;
   bigSegmentsMembership(store: bigint, hash: string): Answer<{ segments: Record<string, boolean> }>;
   statistics(store: bigint): string | Failure;
   clearCache(store: bigint): Failure | undefined;

@@ -79,9 +79,6 @@ const MS_BETWEEN_LOOKS = 100;
 const ITEMS_A_TURN = 500;
 const CHARACTERS_A_TURN = 1_000_000;
 
-/** Each call that has no asynchronous form in the library waits on a thread of its own; this many at most. */
-const MOST_THREADS = 32;
-
 // Closes a store that was forgotten. It knows the number and not the store, which would never be collected otherwise.
 const forgotten = new FinalizationRegistry<bigint>(handle => native().close(handle));
 
@@ -135,7 +132,8 @@ export class FlagStore {
 
   /**
    * Reads one item, a deleted one included: look at its `deleted`. Undefined if there is no row, or one that cannot be
-   * read, which an event reports. Takes at most `timeoutMs`.
+   * read, which an event reports. Takes at most `timeoutMs`. What the cache has is answered without a turn of the event
+   * loop: a long loop of such gets has to leave turns for others, as any loop that awaits nothing else.
    */
   async get(kind: string, key: string): Promise<Item | undefined> {
     checkText('kind', kind);
@@ -192,7 +190,8 @@ export class FlagStore {
    * @param data items by kind and key, as objects or maps
    */
   async init(data: ByKey<ByKey<NewItem>>): Promise<InitReport> {
-    return this.#report(async () => this.#native.init(this.#handle, await this.#dataSet(data)));
+    const handle = this.#handle;
+    return this.#report(this.#dataSet(data).then(set => this.#native.init(handle, set)));
   }
 
   /**
@@ -202,7 +201,7 @@ export class FlagStore {
    */
   async initJson(json: string): Promise<InitReport> {
     checkText('json', json);
-    return this.#report(() => this.#native.initJson(this.#handle, json));
+    return this.#report(this.#native.initJson(this.#handle, json));
   }
 
   /**
@@ -219,7 +218,7 @@ export class FlagStore {
    */
   async available(): Promise<boolean> {
     try {
-      await this.#call(onAThread(() => this.#native.available(this.#handle)));
+      await this.#call(this.#native.available(this.#handle));
       return true;
     } catch (error) {
       if (!(error instanceof FlagStoreError)) throw error;
@@ -233,7 +232,7 @@ export class FlagStore {
    * `timeoutMs`.
    */
   async bigSegmentsMetadata(): Promise<number | undefined> {
-    return (await this.#call(onAThread(() => this.#native.bigSegmentsMetadata(this.#handle)))).number;
+    return (await this.#call(this.#native.bigSegmentsMetadata(this.#handle))).synchronizedOn;
   }
 
   /**
@@ -244,8 +243,7 @@ export class FlagStore {
    */
   async bigSegmentsMembership(contextHash: string): Promise<Record<string, boolean> | undefined> {
     checkText('contextHash', contextHash);
-    const call = onAThread(() => this.#native.bigSegmentsMembership(this.#handle, contextHash));
-    return (await this.#call(call)).segments;
+    return (await this.#call(this.#native.bigSegmentsMembership(this.#handle, contextHash))).segments;
   }
 
   /** What the store did since it was opened in this process. */
@@ -280,9 +278,12 @@ export class FlagStore {
     this.#deliverEvents();
     this.#closed = true;
     forgotten.unregister(this);
-    this.#native.close(this.#handle);
+    const handle = this.#handle;
     // Never a store, while the number of a closed one comes round again after many thousands.
     this.#handle = 0n;
+    // An init under way may not have reached the library yet.
+    if (this.#underWay > 0) this.#whenIdle.push(() => this.#native.close(handle));
+    else this.#native.close(handle);
   }
 
   /** Whether {@link close} was called. */
@@ -302,7 +303,7 @@ export class FlagStore {
   }
 
   /** The answer to a call; throws its error here, so that the stack leads to who called. */
-  async #call<Answer extends Outcome>(answer: Promise<Answer>, often = false): Promise<Answer> {
+  async #call<Answer extends Outcome>(answer: Answer | Promise<Answer>, often = false): Promise<Answer> {
     this.#underWay++;
     try {
       const outcome = await answer;
@@ -314,8 +315,8 @@ export class FlagStore {
     }
   }
 
-  async #report(start: () => ReturnType<Native['init']>): Promise<InitReport> {
-    const { report } = await this.#call(onAThread(start));
+  async #report(answer: ReturnType<Native['init']>): Promise<InitReport> {
+    const { report } = await this.#call(answer);
     return inCamelCase(JSON.parse(report!) as Record<string, unknown>) as unknown as InitReport;
   }
 
@@ -413,20 +414,4 @@ function inCamelCase(members: Record<string, unknown>): Record<string, unknown> 
     value,
   ]);
   return Object.fromEntries(renamed) as Record<string, unknown>;
-}
-
-let threads = 0;
-const waiting: (() => void)[] = [];
-
-/** Makes a call that takes a thread, once one of {@link MOST_THREADS} is free. */
-async function onAThread<Answer>(start: () => Promise<Answer>): Promise<Answer> {
-  if (threads === MOST_THREADS) await new Promise<void>(resolve => waiting.push(resolve));
-  else threads++;
-  try {
-    return await start();
-  } finally {
-    const next = waiting.shift();
-    if (next) next();
-    else threads--;
-  }
 }

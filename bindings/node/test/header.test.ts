@@ -17,10 +17,12 @@ const UNUSED: Readonly<Record<string, string>> = {
   store_get: 'would block the event loop; store_get_async is used',
   store_get_all: 'store_get_all_async is used',
   store_upsert: 'store_upsert_async is used',
+  store_init: 'store_init_async is used',
+  store_init_json: 'store_init_json_async is used',
   store_initialized: 'store_initialized_async is used',
-  store_init_async: 'copies and checks the data before it returns; store_init is used, on a thread',
-  store_init_json_async: 'as store_init_async',
-  store_result_report: 'belongs to the two before',
+  store_available: 'store_available_async is used',
+  store_big_segments_metadata: 'store_big_segments_metadata_async is used',
+  store_big_segments_membership: 'store_big_segments_membership_async is used',
   store_set_logger: 'calls on a thread of the library; events are pulled',
 };
 

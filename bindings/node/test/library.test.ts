@@ -56,14 +56,19 @@ test('another library is fatal', () => {
   assert.match(failed.stderr, /it has no function store_abi_version/);
 });
 
-test('another ABI is fatal', () => {
-  const [source, library] = [join(folder, 'other.c'), join(folder, 'other.so')];
-  writeFileSync(source, 'unsigned store_abi_version(void) { return 77; }');
-  execFileSync(process.env['CC'] || 'cc', ['-shared', '-fPIC', '-o', library, source]);
-  const failed = run(PATH, { FLAGSTORE_LIBRARY: library });
-  assert.equal(failed.status, 1);
-  assert.match(failed.stderr, /it has ABI 77, this package needs ABI 1: install versions that match/);
-});
+for (const [what, abi, why] of [
+  ['another ABI', 77, /it has ABI 77, this package needs ABI 1: install versions that match/],
+  ['a library with fewer functions', 1, /it has no function store_version: install versions that match/],
+] as const) {
+  test(`${what} is fatal`, () => {
+    const [source, library] = [join(folder, `abi-${abi}.c`), join(folder, `abi-${abi}.so`)];
+    writeFileSync(source, `unsigned store_abi_version(void) { return ${abi}; }`);
+    execFileSync(process.env['CC'] || 'cc', ['-shared', '-fPIC', '-o', library, source]);
+    const failed = run(PATH, { FLAGSTORE_LIBRARY: library });
+    assert.equal(failed.status, 1);
+    assert.match(failed.stderr, why);
+  });
+}
 
 test('without the variable the package’s copy is used, then the system’s', t => {
   const copy = join(folder, 'package');

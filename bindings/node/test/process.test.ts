@@ -1,7 +1,7 @@
 /** The library as a guest: exits, workers and child processes are Node's own affair. */
 
 import { strict as assert } from 'node:assert';
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -101,6 +101,39 @@ for (const [name, exit] of [
   });
 }
 
+test('every call is answered while libuv’s only thread is busy', async () => {
+  // Opening a pipe takes until somebody opens its other end.
+  const pipe = join(folder, 'pipe');
+  execFileSync('mkfifo', [pipe]);
+  const code = `
+    process.env.UV_THREADPOOL_SIZE = '1';
+    const fs = require('node:fs');
+    (async () => {
+      let libuv = 'busy';
+      fs.open(pipe, 'r', () => {});
+      const next = fs.promises.stat(pipe).then(() => (libuv = 'free'));
+      const store = FlagStore.open(options);
+      const flag = { version: 1, item: '{"version":1}' };
+      console.log(JSON.stringify([
+        await store.available(),
+        (await store.bigSegmentsMetadata()) ?? 'never',
+        (await store.bigSegmentsMembership('hash')) ?? 'none',
+        (await store.init({ features: { flag } })).written,
+        (await store.initJson('{"flags":{"flag":{"version":1}}}')).unchanged,
+        await store.initialized(),
+        (await store.upsert('features', 'other', flag)).outcome,
+        (await store.get('features', 'other')).version,
+        (await store.all('features')).size,
+      ]), libuv);
+      fs.closeSync(fs.openSync(pipe, 'w'));
+      await next;
+      console.log(libuv);
+    })();`;
+  const ended = await run(`const pipe = ${JSON.stringify(pipe)};\n${code}`, endpoint, newPrefix());
+  const answers = [true, 'never', 'none', 1, 1, true, 'written', 1, 2];
+  assert.deepEqual(ended, { ...WELL, output: `${JSON.stringify(answers)} busy\nfree` });
+});
+
 test('nothing is printed', async () => {
   const code = `(async () => {
     const store = FlagStore.open(options);
@@ -148,7 +181,8 @@ for (const [who, first] of [
         if (!isMainThread) {
           const store = FlagStore.open({ ...options, shared: false });
           const calls = Array.from({ length: 12 }, () => [store.get('features', 'flag'), store.all('features')]).flat();
-          calls.push(store.available(), store.bigSegmentsMetadata(), store.init({ features: {} }));
+          calls.push(store.available(), store.bigSegmentsMetadata(), store.bigSegmentsMembership('hash'));
+          calls.push(store.init({ features: {} }));
           parentPort.postMessage(calls.length);
           return Promise.all(calls);
         }

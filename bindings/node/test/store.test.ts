@@ -388,6 +388,41 @@ describe('cache, statistics and events', () => {
     assert.deepEqual(await cached.get('features', 'flag'), item(2));
   });
 
+  test('what is cached is answered without a turn of the event loop, with no callback', async () => {
+    const store = fresh({ cacheTtlMs: -1 });
+    await store.upsert('features', 'flag', { version: 1, item: FLAG });
+    await store.delete('features', 'deleted', 2);
+    const expected = {
+      flag: item(1),
+      deleted: { ...item(2), item: undefined, deleted: true },
+      nothing: undefined,
+    };
+    for (const key of Object.keys(expected)) await store.get('features', key);
+    const before = store.statistics();
+    let turns = 0;
+    setImmediate(() => turns++);
+    for (let count = 0; count < 1_000; count++) {
+      for (const [key, value] of Object.entries(expected)) {
+        assert.deepEqual(await store.get('features', key), value);
+      }
+    }
+    assert.equal(turns, 0);
+    const { hits, requests } = store.statistics();
+    assert.deepEqual([hits, requests], [before.hits + 3_000, before.requests]);
+    await nextTurn();
+    assert.equal(turns, 1);
+  });
+
+  test('a cache changes no errors', async () => {
+    const store = fresh({ cacheTtlMs: -1 });
+    assert.equal((await errorOf(() => store.get('features', ''))).codeName, 'STORE_ERROR_EMPTY_KEY');
+    assert.equal((await errorOf(() => store.get('', 'flag'))).codeName, 'STORE_ERROR_EMPTY_KIND');
+    await store.get('features', 'flag');
+    store.close();
+    const error = await errorOf(() => store.get('features', 'flag'));
+    assert.equal(error.codeName, 'STORE_ERROR_INVALID_HANDLE');
+  });
+
   test('equal options share one live store', async () => {
     const prefix = newPrefix();
     const [first, second, own] = [fresh({ prefix }), fresh({ prefix }), fresh({ prefix, shared: false })];
@@ -546,6 +581,16 @@ describe('options', () => {
 });
 
 describe('closing', () => {
+  /** Whether a live store goes with its last handle, within some turns: one that is opened then counts from zero. */
+  async function isClosed(options: Partial<FlagStoreOptions>): Promise<boolean> {
+    for (let turn = 0; turn < 100; turn++) {
+      await nextTurn();
+      using again = FlagStore.open({ ...endpoint.options, ...options });
+      if (again.statistics().requests === 0) return true;
+    }
+    return false;
+  }
+
   test('twice does nothing', () => {
     const store = fresh();
     store.close();
@@ -594,6 +639,21 @@ describe('closing', () => {
     assert.equal(done, 20);
   });
 
+  test('leaves data sets undisturbed that are not handed over yet', async () => {
+    const items = Array.from({ length: 1_600 }, (_, number) => [`flag-${number}`, item(1)] as const);
+    const prefix = newPrefix();
+    const [first, second] = [fresh({ prefix }), fresh()];
+    const reports = [
+      first.init({ features: new Map(items) }),
+      second.initJson('{"flags":{"flag":{"version":1}}}'),
+    ];
+    first.close();
+    second.close();
+    const written = (await Promise.all(reports)).map(report => report.written);
+    assert.deepEqual(written, [1_600, 1]);
+    assert(await isClosed({ prefix }), 'its handle is still open');
+  });
+
   test('leaves calls under way undisturbed', async () => {
     const store = fresh();
     await store.upsert('features', 'flag', { version: 1, item: FLAG });
@@ -606,8 +666,7 @@ describe('closing', () => {
 
   test('happens to a store that is forgotten', async () => {
     const prefix = newPrefix();
-    const options = { ...endpoint.options, prefix };
-    let kept: FlagStore | undefined = FlagStore.open(options);
+    let kept: FlagStore | undefined = FlagStore.open({ ...endpoint.options, prefix });
     await kept.get('features', 'flag');
     const gone = new WeakRef(kept);
     kept = undefined;
@@ -618,13 +677,7 @@ describe('closing', () => {
       collect();
     }
     assert.equal(gone.deref(), undefined);
-    // Its live store went with its last handle: one that is opened now counts from zero.
-    for (let turn = 0; turn < 100; turn++) {
-      await nextTurn();
-      using again = FlagStore.open(options);
-      if (again.statistics().requests === 0) return;
-    }
-    assert.fail('its handle is still open');
+    assert(await isClosed({ prefix }), 'its handle is still open');
   });
 });
 
