@@ -27,6 +27,10 @@ _PLACES = {
     "REFRESH_AT": ("store/cache/mod.rs", r"ttl\.and_then\(\|ttl\| now\.checked_add\(ttl\.mul_f64\(([\d.]+)\)\)\)"),
     "HOT_HITS": ("store/cache/mod.rs", r"const HOT_HITS: u32 = (\d+);"),
     "BETWEEN_TRIES": ("store/cache/mod.rs", r"const BETWEEN_TRIES: Duration = Duration::from_millis\((\d+)\);"),
+    "MOST_BETWEEN_TRIES": (
+        "store/cache/mod.rs",
+        r"const MOST_BETWEEN_TRIES: Duration = Duration::from_millis\(([\d_]+)\);",
+    ),
     # Options that are not given.
     "TIMEOUT": ("model/options.rs", r"\n\s+timeout: Duration::from_millis\(([\d_]+)\),"),
     "INIT_TIMEOUT": ("model/options.rs", r"\n\s+init_timeout: Duration::from_millis\(([\d_]+)\),"),
@@ -36,7 +40,10 @@ _PLACES = {
 
 # What the simulation does in the same way without a number: these words stand for it in the sources.
 _RULES = {
-    "a throttled write pauses outside the window": ("dynamo/retry.rs", r"attempt\(\)\)\.await;\s+drop\(turn\);"),
+    "a throttled write pauses inside the window": (
+        "dynamo/retry.rs",
+        r"sleep\(pause\(number\)\.min\(left / 2\)\)\.await;\s+//[^\n]*\n\s+drop\(turn\);",
+    ),
     "full jitter": ("dynamo/retry.rs", r"longest\.mul_f64\(fastrand::f64\(\)\)"),
     "no pause takes more than half of what is left": ("dynamo/retry.rs", r"sleep\(pause\(number\)\.min\(left / 2\)\)"),
     "a throttled call has more attempts": ("dynamo/retry.rs", r"\(None, true\) => THROTTLED_ATTEMPTS,"),
@@ -45,12 +52,15 @@ _RULES = {
         "dynamo/pace.rs",
         r"1\.0 / window\.size \} else \{ 1\.0 \}",
     ),
-    "pages of an init are read without a window": (
-        "store/mod.rs",
-        r"page\(&namespace, after, consistent, Effort::until",
+    "pages of an init are read until the deadline": (
+        "store/init.rs",
+        r"self\.stored_rows\(&collection\.collection\.kind, effort\)",
     ),
     "one refresh of a value at a time": ("store/cache/mod.rs", r"!self\.refreshing\.swap\(true"),
-    "a failed read is not tried again for a while": ("store/cache/mod.rs", r"after\.saturating_add\(BETWEEN_TRIES"),
+    "a failed read is not tried again for a while, which grows": (
+        "store/cache/mod.rs",
+        r"after\.mul_f64\(0\.5 \+ 0\.5 \* fastrand::f64\(\)\)\.clamp\(BETWEEN_TRIES, MOST_BETWEEN_TRIES\)",
+    ),
     "one read of a row at a time": ("store/mod.rs", r"self\.row_flights\.join\("),
     "unchanged rows are skipped": ("store/init.rs", r"content::unchanged\(.*\)\s*\{\s*return Step::Skip;"),
 }

@@ -80,12 +80,18 @@ def attempts(simulation, table, kind, units, deadline, pace=None):
         if pace:
             pace.answered(outcome)
         if outcome == OK:
+            if pace:
+                pace.back()
             return OK
         most = math.inf if pace else rust.THROTTLED_ATTEMPTS if outcome == THROTTLED else rust.ATTEMPTS
         left = deadline - simulation.now
         if number >= most or left < rust.FIRST_PAUSE:
+            if pace:
+                pace.back()
             return outcome
         yield min(pause(simulation, number), left / 2)
+        if pace:
+            pace.back()
 
 
 def pause(simulation, number):
@@ -104,14 +110,13 @@ class Pace:
         self._throttled_once, self._decreased = False, -math.inf
 
     def turn(self):
-        """Waits for it; `answered` gives it back."""
+        """Waits for it; `back` gives it back."""
         while self._in_flight >= max(1, int(self._size)):
             self._waiting.append(self._simulation.current)
             yield None
         self._in_flight += 1
 
     def answered(self, outcome):
-        self._in_flight -= 1
         now = self._simulation.now
         if self._paced and outcome == OK:
             step = 1 / self._size if self._throttled_once else 1
@@ -119,5 +124,8 @@ class Pace:
         elif self._paced and outcome == THROTTLED and now - self._decreased >= rust.ONE_DECREASE_PER:
             self._size = max(self._size / rust.DECREASE, 1)
             self._decreased, self._throttled_once = now, True
-        for _ in range(min(len(self._waiting), 2 if outcome == OK else 1)):
+
+    def back(self):
+        self._in_flight -= 1
+        for _ in range(min(len(self._waiting), 2)):
             self._simulation.wake(self._waiting.popleft())

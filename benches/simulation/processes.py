@@ -120,7 +120,10 @@ class Reader:
             return self._keep()
         if simulation.now < self._expires:
             return None
-        silent = rust.BETWEEN_TRIES if rules.between_tries else 0
+        silent = 0
+        if rules.between_tries:
+            growing = (simulation.now - self._expires) * (0.5 + 0.5 * simulation.random.random())
+            silent = min(max(growing, rust.BETWEEN_TRIES), rust.MOST_BETWEEN_TRIES)
         if rules.stale and simulation.now < self._expires + rust.STALE:
             self._silent_until = simulation.now + silent
             seen.stale += waited + self._rate * silent
@@ -151,17 +154,17 @@ class Starter:
         # The pages of flags, those of segments (none), and after the writes the row that says that there is a data set.
         reads = [query_units(1, 1, True), read_units(0, True)]
         page = query_units(self._flags, self._size, True)
-        for units in (page, reads[0]):
-            if (yield from attempts(simulation, table, "read", units, deadline)) != OK:
-                return False
-        if not simulation.rules.diffing and not (yield from self._write_all(deadline)):
-            return False
         pace = Pace(simulation)
+        for units in (page, reads[0]):
+            if (yield from attempts(simulation, table, "read", units, deadline, pace)) != OK:
+                return False
+        if not simulation.rules.diffing and not (yield from self._write_all(deadline, pace)):
+            return False
         return (yield from attempts(simulation, table, "read", reads[1], deadline, pace)) == OK
 
-    def _write_all(self, deadline):
+    def _write_all(self, deadline, pace):
         simulation = self._simulation
-        pace, parent = Pace(simulation), simulation.current
+        parent = simulation.current
         left, done, workers = [self._flags], [0], min(int(rust.WRITE_CONCURRENCY), self._flags)
 
         def worker():

@@ -31,8 +31,8 @@ struct Window {
     in_flight: u32,
     throttled_once: bool,
     decreased: Option<Instant>,
-    /// When the table last took a write, or said that it will.
-    heard: Instant,
+    /// When the table last did what it was asked for, or said that it will.
+    heard: Option<Instant>,
 }
 
 /// The right to have one request in flight.
@@ -51,7 +51,7 @@ impl Pace {
             in_flight: 0,
             throttled_once: false,
             decreased: None,
-            heard: Instant::now(),
+            heard: None,
         };
         Pace { window: Mutex::new(window), freed: Notify::new() }
     }
@@ -74,21 +74,21 @@ impl Pace {
         }
     }
 
-    /// A write was acknowledged.
+    /// A request was acknowledged.
     pub fn acknowledged(&self) {
         let mut window = lock(&self.window);
         let step = if window.throttled_once { 1.0 / window.size } else { 1.0 };
         window.size = (window.size + step).min(window.most);
-        window.heard = Instant::now();
+        window.heard = Some(Instant::now());
         drop(window);
         self.freed.notify_one();
     }
 
-    /// A write was throttled.
+    /// A request was throttled.
     pub fn throttled(&self) {
         let mut window = lock(&self.window);
         let now = Instant::now();
-        window.heard = now;
+        window.heard = Some(now);
         if window.decreased.is_none_or(|then| now.duration_since(then) >= ONE_DECREASE_PER) {
             window.size = (window.size / 2.0).max(1.0);
             window.decreased = Some(now);
@@ -96,9 +96,9 @@ impl Pace {
         }
     }
 
-    /// Whether the table has been silent for so long that waiting for it makes no sense.
+    /// Whether the table has been silent for so long, or from the beginning, that waiting for it makes no sense.
     pub fn outage(&self) -> bool {
-        lock(&self.window).heard.elapsed() > OUTAGE
+        lock(&self.window).heard.is_none_or(|heard| heard.elapsed() > OUTAGE)
     }
 
     /// How many writes may be in flight now.

@@ -41,7 +41,6 @@ pub async fn attempts<T, F: Future<Output = Result<T>>>(
         Counters::add(&counters.requests);
         let left = effort.deadline - now;
         let outcome = tokio::time::timeout(left.min(attempt_timeout), attempt()).await;
-        drop(turn);
         let error = match outcome {
             Ok(Ok(value)) => {
                 if let Some(pace) = effort.pace {
@@ -83,6 +82,8 @@ pub async fn attempts<T, F: Future<Output = Result<T>>>(
             break;
         }
         tokio::time::sleep(pause(number).min(left / 2)).await;
+        // Only now: what pauses still counts as in flight, or it would come back over and above the window.
+        drop(turn);
         Counters::add(&counters.retries);
     }
     let error = match last {

@@ -83,13 +83,13 @@ impl Store {
     pub(super) async fn replace(&self, data: Vec<Collection>, deadline: Instant) -> Result<Report> {
         let mut report = Report::default();
         let data = self.without_too_large(data, &mut report)?;
-        let mut stored = Vec::with_capacity(data.len());
-        for collection in &data {
-            let rows = self.stored_rows(&collection.collection.kind, deadline).await;
-            stored.push(rows.map_err(|error| error.during(Attempt::Init))?);
-        }
         let pace = Pace::new(self.options.write_concurrency);
         let effort = Effort { deadline, pace: Some(&pace) };
+        let mut stored = Vec::with_capacity(data.len());
+        for collection in &data {
+            let rows = self.stored_rows(&collection.collection.kind, effort).await;
+            stored.push(rows.map_err(|error| error.during(Attempt::Init))?);
+        }
         let outcome = async {
             self.write_waves(&data, &stored, effort, &mut report).await?;
             self.delete_leftovers(&data, stored, effort, &mut report).await?;
@@ -141,9 +141,9 @@ impl Store {
             .collect()
     }
 
-    async fn stored_rows(&self, kind: &str, deadline: Instant) -> Result<StoredRows> {
+    async fn stored_rows(&self, kind: &str, effort: Effort<'_>) -> Result<StoredRows> {
         let mut rows = StoredRows::new();
-        self.each_page(kind, true, deadline, |raw| {
+        self.each_page(kind, true, effort, |raw| {
             if let Some(key) = raw.key.clone() {
                 rows.insert(key.into(), tombstone::existing(raw));
             }

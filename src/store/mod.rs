@@ -438,7 +438,8 @@ impl Store {
 
     async fn ask_all(&self, kind: &str, deadline: Instant) -> Result<Rows> {
         let mut rows = Vec::new();
-        self.each_page(kind, self.options.consistent_reads, deadline, |raw| rows.extend(self.readable(kind, raw)))
+        let effort = Effort::until(deadline);
+        self.each_page(kind, self.options.consistent_reads, effort, |raw| rows.extend(self.readable(kind, raw)))
             .await?;
         Ok(Arc::new(rows))
     }
@@ -448,13 +449,13 @@ impl Store {
         &self,
         kind: &str,
         consistent: bool,
-        deadline: Instant,
+        effort: Effort<'_>,
         mut take: impl FnMut(RawRow),
     ) -> Result<()> {
         let namespace = self.namespaces.of(kind)?;
         let mut after = None;
         loop {
-            let page = self.table.page(&namespace, after, consistent, Effort::until(deadline)).await;
+            let page = self.table.page(&namespace, after, consistent, effort).await;
             let page = page.map_err(|error| error.during(Attempt::All { kind }))?;
             page.rows.into_iter().for_each(&mut take);
             match page.next {

@@ -24,8 +24,10 @@ use near::Near;
 
 /// A value is refreshed ahead only if it was asked for this often since it was read.
 const HOT_HITS: u32 = 2;
-/// After a failed read, stale values are served this long without trying again.
+/// After a failed read, stale values are served at least this long without trying again,
 const BETWEEN_TRIES: Duration = Duration::from_millis(500);
+/// and at most this long, so that an outage meets fewer requests the longer it lasts.
+const MOST_BETWEEN_TRIES: Duration = Duration::from_millis(8_000);
 /// Most kinds whose whole list is kept. SDKs have two.
 const MOST_LISTS: usize = 8;
 /// What an entry costs beside its row: key, map slot, times, and a stripe's copy of each.
@@ -313,8 +315,12 @@ impl<T: Clone> Entry<T> {
     fn stand_in(&self) -> Option<T> {
         let now = Instant::now();
         let expires = self.expires?;
-        let after = u64::try_from(now.saturating_duration_since(expires).as_millis()).unwrap_or(u64::MAX);
-        self.failed_until.store(after.saturating_add(BETWEEN_TRIES.as_millis() as u64), Ordering::Relaxed);
+        let after = now.saturating_duration_since(expires);
+        // About as long again as the value is wanted already, which doubles from try to try; jittered, so that a fleet
+        // does not come back together.
+        let pause = after.mul_f64(0.5 + 0.5 * fastrand::f64()).clamp(BETWEEN_TRIES, MOST_BETWEEN_TRIES);
+        let until = u64::try_from((after + pause).as_millis()).unwrap_or(u64::MAX);
+        self.failed_until.store(until, Ordering::Relaxed);
         self.refreshing.store(false, Ordering::Relaxed);
         self.may_stand_in(now).then(|| self.value.clone())
     }
