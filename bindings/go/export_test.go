@@ -19,7 +19,7 @@ var (
 	Arguments = len(places{}.arguments)
 	Codes     = map[string]Code{
 		"STORE_OK": outcomeOK, "STORE_NOT_FOUND": outcomeNotFound, "STORE_NEWER_EXISTS": outcomeNewerExists,
-		"STORE_TOO_LARGE": outcomeTooLarge,
+		"STORE_TOO_LARGE": outcomeTooLarge, "STORE_NOT_CACHED": outcomeNotCached,
 	}
 )
 

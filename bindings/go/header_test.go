@@ -83,7 +83,7 @@ func TestCallsAreAsTheHeaderDeclares(t *testing.T) {
 			passed := len(call.Args)
 			if call.Ellipsis.IsValid() {
 				// The call out of the cache, which fills an array with its arguments; freeing passes one of them.
-				passed = map[string]int{"store_get": flagstore.Arguments, "store_item_free": 1}[name]
+				passed = map[string]int{"store_get_cached": flagstore.Arguments, "store_item_free": 1}[name]
 			}
 			if passed != arguments[name] {
 				t.Errorf("%s: %s takes %d arguments, %d are passed", file, name, arguments[name], passed)

@@ -26,39 +26,41 @@ const (
 type library struct {
 	path string
 
-	storeAbiVersion            function
-	storeVersion               function
-	storeCodeName              function
-	storeOpen                  function
-	storeClose                 function
-	storeGet                   function
-	storeItemsView             function
-	storeAvailable             function
-	storeBigSegmentsMetadata   function
-	storeBigSegmentsMembership function
-	storeMembershipCount       function
-	storeMembershipEntry       function
-	storeStatistics            function
-	storeClearCache            function
-	storeNextEvent             function
-	storeGetAsync              function
-	storeGetAllAsync           function
-	storeUpsertAsync           function
-	storeInitAsync             function
-	storeInitJsonAsync         function
-	storeInitializedAsync      function
-	storeResultCode            function
-	storeResultError           function
-	storeResultItem            function
-	storeResultItems           function
-	storeResultInitialized     function
-	storeResultReport          function
-	storeErrorFree             function
-	storeItemFree              function
-	storeItemsFree             function
-	storeMembershipFree        function
-	storeResultFree            function
-	storeStringFree            function
+	storeAbiVersion                 function
+	storeVersion                    function
+	storeCodeName                   function
+	storeOpen                       function
+	storeClose                      function
+	storeGetCached                  function
+	storeItemsView                  function
+	storeMembershipCount            function
+	storeMembershipEntry            function
+	storeStatistics                 function
+	storeClearCache                 function
+	storeNextEvent                  function
+	storeGetAsync                   function
+	storeGetAllAsync                function
+	storeUpsertAsync                function
+	storeInitAsync                  function
+	storeInitJsonAsync              function
+	storeInitializedAsync           function
+	storeAvailableAsync             function
+	storeBigSegmentsMetadataAsync   function
+	storeBigSegmentsMembershipAsync function
+	storeResultCode                 function
+	storeResultError                function
+	storeResultItem                 function
+	storeResultItems                function
+	storeResultInitialized          function
+	storeResultReport               function
+	storeResultMetadata             function
+	storeResultMembership           function
+	storeErrorFree                  function
+	storeItemFree                   function
+	storeItemsFree                  function
+	storeMembershipFree             function
+	storeResultFree                 function
+	storeStringFree                 function
 }
 
 // function is the address of a C function.

@@ -16,6 +16,7 @@ const (
 	outcomeNotFound    Code = 1
 	outcomeNewerExists Code = 2
 	outcomeTooLarge    Code = 3
+	outcomeNotCached   Code = 4
 )
 
 // Item is a flag, a segment, or any other item.
@@ -157,20 +158,13 @@ func (s *Store) Close() error {
 // Get reads one item, a deleted one included: look at its Deleted. It reports false if there is no row, or one that
 // cannot be read, which an event reports. Out of the cache it does not wait; else it waits for at most Timeout.
 func (s *Store) Get(ctx context.Context, kind, key string) (Item, bool, error) {
-	if s.cached && lookups.enter() {
-		if ctx.Done() == nil {
-			defer lookups.leave()
-			return s.get(kind, key)
+	if s.cached {
+		if err := ctx.Err(); err != nil {
+			return Item{}, false, err
 		}
-		type answer struct {
-			item  Item
-			found bool
+		if item, code, err := s.lookUp(kind, key); code != outcomeNotCached {
+			return item, code == outcomeOK, err
 		}
-		got, err := detached(ctx, lookups.leave, func() (answer, error) {
-			item, found, err := s.get(kind, key)
-			return answer{item, found}, err
-		})
-		return got.item, got.found, err
 	}
 	result, err := s.await(ctx, func(callback, data uintptr, failure *cError) Code {
 		return s.library.storeGetAsync.code(uintptr(s.handle.Load()),
@@ -189,8 +183,8 @@ func (s *Store) Get(ctx context.Context, kind, key string) (Item, bool, error) {
 	return *item, true, nil
 }
 
-// get is Get on the calling thread.
-func (s *Store) get(kind, key string) (Item, bool, error) {
+// lookUp asks the cache alone, on the calling thread: a hit takes less than handing it over would.
+func (s *Store) lookUp(kind, key string) (Item, Code, error) {
 	defer runtime.KeepAlive(s)
 	places := borrow()
 	defer places.giveBack()
@@ -202,12 +196,13 @@ func (s *Store) get(kind, key string) (Item, bool, error) {
 		uintptr(unsafe.Pointer(places.key)), uintptr(len(key)),
 		uintptr(unsafe.Pointer(&places.item)), uintptr(unsafe.Pointer(&places.failure)),
 	}
-	if code := s.library.storeGet.code(places.arguments[:]...); code != outcomeOK {
-		return Item{}, false, s.failed(code, &places.failure)
+	code := s.library.storeGetCached.code(places.arguments[:]...)
+	if code != outcomeOK {
+		return Item{}, code, s.failed(code, &places.failure)
 	}
 	item := places.item.taken(key)
 	s.library.storeItemFree.call(places.arguments[5:6]...)
-	return item, true, nil
+	return item, code, nil
 }
 
 // All reads all items of a kind, deleted ones included. A row that cannot be read is left out, and an event reports it.
@@ -330,58 +325,61 @@ func (s *Store) Initialized(ctx context.Context) (bool, error) {
 // Available returns nil if the table answers, else the error that a read would get. It is one small read that is never
 // cached, and waits for at most Timeout.
 func (s *Store) Available(ctx context.Context) error {
-	_, err := blocking(ctx, func() (struct{}, error) {
-		defer runtime.KeepAlive(s)
-		var failure cError
-		code := s.library.storeAvailable.code(uintptr(s.handle.Load()), uintptr(unsafe.Pointer(&failure)))
-		return struct{}{}, s.failed(code, &failure)
+	result, err := s.await(ctx, func(callback, data uintptr, failure *cError) Code {
+		return s.library.storeAvailableAsync.code(uintptr(s.handle.Load()), callback, data, uintptr(unsafe.Pointer(failure)))
 	})
-	return err
+	if err != nil {
+		return err
+	}
+	s.free(result)
+	return nil
 }
 
 // BigSegmentsMetadata tells when big segments were last brought up to date; it reports false if they never were. It
 // waits for at most Timeout.
 func (s *Store) BigSegmentsMetadata(ctx context.Context) (time.Time, bool, error) {
-	synchronized, err := blocking(ctx, func() (time.Time, error) {
-		defer runtime.KeepAlive(s)
-		var milliseconds int64
-		var failure cError
-		code := s.library.storeBigSegmentsMetadata.code(uintptr(s.handle.Load()),
-			uintptr(unsafe.Pointer(&milliseconds)), uintptr(unsafe.Pointer(&failure)))
-		if code != outcomeOK {
-			return time.Time{}, s.failed(code, &failure)
-		}
-		return time.UnixMilli(milliseconds), nil
+	result, err := s.await(ctx, func(callback, data uintptr, failure *cError) Code {
+		return s.library.storeBigSegmentsMetadataAsync.code(uintptr(s.handle.Load()), callback, data, uintptr(unsafe.Pointer(failure)))
 	})
-	return synchronized, !synchronized.IsZero(), err
+	if err != nil {
+		return time.Time{}, false, err
+	}
+	defer s.free(result)
+	var milliseconds int64
+	if s.library.storeResultMetadata.code(uintptr(result), uintptr(unsafe.Pointer(&milliseconds)), 0) != outcomeOK {
+		return time.Time{}, false, nil
+	}
+	return time.UnixMilli(milliseconds), true, nil
 }
 
 // BigSegmentsMembership returns the big segments that name one context, by segment reference ("key.g<generation>"): true
 // where it is included, false where it is excluded; nil if there are none. The hash is base64 of the SHA-256 of the
 // context's key. It waits for at most Timeout.
 func (s *Store) BigSegmentsMembership(ctx context.Context, hash string) (map[string]bool, error) {
-	return blocking(ctx, func() (map[string]bool, error) {
-		defer runtime.KeepAlive(s)
-		var membership *byte
-		var failure cError
-		code := s.library.storeBigSegmentsMembership.code(uintptr(s.handle.Load()),
+	result, err := s.await(ctx, func(callback, data uintptr, failure *cError) Code {
+		return s.library.storeBigSegmentsMembershipAsync.code(uintptr(s.handle.Load()),
 			uintptr(unsafe.Pointer(unsafe.StringData(hash))), uintptr(len(hash)),
-			uintptr(unsafe.Pointer(&membership)), uintptr(unsafe.Pointer(&failure)))
-		if code != outcomeOK {
-			return nil, s.failed(code, &failure)
-		}
-		defer s.library.storeMembershipFree.call(uintptr(unsafe.Pointer(membership)))
-		entries := make(map[string]bool)
-		for place := range s.library.storeMembershipCount.call(uintptr(unsafe.Pointer(membership))) {
-			var segment *byte
-			var length uintptr
-			var included int32
-			s.library.storeMembershipEntry.call(uintptr(unsafe.Pointer(membership)), place, uintptr(unsafe.Pointer(&segment)),
-				uintptr(unsafe.Pointer(&length)), uintptr(unsafe.Pointer(&included)), 0)
-			entries[string(unsafe.Slice(segment, length))] = included != 0
-		}
-		return entries, nil
+			callback, data, uintptr(unsafe.Pointer(failure)))
 	})
+	if err != nil {
+		return nil, err
+	}
+	defer s.free(result)
+	var membership *byte
+	if s.library.storeResultMembership.code(uintptr(result), uintptr(unsafe.Pointer(&membership)), 0) != outcomeOK {
+		return nil, nil
+	}
+	defer s.library.storeMembershipFree.call(uintptr(unsafe.Pointer(membership)))
+	entries := make(map[string]bool)
+	for place := range s.library.storeMembershipCount.call(uintptr(unsafe.Pointer(membership))) {
+		var segment *byte
+		var length uintptr
+		var included int32
+		s.library.storeMembershipEntry.call(uintptr(unsafe.Pointer(membership)), place, uintptr(unsafe.Pointer(&segment)),
+			uintptr(unsafe.Pointer(&length)), uintptr(unsafe.Pointer(&included)), 0)
+		entries[string(unsafe.Slice(segment, length))] = included != 0
+	}
+	return entries, nil
 }
 
 // Statistics tells what the store did. It does not wait.

@@ -96,7 +96,13 @@ public class HeaderTest {
                         "store_init_json_async",
                         "store_initialized_async",
                         "store_result_initialized",
-                        "store_result_report"),
+                        "store_result_report",
+                        "store_get_cached",
+                        "store_available_async",
+                        "store_big_segments_metadata_async",
+                        "store_big_segments_membership_async",
+                        "store_result_metadata",
+                        "store_result_membership"),
                 unused);
     }
 }
