@@ -28,9 +28,12 @@ C_MATRIX    := build/c/shared/matrix build/c/static/matrix build/c/sanitized/mat
 EXAMPLES    := read_flags async_get
 SCRIPTS     := examples/demo tests/run tests/faults tests/faults/endpoint tests/faults/compare \
                tests/c/misuse_matrix tests/soak tests/soak/run fuzz/run bindings/ruby/spec/python_peer.py \
-               bindings/node/test/peer.py bindings/java/src/test/python/native_store.py
+               bindings/node/test/peer.py bindings/java/src/test/python/native_store.py \
+               bindings/dotnet/tests/native_store.py bindings/dotnet/tests/nupkg.py \
+               benches benches/run benches/cost benches/fleet benches/documents benches/size_budget
 SHELLS      := .ci/run .ci/install tests/c/installed bindings/php/package bindings/node/build bindings/node/package \
-               bindings/go/package bindings/java/package bindings/java/src/main/c/build
+               bindings/go/package bindings/java/package bindings/java/src/main/c/build \
+               bindings/dotnet/package bindings/dotnet/tests/run bindings/dotnet/tests/compile bindings/dotnet/tests/sdk/build
 
 # Where the tests, the demo and the bindings find what was built.
 export FLAGSTORE_LOCAL   = $(abspath $(LOCAL))
@@ -39,9 +42,9 @@ export FLAGSTORE_LIBRARY = $(abspath $(STAGE))/shared/lib/libflagstore.so.1
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help demo test test-rust test-c test-python test-ruby test-ruby-sdk test-php test-php-sdk \
-        test-node test-go test-java soak lint fuzz miri bench packages \
+        test-node test-go test-java test-dotnet test-dotnet-sdk soak lint fuzz miri bench documents packages \
         packages-python packages-ruby packages-php \
-        packages-node packages-go packages-java node headers library local install uninstall clean stage c-programs examples venv
+        packages-node packages-go packages-java packages-dotnet node headers library local install uninstall clean stage c-programs examples venv
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
@@ -52,7 +55,7 @@ demo: ## evaluate 720 flags with the official LaunchDarkly Python SDK out of a l
 	@examples/demo
 
 test: library local c-programs examples venv node ## run every test; closes with the sum over all parts
-	@tests/run rust c python ruby php node go java miri
+	@tests/run rust c python ruby php node go java dotnet documents miri
 
 test-rust: local ## run the Rust tests
 	@tests/run rust
@@ -84,6 +87,12 @@ test-go: stage local venv ## run the tests of the Go binding, also under the rac
 test-java: stage local venv ## run the tests of the Java binding
 	@tests/run java
 
+test-dotnet: stage local venv ## run the tests of the .NET binding, under Mono and what .NET there is
+	@tests/run dotnet
+
+test-dotnet-sdk: stage local venv ## the same with the LaunchDarkly .NET SDK; SDK=its folder, or dotnet-core:dotnet-eventsource:dotnet-logging:dotnet-cache
+	@$(if $(SDK),FLAGSTORE_SDK='$(SDK)' tests/run dotnet,echo 'say where the SDK is: make test-dotnet-sdk SDK=/path' >&2; exit 2)
+
 soak: library local c-programs ## use it from 16 threads among faults and watch what it holds; TIME=3600 seconds
 	tests/soak/run --seconds $(or $(TIME),3600)
 
@@ -93,7 +102,7 @@ fuzz: ## fuzz for TIME seconds in all (default 60); needs a nightly toolchain, s
 miri: ## run the unit tests that need no system under Miri; needs a nightly toolchain
 	@tests/run miri
 
-packages: packages-python packages-ruby packages-php packages-node packages-go packages-java ## make the package of every language, with the library in it, in build/packages
+packages: packages-python packages-ruby packages-php packages-node packages-go packages-java packages-dotnet ## make the package of every language, with the library in it, in build/packages
 
 packages-python: stage venv ## make the wheel and the source distribution of the Python binding
 	$(VENV)/bin/python bindings/python/package
@@ -113,6 +122,9 @@ packages-go: stage ## make a folder that serves as GOPROXY, with the Go module i
 packages-java: stage ## make the jars of the Java binding
 	bindings/java/package $(abspath build/packages)
 
+packages-dotnet: stage ## make the NuGet packages of the .NET binding
+	bindings/dotnet/package $(abspath build/packages)
+
 lint: venv node ## check formatting, lints, documentation, headers, scripts and types
 	$(CARGO) fmt --all --check
 	$(CARGO) fmt --manifest-path fuzz/Cargo.toml --check
@@ -129,16 +141,22 @@ lint: venv node ## check formatting, lints, documentation, headers, scripts and 
 	$(if $(shell command -v rubocop),cd bindings/ruby && rubocop --format quiet,@echo 'skipped: rubocop is not installed')
 	cd bindings/node && $(NPM) run --silent lint
 	$(if $(shell command -v go),cd bindings/go && test -z "$$(gofmt -l .)" && go vet ./... && (cd awssdk && go vet ./...) && \
-	  go run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...,@echo 'skipped: go is not installed')
+	  go run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./... && \
+	  cd ../../benches/clients/go && go vet ./... && test -z "$$(gofmt -l .)",@echo 'skipped: go is not installed')
 	$(if $(shell command -v mvn),cd bindings/java && mvn -B -q test-compile javadoc:javadoc,@echo 'skipped: mvn is not installed')
-	find bindings/php -name '*.php' -print0 | xargs -0 -n 1 php -l > /dev/null
+	$(if $(shell command -v mcs),bindings/dotnet/tests/compile build/dotnet/lint tests,@echo 'skipped: mcs is not installed')
+	find bindings/php benches -name '*.php' -print0 | xargs -0 -n 1 php -l > /dev/null
 	php -l bindings/php/tests/run > /dev/null
 	$(if $(shell command -v shellcheck),shellcheck $(SHELLS),@echo 'skipped: shellcheck is not installed')
 
-bench: ## measure against the targets, about ten minutes; ONLY=S3 measures one row
+bench: ## measure against the targets, about a quarter of an hour; ONLY=S3 measures one row, benches/run --help lists them
 	$(CARGO) build --release --example plain_sdk
 	@$(MAKE) --no-print-directory library local $(if $(shell command -v $(NPM)),node)
-	benches/run $(ONLY:%=--only %)
+	FLAGSTORE_LIBRARY=$(abspath $(LIBRARY)) benches/run $(ONLY:%=--only %)
+
+documents: ## write the tables and the plot of docs/ and README.md anew from their commands
+	benches/documents --write docs/cost.md docs/fleet.md README.md
+	benches/fleet --svg docs/fleet.svg > /dev/null
 
 headers: ## write include/flagstore.h and include/flagstore_cdef.h anew from the sources
 	UPDATE_HEADERS=1 $(CARGO) test --test headers
