@@ -182,10 +182,8 @@ pub unsafe extern "C" fn store_get(
             Some(found) => found,
             None => handles::get(store)?.get(kind, key)?,
         };
-        let Some(found) = found else { return Ok(codes::STORE_NOT_FOUND) };
         // SAFETY: not NULL; the header asks for a pointer to a store_item, which may be uninitialised.
-        unsafe { item.write(StoreItem::owning(found)) };
-        Ok(codes::STORE_OK)
+        Ok(unsafe { give_item(item, found) })
     })
 }
 
@@ -212,10 +210,8 @@ pub unsafe extern "C" fn store_get_cached(
         let Some(found) = handles::with(store, |store| store.cached(kind, key))? else {
             return Ok(codes::STORE_NOT_CACHED);
         };
-        let Some(found) = found else { return Ok(codes::STORE_NOT_FOUND) };
         // SAFETY: not NULL; the header asks for a pointer to a store_item, which may be uninitialised.
-        unsafe { item.write(StoreItem::owning(found)) };
-        Ok(codes::STORE_OK)
+        Ok(unsafe { give_item(item, found) })
     })
 }
 
@@ -948,6 +944,17 @@ unsafe fn given(
     };
     let item = (!payload.is_empty()).then(|| payload.to_owned());
     Ok((kind.to_owned(), Item { key: key.to_owned(), version, deleted: deleted != 0, item }))
+}
+
+/// Hands out an item, if there is one, and says so.
+///
+/// # Safety
+/// `place` must be valid for writes.
+unsafe fn give_item(place: *mut StoreItem, found: Option<Found>) -> i32 {
+    let Some(found) = found else { return codes::STORE_NOT_FOUND };
+    // SAFETY: the caller's promise.
+    unsafe { place.write(StoreItem::owning(found)) };
+    codes::STORE_OK
 }
 
 /// Hands text to an out-param, unless the caller does not want it.
