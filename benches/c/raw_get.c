@@ -1,9 +1,18 @@
 /*
  * The floor under an uncached get: the same exchange of bytes over a plain socket, nothing signed, nothing parsed.
- * raw_get PORT THREADS
+ * raw_get PORT THREADS [handed]
+ *
+ * With "handed" (one thread only) the caller hands each request to another thread, which waits for its sockets with epoll,
+ * and sleeps until that hands back the answer: what any library pays that keeps its sockets on threads of its own.
  */
 #include "blocks.h"
 #include "http.h"
+
+#include <pthread.h>
+#include <semaphore.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 static struct inbox *inboxes;
 static char request[1024];
@@ -21,9 +30,51 @@ static void gets(int thread, long count)
   }
 }
 
+static int asked;
+static sem_t answered;
+
+static void *exchange(void *unused)
+{
+  int queue = epoll_create1(0);
+  struct epoll_event event = {.events = EPOLLIN, .data.fd = asked};
+  epoll_ctl(queue, EPOLL_CTL_ADD, asked, &event);
+  event.data.fd = inboxes[0].socket;
+  epoll_ctl(queue, EPOLL_CTL_ADD, event.data.fd, &event);
+  for (;;) {
+    if (epoll_wait(queue, &event, 1, -1) != 1) {
+      continue;
+    }
+    if (event.data.fd == asked) {
+      uint64_t number;
+      if (read(asked, &number, sizeof number) == sizeof number && !send_all(inboxes[0].socket, request, strlen(request))) {
+        exit(1);
+      }
+    } else {
+      size_t body, length = receive_message(&inboxes[0], &body);
+      if (length == 0) {
+        exit(1);
+      }
+      consume(&inboxes[0], length);
+      sem_post(&answered);
+    }
+  }
+  return unused;
+}
+
+static void handed_gets(int thread, long count)
+{
+  (void)thread;
+  for (long made = 0; made < count; made++) {
+    eventfd_write(asked, 1);
+    while (sem_wait(&answered) != 0) {
+    }
+  }
+}
+
 int main(int argc, char **argv)
 {
-  if (argc != 3) {
+  int handed = argc == 4 && strcmp(argv[3], "handed") == 0;
+  if (argc != 3 && !handed) {
     return 2;
   }
   const char *body = "{\"TableName\":\"flags\",\"Key\":{\"namespace\":{\"S\":\"features\"},\"key\":{\"S\":\"flag-000000\"}},"
@@ -42,5 +93,11 @@ int main(int argc, char **argv)
     inboxes[thread].socket = connect_to(atoi(argv[1]));
   }
   gets(0, 100);
-  serve_blocks(threads, gets);
+  if (handed) {
+    pthread_t thread;
+    asked = eventfd(0, 0);
+    sem_init(&answered, 0, 0);
+    pthread_create(&thread, NULL, exchange, NULL);
+  }
+  serve_blocks(threads, handed ? handed_gets : gets);
 }

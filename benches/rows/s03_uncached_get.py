@@ -16,6 +16,7 @@ def measure(bench):
             {
                 "C": from_c,
                 "raw": [tools.program("raw_get"), url.rpartition(":")[2], "1"],
+                "handed": [tools.program("raw_get"), url.rpartition(":")[2], "1", "handed"],
                 "Python": [tools.python, bench.clients / "flagstore_get.py", options(url)],
                 "boto3": [tools.python, bench.clients / "boto3_get.py", boto3_options(url)],
                 "JS": bench.node("aws_sdk_get.cjs", url),
@@ -28,5 +29,7 @@ def measure(bench):
     yield bench.line_or_reason("JS", what, "AWS SDK for JavaScript", times, row="S3")
     yield bench.line_or_reason("plain", what, "plain aws-sdk-dynamodb", times, row="S3")
     yield Line(what, "raw socket", "s", times["C"], times["raw"], at_most(3.3), row="S3")
+    yield Line(what, "raw socket on another thread", "s", times["C"], times["handed"], row="S3")
+    yield Line("raw socket on another thread", "raw socket", "s", times["handed"], times["raw"], row="S3")
     yield Line("uncached get, Python", "boto3", "s", times["Python"], times["boto3"], row="S3")
     yield Line(what, "", "instructions", [count], row="S3")
