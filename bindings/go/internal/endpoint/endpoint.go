@@ -76,6 +76,26 @@ var local = sync.OnceValues(func() (Endpoint, error) {
 	return Endpoint{ready.URL}, err
 })
 
+// OfAWS is AWS's own DynamoDB Local, started by the program that FLAGSTORE_DYNAMODB_LOCAL names. The test is skipped where
+// that names none.
+func OfAWS(t testing.TB) Endpoint {
+	t.Helper()
+	if os.Getenv("FLAGSTORE_DYNAMODB_LOCAL") == "" {
+		t.Skip("FLAGSTORE_DYNAMODB_LOCAL names no DynamoDB Local: tests/dynamodb-local/start is one, which needs Java and Maven")
+	}
+	endpoint, err := ofAWS()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return endpoint
+}
+
+var ofAWS = sync.OnceValues(func() (Endpoint, error) {
+	var ready struct{ URL string }
+	err := start(exec.Command(os.Getenv("FLAGSTORE_DYNAMODB_LOCAL"), "--exit-with-stdin", "--table", Table), &ready)
+	return Endpoint{ready.URL}, err
+})
+
 // start starts a server that ends with its standard input, and so with this process, and reads the line that it prints
 // when it is ready.
 func start(command *exec.Cmd, ready any) error {
