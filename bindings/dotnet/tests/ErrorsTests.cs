@@ -89,6 +89,8 @@ namespace Flagstore.Tests
                 () => Check.Result(store.UpsertAsync("features", "flag", Item)),
                 () => Check.Result(store.InitAsync(data)),
                 () => Check.Result(store.InitializedAsync()),
+                () => Check.Result(store.BigSegmentsMetadataAsync()),
+                () => Check.Result(store.BigSegmentsMembershipAsync("hash")),
             };
             foreach (Action call in calls)
             {
@@ -97,6 +99,7 @@ namespace Flagstore.Tests
                 Check.True(watch.ElapsedMilliseconds >= 300 && watch.ElapsedMilliseconds < 5000, watch.Elapsed);
             }
             Check.True(!store.Available());
+            Check.True(!Check.Result(store.AvailableAsync()));
         }
 
         [Test]

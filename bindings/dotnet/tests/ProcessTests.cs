@@ -44,7 +44,8 @@ namespace Flagstore.Tests
                 Task.WaitAll(
                     store.GetAsync("features", "flag"), store.GetAllAsync("features"), store.InitializedAsync(),
                     store.UpsertAsync("features", "flag", new Item(0, "older")), store.InitJsonAsync("{\"flags\":{\"a\":{\"version\":1}}}"),
-                    store.InitAsync(new[] { new ItemCollection("features", items) }));
+                    store.InitAsync(new[] { new ItemCollection("features", items) }), store.AvailableAsync(),
+                    store.BigSegmentsMetadataAsync(), store.BigSegmentsMembershipAsync("hash"));
                 foreach (Action wrong in new Action[]
                 {
                     () => store.Get("features", ""), () => store.GetAsync("", "").GetAwaiter().GetResult(), () => store.InitJson("p4yl0ad"),
@@ -70,15 +71,17 @@ namespace Flagstore.Tests
             options.LogLevel = "off";
             using (FlagStore store = FlagStore.Open(options))
             {
-                Answers(store, 1, 50);
+                options.CacheTtl = TimeSpan.FromTicks(-1);
+                FlagStore cached = FlagStore.Open(options);
+                Answers(store, cached, 1, 50);
                 long before = Resident();
-                Answers(store, 51, 200);
+                Answers(store, cached, 51, 200);
                 Console.WriteLine(Resident() - before);
             }
         }
 
         // Another payload each time: the library keeps what is the same only once.
-        private static void Answers(FlagStore store, int first, int rounds)
+        private static void Answers(FlagStore store, FlagStore cached, int first, int rounds)
         {
             for (int version = first; version < first + rounds; version++)
             {
@@ -89,6 +92,11 @@ namespace Flagstore.Tests
                 store.GetAllAsync("features").Wait();
                 store.Upsert("features", "flag", new Item(0, "older"));
                 store.UpsertAsync("features", "flag", new Item(0, "older")).Wait();
+                store.BigSegmentsMembership("hash");
+                store.BigSegmentsMembershipAsync("hash").Wait();
+                cached.ClearCache();
+                cached.GetAsync("features", "flag").Wait();
+                Check.True(cached.GetAsync("features", "flag").IsCompleted);
             }
         }
 
@@ -104,7 +112,10 @@ namespace Flagstore.Tests
         [Test]
         public void WhatTheLibraryGivesIsFreed()
         {
-            Child child = Child.Run("ProcessTests.Grow", Child.WithLibrary, Endpoint.Local.Url.OriginalString, Endpoint.NewPrefix()).Succeeded();
+            string prefix = Endpoint.NewPrefix();
+            IEnumerable<string> segments = Enumerable.Range(0, 350).Select(number => "\"" + number + new string('s', 1000) + "\"");
+            Endpoint.Local.Put(prefix + ":big_segments_user", "hash", "\"included\":{\"SS\":[" + string.Join(",", segments) + "]}");
+            Child child = Child.Run("ProcessTests.Grow", Child.WithLibrary, Endpoint.Local.Url.OriginalString, prefix).Succeeded();
             Check.True(long.Parse(child.Output) < 40000, child.Output + " kB more");
         }
 

@@ -8,10 +8,7 @@ using static LaunchDarkly.Sdk.Server.Subsystems.BigSegmentStoreTypes;
 
 namespace Flagstore.LaunchDarkly
 {
-    /// <summary>
-    /// Reads the big segments that the Relay Proxy writes. The SDK wants tasks, and caches what they give; each holds a thread of
-    /// the pool while it asks DynamoDB.
-    /// </summary>
+    /// <summary>Reads the big segments that the Relay Proxy writes. The SDK caches what it gets.</summary>
     internal sealed class DynamoDBBigSegmentStore : IBigSegmentStore
     {
         private readonly FlagStore store;
@@ -23,22 +20,23 @@ namespace Flagstore.LaunchDarkly
             failures = new Failures(log);
         }
 
-        public Task<IMembership> GetMembershipAsync(string userHash) => Task.Run(() =>
+        public async Task<IMembership> GetMembershipAsync(string userHash)
         {
-            IReadOnlyDictionary<string, bool> segments = failures.Watched(() => store.BigSegmentsMembership(userHash));
+            IReadOnlyDictionary<string, bool> segments =
+                await failures.WatchedAsync(() => store.BigSegmentsMembershipAsync(userHash)).ConfigureAwait(false);
             return segments == null ? null : NewMembershipFromSegmentRefs(Named(segments, true), Named(segments, false));
-        });
+        }
 
         private static IEnumerable<string> Named(IReadOnlyDictionary<string, bool> segments, bool included) =>
             segments.Where(segment => segment.Value == included).Select(segment => segment.Key).ToList();
 
-        public Task<StoreMetadata?> GetMetadataAsync() => Task.Run(() =>
+        public async Task<StoreMetadata?> GetMetadataAsync()
         {
-            long? milliseconds = failures.Watched(store.BigSegmentsMetadata);
+            long? milliseconds = await failures.WatchedAsync(() => store.BigSegmentsMetadataAsync()).ConfigureAwait(false);
             return milliseconds.HasValue
                 ? new StoreMetadata { LastUpToDate = UnixMillisecondTime.OfMillis(milliseconds.Value) }
                 : (StoreMetadata?)null;
-        });
+        }
 
         public void Dispose() => store.Dispose();
     }

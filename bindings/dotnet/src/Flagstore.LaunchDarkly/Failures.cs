@@ -1,4 +1,5 @@
 using System;
+using System.Threading.Tasks;
 using LaunchDarkly.Logging;
 
 namespace Flagstore.LaunchDarkly
@@ -21,17 +22,40 @@ namespace Flagstore.LaunchDarkly
         {
             try
             {
-                T result = call();
-                if (failing) failing = false;
-                return result;
+                return Passed(call());
             }
             catch (FlagStoreException error)
             {
-                if (failing) log.Debug((object)error.Message);
-                else log.Error((object)error.Message);
-                failing = true;
+                Failed(error);
                 throw;
             }
+        }
+
+        /// <summary>The same of a task, whose errors are also those of starting it.</summary>
+        internal async Task<T> WatchedAsync<T>(Func<Task<T>> call)
+        {
+            try
+            {
+                return Passed(await call().ConfigureAwait(false));
+            }
+            catch (FlagStoreException error)
+            {
+                Failed(error);
+                throw;
+            }
+        }
+
+        private T Passed<T>(T result)
+        {
+            if (failing) failing = false;
+            return result;
+        }
+
+        private void Failed(FlagStoreException error)
+        {
+            if (failing) log.Debug((object)error.Message);
+            else log.Error((object)error.Message);
+            failing = true;
         }
     }
 }

@@ -58,17 +58,22 @@ namespace Flagstore
             new TaskCompletionSource<T>(TaskCreationOptions.RunContinuationsAsynchronously);
 
         private readonly Reading read;
+        private readonly Func<FlagStoreException, T> otherwise;
 
-        private AsyncCall(Reading read)
+        private AsyncCall(Reading read, Func<FlagStoreException, T> otherwise)
         {
             this.read = read;
+            this.otherwise = otherwise;
         }
 
-        /// <summary>Starts a call. Its errors are the task's, also where it does not start.</summary>
-        internal static Task<T> Of(Completions.Start start, Reading read, CancellationToken cancellation)
+        /// <summary>
+        /// Starts a call. Its errors are the task's, also where it does not start, unless there is a result for them.
+        /// </summary>
+        internal static Task<T> Of(
+            Completions.Start start, Reading read, CancellationToken cancellation, Func<FlagStoreException, T> otherwise = null)
         {
             if (cancellation.IsCancellationRequested) return Task.FromCanceled<T>(cancellation);
-            var call = new AsyncCall<T>(read);
+            var call = new AsyncCall<T>(read, otherwise);
             try
             {
                 Exception refused = Completions.Begin(call, start);
@@ -91,6 +96,10 @@ namespace Flagstore
 
         protected override void End(void* result) => task.TrySetResult(read(result));
 
-        protected override void Fail(Exception error) => task.TrySetException(error);
+        protected override void Fail(Exception error)
+        {
+            if (otherwise != null && error is FlagStoreException failure) task.TrySetResult(otherwise(failure));
+            else task.TrySetException(error);
+        }
     }
 }

@@ -48,6 +48,35 @@ namespace Flagstore
             }
         }
 
+        private bool Unavailable(FlagStoreException error)
+        {
+            Tell(new StoreEvent(EventLevel.Debug, "table \"" + table + "\" is not available: " + error.Message));
+            return false;
+        }
+
+        /// <summary>Copies a membership out of the library's memory, and frees it.</summary>
+        private static IReadOnlyDictionary<string, bool> Segments(void* membership)
+        {
+            try
+            {
+                var segments = new Dictionary<string, bool>(StringComparer.Ordinal);
+                uint count = (uint)Native.store_membership_count(membership);
+                for (uint place = 0; place < count; place++)
+                {
+                    byte* segment;
+                    UIntPtr length;
+                    int included;
+                    Native.store_membership_entry(membership, (UIntPtr)place, &segment, &length, &included, null);
+                    segments[Text.Of(segment, length)] = included != 0;
+                }
+                return segments;
+            }
+            finally
+            {
+                Native.store_membership_free(membership);
+            }
+        }
+
         private InitReport Reported(byte* report)
         {
             InitReport done = InitReport.Of(Text.Taken(report));

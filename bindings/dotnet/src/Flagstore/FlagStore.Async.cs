@@ -9,7 +9,9 @@ namespace Flagstore
     // outside of a lambda can be used in it; the library has copied it when they return.
     public sealed unsafe partial class FlagStore
     {
-        /// <summary><see cref="Get"/> without blocking.</summary>
+        /// <summary>
+        /// <see cref="Get"/> without blocking. What the cache has, also that there is no row, comes in a task that has ended.
+        /// </summary>
         /// <param name="kind">such as <c>features</c> or <c>segments</c></param>
         /// <param name="key">the item's key</param>
         /// <param name="cancellationToken">gives up waiting; the call itself ends at its deadline</param>
@@ -18,6 +20,8 @@ namespace Flagstore
         {
             byte[] ofKind = Text.Utf8(nameof(kind), kind);
             byte[] ofKey = Text.Utf8(nameof(key), key);
+            if (cancellationToken.IsCancellationRequested) return Task.FromCanceled<Item>(cancellationToken);
+            if (Cached(ofKind, ofKey, out Item cached)) return Task.FromResult(cached);
             return AsyncCall<Item>.Of(
                 (callback, userData) =>
                 {
@@ -45,6 +49,30 @@ namespace Flagstore
                     }
                 },
                 cancellationToken);
+        }
+
+        /// <summary>Whether the cache alone has the answer. It has none where a call would fail, which is left to that.</summary>
+        private bool Cached(byte[] kind, byte[] key, out Item cached)
+        {
+            store_item item = default(store_item);
+            try
+            {
+                int code;
+                fixed (byte* startOfKind = kind, startOfKey = key)
+                {
+                    code = Native.store_get_cached(
+                        handle.Number, startOfKind, Length(kind), startOfKey, Length(key), &item, null);
+                }
+                GC.KeepAlive(handle);
+                cached = null;
+                if (code != Native.Ok && code != Native.NotFound) return false;
+                cached = Got(code == Native.Ok ? Item.Of(&item) : null);
+                return true;
+            }
+            finally
+            {
+                Native.store_item_free(&item);
+            }
         }
 
         /// <summary><see cref="GetAll"/> without blocking.</summary>
@@ -192,6 +220,80 @@ namespace Flagstore
                     return initialized != 0;
                 },
                 cancellationToken);
+
+        /// <summary>
+        /// <see cref="Available"/> without blocking. It never fails either: also of a closed store, the answer is false.
+        /// </summary>
+        /// <param name="cancellationToken">gives up waiting; the call itself ends at its deadline</param>
+        /// <returns>whether the table answers</returns>
+        public Task<bool> AvailableAsync(CancellationToken cancellationToken = default(CancellationToken)) =>
+            AsyncCall<bool>.Of(
+                (callback, userData) =>
+                {
+                    store_error error;
+                    return Started(Native.store_available_async(handle.Number, callback, userData, &error), &error);
+                },
+                result =>
+                {
+                    Code(result);
+                    DeliverEvents();
+                    return true;
+                },
+                cancellationToken,
+                Unavailable);
+
+        /// <summary><see cref="BigSegmentsMetadata"/> without blocking.</summary>
+        /// <param name="cancellationToken">gives up waiting; the call itself ends at its deadline</param>
+        /// <returns>a task that fails with the exception that <see cref="BigSegmentsMetadata"/> would throw</returns>
+        public Task<long?> BigSegmentsMetadataAsync(CancellationToken cancellationToken = default(CancellationToken)) =>
+            AsyncCall<long?>.Of(
+                (callback, userData) =>
+                {
+                    store_error error;
+                    return Started(Native.store_big_segments_metadata_async(handle.Number, callback, userData, &error), &error);
+                },
+                result =>
+                {
+                    int code = Code(result);
+                    DeliverEvents();
+                    if (code != Native.Ok) return null;
+                    long milliseconds;
+                    Native.store_result_metadata(result, &milliseconds, null);
+                    return milliseconds;
+                },
+                cancellationToken);
+
+        /// <summary><see cref="BigSegmentsMembership"/> without blocking.</summary>
+        /// <param name="contextHash">base64 of the SHA-256 of the context's key</param>
+        /// <param name="cancellationToken">gives up waiting; the call itself ends at its deadline</param>
+        /// <returns>a task that fails with the exception that <see cref="BigSegmentsMembership"/> would throw</returns>
+        public Task<IReadOnlyDictionary<string, bool>> BigSegmentsMembershipAsync(
+            string contextHash, CancellationToken cancellationToken = default(CancellationToken))
+        {
+            byte[] hash = Text.Utf8(nameof(contextHash), contextHash);
+            return AsyncCall<IReadOnlyDictionary<string, bool>>.Of(
+                (callback, userData) =>
+                {
+                    store_error error;
+                    fixed (byte* start = hash)
+                    {
+                        return Started(
+                            Native.store_big_segments_membership_async(
+                                handle.Number, start, Length(hash), callback, userData, &error),
+                            &error);
+                    }
+                },
+                result =>
+                {
+                    int code = Code(result);
+                    DeliverEvents();
+                    if (code != Native.Ok) return null;
+                    void* membership;
+                    Native.store_result_membership(result, &membership, null);
+                    return Segments(membership);
+                },
+                cancellationToken);
+        }
 
         private Exception Started(int code, store_error* error)
         {

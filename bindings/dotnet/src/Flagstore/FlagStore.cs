@@ -12,7 +12,7 @@ namespace Flagstore
     /// </summary>
     /// <remarks>
     /// <para>Any thread may use it, also several at the same time. Every call ends at the deadline that the options set for it. A
-    /// blocking call holds its thread; the methods that return a task hold none, unless they say so.</para>
+    /// blocking call holds its thread; the methods that return a task hold none while they wait.</para>
     /// <para>Errors are <see cref="FlagStoreException"/>. Keys may hold any characters; payloads are opaque and come back exactly
     /// as they were stored.</para>
     /// </remarks>
@@ -273,8 +273,7 @@ namespace Flagstore
             }
             catch (FlagStoreException error)
             {
-                Tell(new StoreEvent(EventLevel.Debug, "table \"" + table + "\" is not available: " + error.Message));
-                return false;
+                return Unavailable(error);
             }
         }
 
@@ -301,36 +300,14 @@ namespace Flagstore
         public IReadOnlyDictionary<string, bool> BigSegmentsMembership(string contextHash)
         {
             byte[] hash = Text.Utf8(nameof(contextHash), contextHash);
-            void* membership = null;
+            void* membership;
             store_error error;
-            try
+            int code;
+            fixed (byte* start = hash)
             {
-                int code;
-                fixed (byte* start = hash)
-                {
-                    code = Native.store_big_segments_membership(handle.Number, start, Length(hash), &membership, &error);
-                }
-                return Checked(code, &error) == Native.Ok ? Segments(membership) : null;
+                code = Native.store_big_segments_membership(handle.Number, start, Length(hash), &membership, &error);
             }
-            finally
-            {
-                Native.store_membership_free(membership);
-            }
-        }
-
-        private IReadOnlyDictionary<string, bool> Segments(void* membership)
-        {
-            var segments = new Dictionary<string, bool>(StringComparer.Ordinal);
-            uint count = (uint)Native.store_membership_count(membership);
-            for (uint place = 0; place < count; place++)
-            {
-                byte* segment;
-                UIntPtr length;
-                int included;
-                Native.store_membership_entry(membership, (UIntPtr)place, &segment, &length, &included, null);
-                segments[Text.Of(segment, length)] = included != 0;
-            }
-            return segments;
+            return Checked(code, &error) == Native.Ok ? Segments(membership) : null;
         }
 
         /// <summary>

@@ -73,6 +73,10 @@ namespace Flagstore
              ulong store, byte* kind, UIntPtr kind_len, byte* key, UIntPtr key_len, store_item* item, store_error* error);
 
         [DllImport(Soname, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern int store_get_cached(
+             ulong store, byte* kind, UIntPtr kind_len, byte* key, UIntPtr key_len, store_item* item, store_error* error);
+
+        [DllImport(Soname, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
         internal static extern int store_get_all( ulong store, byte* kind, UIntPtr kind_len, void** items, store_error* error);
 
         [DllImport(Soname, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
@@ -139,6 +143,17 @@ namespace Flagstore
         internal static extern int store_initialized_async( ulong store, IntPtr callback, IntPtr user_data, store_error* error);
 
         [DllImport(Soname, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern int store_available_async(ulong store, IntPtr callback, IntPtr user_data, store_error* error);
+
+        [DllImport(Soname, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern int store_big_segments_metadata_async(
+             ulong store, IntPtr callback, IntPtr user_data, store_error* error);
+
+        [DllImport(Soname, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern int store_big_segments_membership_async(
+             ulong store, byte* hash, UIntPtr hash_len, IntPtr callback, IntPtr user_data, store_error* error);
+
+        [DllImport(Soname, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
         internal static extern int store_result_code(void* result);
 
         [DllImport(Soname, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
@@ -152,6 +167,12 @@ namespace Flagstore
 
         [DllImport(Soname, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
         internal static extern int store_result_initialized(void* result, int* initialized, store_error* error);
+
+        [DllImport(Soname, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern int store_result_metadata(void* result, long* synchronized_on, store_error* error);
+
+        [DllImport(Soname, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern int store_result_membership(void* result, void** membership, store_error* error);
 
         [DllImport(Soname, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
         internal static extern int store_result_report(void* result, byte** report, store_error* error);

@@ -1,4 +1,6 @@
 using System;
+using System.Linq;
+using System.Threading.Tasks;
 using Flagstore.LaunchDarkly;
 using LaunchDarkly.Logging;
 using LaunchDarkly.Sdk.Server.Subsystems;
@@ -61,6 +63,42 @@ namespace Flagstore.Tests
             {
                 Check.Fails("TABLE_NOT_FOUND", false, () => Check.Result(missing.GetMetadataAsync()));
                 Check.Fails("TABLE_NOT_FOUND", false, () => Check.Result(missing.GetMembershipAsync("hash")));
+            }
+            Check.Fails("EMPTY_KEY", false, () => Check.Result(store.GetMembershipAsync("")));
+            Task<IMembership> wrong = store.GetMembershipAsync("\ud800");
+            Check.Fails("INVALID_UTF8", false, () => Check.Result(wrong));
+        }
+
+        [Test]
+        public void FailuresAreLoggedOnceUntilOneGoesWell()
+        {
+            LogCapture log = Logs.Capture();
+            using (IBigSegmentStore failing = Built(
+                On(Endpoint.Faults, DynamoDB.BigSegmentStore(Endpoint.Table), prefix).Option("shared", false), log))
+            {
+                for (int outage = 1; outage <= 2; outage++)
+                {
+                    Endpoint.Faults.EachRequest("{\"do\":\"refuse\",\"type\":\"AccessDeniedException\"}");
+                    Check.Fails("ACCESS_DENIED", false, () => Check.Result(failing.GetMetadataAsync()));
+                    Check.Fails("ACCESS_DENIED", false, () => Check.Result(failing.GetMembershipAsync("hash")));
+                    Endpoint.Faults.Reset();
+                    Check.True(Check.Result(failing.GetMembershipAsync("hash")) == null);
+                    Check.Equal(outage, Logged(log, LogLevel.Error, "BigSegments.DynamoDB").Count);
+                }
+            }
+        }
+
+        [Test]
+        public void WaitingCallsHoldNoThread()
+        {
+            using (IBigSegmentStore held = Built(On(Endpoint.Faults, DynamoDB.BigSegmentStore(Endpoint.Table), prefix), Logs.Capture()))
+            {
+                AsyncTests.HoldNoThread(number => held.GetMembershipAsync("hash-" + number));
+                AsyncTests.HoldNoThread(number => held.GetMetadataAsync());
+                Endpoint.Faults.EachRequest("{\"do\":\"delay\",\"ms\":5}");
+                Task<IMembership>[] calls = Enumerable.Range(0, 100).Select(number => held.GetMembershipAsync("hash-" + number)).ToArray();
+                Check.True(calls.All(call => Check.Result(call) == null));
+                Endpoint.Faults.Reset();
             }
         }
     }
