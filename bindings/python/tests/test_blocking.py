@@ -55,7 +55,9 @@ def test_ctrl_c_ends_a_call_that_waits(call: str, faults: Faults, prefix: str) -
     timeouts = {"timeout_ms": SHORT_MS, "all_timeout_ms": SHORT_MS, "init_timeout_ms": LONG_MS}
     timeouts["attempt_timeout_ms"] = LONG_MS
     options = {"table": TABLE, "prefix": prefix, **faults.options, **timeouts}
-    code = f"from flagstore import Item, Store\nstore = Store(**{options!r})\n{CALLS[call]}"
+    # As for a program of the foreground: one that is started in the background inherits that SIGINT is ignored.
+    handled = "import signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)"
+    code = f"{handled}\nfrom flagstore import Item, Store\nstore = Store(**{options!r})\n{CALLS[call]}"
     sources = str(Path(flagstore.__file__).parent.parent)
     process = subprocess.Popen(
         [sys.executable, "-c", code],
