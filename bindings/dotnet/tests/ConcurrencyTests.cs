@@ -53,7 +53,7 @@ namespace Flagstore.Tests
         public void EveryTaskGetsItsOwnAnswerWhileTheCollectorWorks()
         {
             bool over = false;
-            // Each collection stops the library's threads too, wherever one hands over a result just then.
+            // Each collection stops the thread that hands over results, wherever it just then is.
             var collecting = new Thread(() =>
             {
                 while (!Volatile.Read(ref over))
