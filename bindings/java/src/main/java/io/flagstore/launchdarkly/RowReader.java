@@ -1,0 +1,107 @@
+package io.flagstore.launchdarkly;
+
+import com.launchdarkly.sdk.LDValue;
+import com.launchdarkly.sdk.server.DataModel;
+import com.launchdarkly.sdk.server.subsystems.DataStoreTypes.DataKind;
+import com.launchdarkly.sdk.server.subsystems.DataStoreTypes.KeyedItems;
+import com.launchdarkly.sdk.server.subsystems.DataStoreTypes.SerializedItemDescriptor;
+import io.flagstore.Item;
+import java.util.AbstractMap.SimpleImmutableEntry;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+
+/**
+ * Gives the SDK the rows that it can use, and no others: it deserialises a kind as a whole, and fails for all of its items
+ * at the first one that it cannot. So each is tried here with the SDK's own deserialiser. The SDK then does it once more,
+ * since a store can hand it nothing but text.
+ */
+final class RowReader {
+    /** More bad rows than this are warned about again rather than remembered. */
+    private static final int REMEMBERED = 10_000;
+
+    private final Log log;
+    /** The version of each row, by kind and key, that was warned about last. */
+    private final Map<List<String>, Long> warned = new ConcurrentHashMap<>();
+
+    RowReader(Log log) {
+        this.log = log;
+    }
+
+    /** Null for a row that is left out. */
+    SerializedItemDescriptor read(DataKind kind, String key, Item row) {
+        return read(kind, key, row, new HashSet<>());
+    }
+
+    KeyedItems<SerializedItemDescriptor> readAll(DataKind kind, Map<String, Item> rows) {
+        Set<String> taken = new HashSet<>(rows.keySet());
+        List<Map.Entry<String, SerializedItemDescriptor>> items = new ArrayList<>(rows.size());
+        rows.forEach((key, row) -> {
+            SerializedItemDescriptor item = read(kind, key, row, taken);
+            if (item != null) items.add(new SimpleImmutableEntry<>(key, item));
+        });
+        return new KeyedItems<>(items);
+    }
+
+    private SerializedItemDescriptor read(DataKind kind, String key, Item row, Set<String> taken) {
+        String reason = unusable(kind, key, row, taken);
+        if (reason == null) return new SerializedItemDescriptor((int) row.version(), row.deleted(), row.item());
+        warn(kind, key, row.version(), reason);
+        return null;
+    }
+
+    /** Why the SDK cannot use a row; null if it can. */
+    private static String unusable(DataKind kind, String key, Item row, Set<String> taken) {
+        // Cut off, it would lose against versions that are older.
+        if (row.version() > Integer.MAX_VALUE) {
+            return "its version is over " + Integer.MAX_VALUE + ", the highest that this SDK reads";
+        }
+        if (row.deleted()) return null;
+        try {
+            kind.deserialize(row.item());
+            return kind == DataModel.FEATURES ? unusableKey(key, row.item(), taken) : null;
+        } catch (RuntimeException | StackOverflowError error) {
+            // Older versions of the SDK run out of stack. Not the text of the error, which may quote the payload.
+            return "this SDK cannot read its payload (" + error.getClass().getSimpleName() + ")";
+        }
+    }
+
+    /**
+     * Why the key inside of a flag's payload cannot be: the SDK puts all flags together by it, and fails for all of them
+     * where one has none, and where two have the same.
+     */
+    private static String unusableKey(String key, String payload, Set<String> taken) {
+        // As the SDKs write it: most payloads need not be read once more.
+        if (payload.startsWith("{\"key\":\"" + key + "\"")) return null;
+        String own = LDValue.parse(payload).get("key").stringValue();
+        if (own == null) return "its payload has no key";
+        return own.equals(key) || taken.add(own) ? null : "its payload has the key of another item";
+    }
+
+    private void warn(DataKind kind, String key, long version, String reason) {
+        if (warned.size() >= REMEMBERED) warned.clear();
+        // Remembered before it is logged: a logger that asks for a flag comes here again.
+        Long before = warned.put(List.of(kind.getName(), key), version);
+        if (before != null && before == version) return;
+        log.write(
+                System.Logger.Level.WARNING,
+                "the item " + quoted(key) + " of kind " + quoted(kind.getName()) + ", version " + version + ", is left out: "
+                        + reason + "; write it again with a newer version, or delete the row");
+    }
+
+    /** On one line, whatever the table has for a key. */
+    private static String quoted(String text) {
+        StringBuilder quoted = new StringBuilder("\"");
+        text.codePoints().forEach(point -> {
+            int type = Character.getType(point);
+            boolean breaks = Character.isISOControl(point) || type == Character.LINE_SEPARATOR || type == Character.PARAGRAPH_SEPARATOR;
+            if (breaks) quoted.append(String.format("\\u%04x", point));
+            else if (point == '"' || point == '\\') quoted.append('\\').appendCodePoint(point);
+            else quoted.appendCodePoint(point);
+        });
+        return quoted.append('"').toString();
+    }
+}
