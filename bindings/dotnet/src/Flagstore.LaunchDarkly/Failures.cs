@@ -1,6 +1,5 @@
 using System;
 using System.Threading.Tasks;
-using LaunchDarkly.Logging;
 
 namespace Flagstore.LaunchDarkly
 {
@@ -10,10 +9,10 @@ namespace Flagstore.LaunchDarkly
     /// </summary>
     internal sealed class Failures
     {
-        private readonly Logger log;
+        private readonly Log log;
         private volatile bool failing;
 
-        internal Failures(Logger log)
+        internal Failures(Log log)
         {
             this.log = log;
         }
@@ -53,9 +52,10 @@ namespace Flagstore.LaunchDarkly
 
         private void Failed(FlagStoreException error)
         {
-            if (failing) log.Debug((object)error.Message);
-            else log.Error((object)error.Message);
+            bool known = failing;
+            // Before it is logged: a logger that asks for a flag comes here again.
             failing = true;
+            log.Write(known ? EventLevel.Debug : EventLevel.Error, error.Message);
         }
     }
 }

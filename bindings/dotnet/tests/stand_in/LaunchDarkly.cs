@@ -122,9 +122,9 @@ namespace LaunchDarkly.Sdk.Server
 
     public static class DataModel
     {
-        public static DataStoreTypes.DataKind Features = new DataStoreTypes.DataKind("features", null, null);
+        public static DataStoreTypes.DataKind Features = new DataStoreTypes.DataKind("features", null, Model.ReadFlag);
 
-        public static DataStoreTypes.DataKind Segments = new DataStoreTypes.DataKind("segments", null, null);
+        public static DataStoreTypes.DataKind Segments = new DataStoreTypes.DataKind("segments", null, Model.ReadSegment);
     }
 }
 
@@ -226,12 +226,17 @@ namespace LaunchDarkly.Sdk.Server.Subsystems
     {
         public sealed class DataKind
         {
+            private readonly Func<string, ItemDescriptor> deserializer;
+
             public DataKind(string name, Func<ItemDescriptor, string> serializer, Func<string, ItemDescriptor> deserializer)
             {
                 Name = name;
+                this.deserializer = deserializer;
             }
 
             public string Name { get; }
+
+            public ItemDescriptor Deserialize(string serializedData) => deserializer(serializedData);
         }
 
         public struct ItemDescriptor
