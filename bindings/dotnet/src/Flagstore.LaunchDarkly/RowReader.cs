@@ -7,7 +7,7 @@ using static LaunchDarkly.Sdk.Server.Subsystems.DataStoreTypes;
 namespace Flagstore.LaunchDarkly
 {
     /// <summary>
-    /// Gives the SDK the rows that it can read, and no others: it deserialises a kind as a whole, and fails for all of its items
+    /// Gives the SDK the rows that it can use, and no others: it deserialises a kind as a whole, and fails for all of its items
     /// at the first one that it cannot. So each is tried here with the SDK's own deserialiser. The SDK then does it once more,
     /// since a store can hand it nothing but text.
     /// </summary>
@@ -29,7 +29,7 @@ namespace Flagstore.LaunchDarkly
         /// <summary>Null for a row that is left out.</summary>
         internal SerializedItemDescriptor? Read(DataKind kind, string key, Item row)
         {
-            string reason = Unreadable(kind, row);
+            string reason = Unusable(kind, row);
             if (reason == null) return new SerializedItemDescriptor((int)row.Version, row.Deleted, row.Payload);
             Warn(kind, key, row.Version, reason);
             return null;
@@ -46,23 +46,51 @@ namespace Flagstore.LaunchDarkly
             return new KeyedItems<SerializedItemDescriptor>(items);
         }
 
-        /// <summary>Why the SDK cannot read a row; null if it can.</summary>
-        private static string Unreadable(DataKind kind, Item row)
+        /// <summary>Why the SDK cannot use a row; null if it can.</summary>
+        private static string Unusable(DataKind kind, Item row)
         {
             // Cut off, it would lose against versions that are older.
             if (row.Version > int.MaxValue) return "its version is over " + int.MaxValue + ", the highest that this SDK reads";
             if (row.Deleted) return null;
+            string attempt = "read its payload";
             try
             {
                 // Its reader stops at 64 levels of nesting, so that none is deep enough to end the process.
-                kind.Deserialize(row.Payload);
+                ItemDescriptor item = kind.Deserialize(row.Payload);
+                attempt = "write its payload again";
+                if (MayOverflow(row.Payload)) kind.Serialize(item);
                 return null;
             }
             catch (Exception error)
             {
                 // Not the text of the error, which may quote the payload.
-                return "this SDK cannot read its payload (" + error.GetType().Name + ")";
+                return "this SDK cannot " + attempt + " (" + error.GetType().Name + ")";
             }
+        }
+
+        /// <summary>
+        /// Whether there is something like a number that a double has as infinity, which is read and cannot be written: one
+        /// variation of that kind fails the JSON of all flags.
+        /// </summary>
+        private static bool MayOverflow(string payload)
+        {
+            int digits = 0;
+            bool exponent = false;
+            foreach (char unit in payload)
+            {
+                if (unit >= '0' && unit <= '9')
+                {
+                    digits++;
+                    // With fewer of both, a number stays below 10^299.
+                    if (digits == (exponent ? 3 : 200)) return true;
+                }
+                else
+                {
+                    exponent = (digits > 0 && (unit == 'e' || unit == 'E')) || (exponent && unit == '+');
+                    digits = 0;
+                }
+            }
+            return false;
         }
 
         private void Warn(DataKind kind, string key, long version, string reason)

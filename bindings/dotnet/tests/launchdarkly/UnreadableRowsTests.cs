@@ -54,12 +54,12 @@ namespace Flagstore.Tests
             };
         }
 
-        /// <summary>Whether the SDK makes something of a payload.</summary>
+        /// <summary>Whether the SDK makes something of a payload, which it can write again.</summary>
         internal static bool Taken(DataKind kind, string payload)
         {
             try
             {
-                kind.Deserialize(payload);
+                kind.Serialize(kind.Deserialize(payload));
                 return true;
             }
             catch (Exception)
@@ -95,15 +95,15 @@ namespace Flagstore.Tests
         private static KeyValuePair<string, SerializedItemDescriptor>[] Items(IEnumerable<UnreadableRows.Row> rows) =>
             rows.Select(row => Of(row.Key, Live(3, row.Payload))).ToArray();
 
-        /// <summary>What the SDK itself reads of them; the stand-in is to read the same.</summary>
+        /// <summary>What the SDK itself can use of them; the stand-in is to take the same.</summary>
         [Test]
-        public void TheSdkReadsTheseOfThemAndNoOthers()
+        public void TheSdkTakesTheseOfThemAndNoOthers()
         {
             foreach (DataKind kind in Kinds)
             {
                 UnreadableRows rows = UnreadableRows.Of(kind);
                 Check.Sequence(
-                    kind == Features ? new[] { "two documents", "infinite number", "number of 400 digits" } : new[] { "two documents" },
+                    new[] { "two documents" },
                     rows.Unreadable.Where(row => UnreadableRows.Taken(kind, row.Payload)).Select(row => row.Key));
                 Check.True(rows.Readable.All(row => UnreadableRows.Taken(kind, row.Payload)));
             }

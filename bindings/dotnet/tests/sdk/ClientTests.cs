@@ -113,6 +113,9 @@ namespace Flagstore.Tests
                 Context user = Context.New("u");
                 FeatureFlagsState state = client.AllFlagsState(user);
                 Check.True(state.Valid);
+                // As it goes to a browser: a single number that JSON does not have would fail it as a whole.
+                LdValue written = LdValue.Parse(LdJsonSerialization.SerializeObject(state));
+                Check.True(written.Get("a readable flag").AsBool);
                 foreach (UnreadableRows.Row row in UnreadableRows.Of(Features).Readable)
                 {
                     Check.True(state.GetFlagValueJson(row.Key).AsBool, row.Key);

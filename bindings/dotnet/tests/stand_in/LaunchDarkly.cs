@@ -156,9 +156,9 @@ namespace LaunchDarkly.Sdk.Server
 
     public static class DataModel
     {
-        public static DataStoreTypes.DataKind Features = new DataStoreTypes.DataKind("features", null, Model.ReadFlag);
+        public static DataStoreTypes.DataKind Features = new DataStoreTypes.DataKind("features", Model.Write, Model.ReadFlag);
 
-        public static DataStoreTypes.DataKind Segments = new DataStoreTypes.DataKind("segments", null, Model.ReadSegment);
+        public static DataStoreTypes.DataKind Segments = new DataStoreTypes.DataKind("segments", Model.Write, Model.ReadSegment);
     }
 }
 
@@ -260,15 +260,19 @@ namespace LaunchDarkly.Sdk.Server.Subsystems
     {
         public sealed class DataKind
         {
+            private readonly Func<ItemDescriptor, string> serializer;
             private readonly Func<string, ItemDescriptor> deserializer;
 
             public DataKind(string name, Func<ItemDescriptor, string> serializer, Func<string, ItemDescriptor> deserializer)
             {
                 Name = name;
+                this.serializer = serializer;
                 this.deserializer = deserializer;
             }
 
             public string Name { get; }
+
+            public string Serialize(ItemDescriptor item) => serializer(item);
 
             public ItemDescriptor Deserialize(string serializedData) => deserializer(serializedData);
         }

@@ -1,5 +1,5 @@
-// Reads flags and segments as strictly as the SDK does: what it refuses, this refuses. UnreadableRowsTests, which run with
-// the SDK itself too, compare the two.
+// Reads and writes flags and segments as strictly as the SDK does: what it refuses, this refuses. UnreadableRowsTests, which
+// run with the SDK itself too, compare the two.
 
 using System;
 using System.Collections.Generic;
@@ -64,6 +64,19 @@ namespace LaunchDarkly.Sdk.Server
             if (!members.ContainsKey("version")) throw new FormatException("no version");
             if (!deleted && (!members.TryGetValue("key", out object key) || key == null)) throw new FormatException("no key");
             return new ItemDescriptor((int)(double)members["version"], deleted ? null : item);
+        }
+
+        /// <summary>What the SDK would write is not needed, but that it cannot write every number.</summary>
+        internal static string Write(ItemDescriptor item)
+        {
+            Finite(item.Item);
+            return "";
+        }
+
+        private static void Finite(object value)
+        {
+            if (value is double number && (double.IsInfinity(number) || double.IsNaN(number))) throw new ArgumentException("not in JSON");
+            foreach (object element in (value as Dictionary<string, object>)?.Values ?? value as IEnumerable<object> ?? new object[0]) Finite(element);
         }
 
         private static KeyValuePair<string, Shape> Member(string name, Shape shape) => new KeyValuePair<string, Shape>(name, shape);
