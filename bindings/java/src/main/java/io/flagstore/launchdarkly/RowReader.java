@@ -62,11 +62,43 @@ final class RowReader {
         if (row.deleted()) return null;
         try {
             kind.deserialize(row.item());
+            if (mayOverflow(row.item()) && !finite(LDValue.parse(row.item()))) {
+                return "its payload has a number that this SDK cannot write again";
+            }
             return kind == DataModel.FEATURES ? unusableKey(key, row.item(), taken) : null;
         } catch (RuntimeException | StackOverflowError error) {
             // Older versions of the SDK run out of stack. Not the text of the error, which may quote the payload.
             return "this SDK cannot read its payload (" + error.getClass().getSimpleName() + ")";
         }
+    }
+
+    /**
+     * Whether there is something like a number that a double has as infinity, which is read, and written as what is no
+     * JSON: one variation of that kind spoils the JSON of all flags.
+     */
+    private static boolean mayOverflow(String payload) {
+        int digits = 0;
+        boolean exponent = false;
+        for (int at = 0; at < payload.length(); at++) {
+            char unit = payload.charAt(at);
+            if (unit >= '0' && unit <= '9') {
+                digits++;
+                // With fewer of both, a number stays below 10^299.
+                if (digits == (exponent ? 3 : 200)) return true;
+            } else {
+                exponent = (digits > 0 && (unit == 'e' || unit == 'E')) || (exponent && unit == '+');
+                digits = 0;
+            }
+        }
+        return false;
+    }
+
+    private static boolean finite(LDValue value) {
+        if (value.isNumber()) return Double.isFinite(value.doubleValue());
+        for (LDValue element : value.values()) {
+            if (!finite(element)) return false;
+        }
+        return true;
     }
 
     /**

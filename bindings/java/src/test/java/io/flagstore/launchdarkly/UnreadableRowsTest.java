@@ -10,6 +10,7 @@ import com.launchdarkly.logging.LogCapture;
 import com.launchdarkly.logging.Logs;
 import com.launchdarkly.sdk.LDContext;
 import com.launchdarkly.sdk.LDValue;
+import com.launchdarkly.sdk.json.JsonSerialization;
 import com.launchdarkly.sdk.server.Components;
 import com.launchdarkly.sdk.server.DataModel;
 import com.launchdarkly.sdk.server.FeatureFlagsState;
@@ -29,6 +30,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.regex.Pattern;
 import org.junit.After;
 import org.junit.Before;
 import org.junit.Test;
@@ -37,6 +39,13 @@ import org.junit.Test;
 public class UnreadableRowsTest {
     private static final LDContext USER = LDContext.create("u");
     private static final List<DataKind> KINDS = List.of(DataModel.FEATURES, DataModel.SEGMENTS);
+
+    /** Those that this SDK can read all the same. */
+    private static final Map<DataKind, Set<String>> READ = Map.of(
+            DataModel.FEATURES, Set.of("byte order mark", "lone surrogate", "raw control character", "not a number",
+                    "on is text", "salt is a number"),
+            DataModel.SEGMENTS, Set.of("byte order mark", "lone surrogate", "raw control character", "not a number",
+                    "includedContexts of null", "no members", "salt is a number"));
 
     private final String prefix = Endpoint.newPrefix();
     private final Rows rows = new Rows(Endpoint.local(), Endpoint.TABLE);
@@ -89,16 +98,6 @@ public class UnreadableRowsTest {
         }
     }
 
-    /** Whether the SDK makes something of a payload that its clients can use. */
-    private static boolean taken(DataKind kind, String payload) {
-        try {
-            kind.deserialize(payload);
-            return kind != DataModel.FEATURES || LDValue.parse(payload).get("key").isString();
-        } catch (RuntimeException | StackOverflowError error) {
-            return false;
-        }
-    }
-
     private Map<String, SerializedItemDescriptor> all(DataKind kind) {
         Map<String, SerializedItemDescriptor> items = new TreeMap<>();
         store.getAll(kind).getItems().forEach(item -> items.put(item.getKey(), item.getValue()));
@@ -122,7 +121,7 @@ public class UnreadableRowsTest {
             Set<String> leftOut = new HashSet<>();
             for (LDValue row : unreadable(kind)) {
                 String key = row.get("name").stringValue();
-                if (taken(kind, payload(row))) expected.put(key, payload(row));
+                if (READ.get(kind).contains(key)) expected.put(key, payload(row));
                 else leftOut.add(key);
                 if (row.get("everywhere").booleanValue()) assertTrue(key, leftOut.contains(key));
             }
@@ -131,7 +130,7 @@ public class UnreadableRowsTest {
             assertEquals(expected, actual);
             expected.forEach((key, payload) -> assertEquals(key, payload, store.get(kind, key).getSerializedItem()));
             for (String key : leftOut) assertNull(key, store.get(kind, key));
-            assertTrue(leftOut.toString(), leftOut.size() >= 10);
+            assertTrue(leftOut.toString(), leftOut.size() >= 20);
         }
     }
 
@@ -175,6 +174,9 @@ public class UnreadableRowsTest {
         try (LDClient client = new LDClient("sdk-key", config)) {
             FeatureFlagsState state = client.allFlagsState(USER);
             assertTrue(state.isValid());
+            // As it goes to a browser: a single number that JSON does not have would spoil all of it.
+            String written = JsonSerialization.serialize(state);
+            assertFalse(written, Pattern.compile("[:,\\[]-?(Infinity|NaN)").matcher(written).find());
             for (String key : readable(DataModel.FEATURES).keySet()) {
                 assertEquals(key, LDValue.of(true), state.getFlagValue(key));
                 assertTrue(key, client.boolVariation(key, USER, false));
@@ -182,7 +184,7 @@ public class UnreadableRowsTest {
             assertEquals("in", client.stringVariation("in the segment", USER, "none"));
             for (LDValue row : unreadable(DataModel.FEATURES)) {
                 String key = row.get("name").stringValue();
-                if (taken(DataModel.FEATURES, payload(row))) continue;
+                if (READ.get(DataModel.FEATURES).contains(key)) continue;
                 assertEquals(key, "none", client.stringVariation(key, USER, "none"));
                 assertNull(key, state.getFlagValue(key));
             }
