@@ -52,10 +52,8 @@ namespace Flagstore.LaunchDarkly
 
         private void Failed(FlagStoreException error)
         {
-            bool known = failing;
-            // Before it is logged: a logger that asks for a flag comes here again.
+            log.Write(failing ? EventLevel.Debug : EventLevel.Error, error.Message);
             failing = true;
-            log.Write(known ? EventLevel.Debug : EventLevel.Error, error.Message);
         }
     }
 }

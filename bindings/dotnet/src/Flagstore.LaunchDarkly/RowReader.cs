@@ -95,7 +95,6 @@ namespace Flagstore.LaunchDarkly
 
         private void Warn(DataKind kind, string key, long version, string reason)
         {
-            // Remembered before it is logged: a logger that asks for a flag comes here again.
             lock (warned)
             {
                 Tuple<string, string> row = Tuple.Create(kind.Name, key);

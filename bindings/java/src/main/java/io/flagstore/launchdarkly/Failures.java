@@ -21,10 +21,8 @@ final class Failures {
             if (failing) failing = false;
             return result;
         } catch (FlagStoreException error) {
-            boolean known = failing;
-            // Before it is logged: a logger that asks for a flag comes here again.
+            log.write(failing ? System.Logger.Level.DEBUG : System.Logger.Level.ERROR, error.getMessage());
             failing = true;
-            log.write(known ? System.Logger.Level.DEBUG : System.Logger.Level.ERROR, error.getMessage());
             throw error;
         }
     }

@@ -106,8 +106,8 @@ final class RowReader {
      * where one has none, and where two have the same.
      */
     private static String unusableKey(String key, String payload, Set<String> taken) {
-        // As the SDKs write it: most payloads need not be read once more.
-        if (payload.startsWith("{\"key\":\"" + key + "\"")) return null;
+        // As the SDKs write it, Python's with a space: most payloads need not be read once more.
+        if (payload.startsWith("{\"key\":\"" + key + "\"") || payload.startsWith("{\"key\": \"" + key + "\"")) return null;
         String own = LDValue.parse(payload).get("key").stringValue();
         if (own == null) return "its payload has no key";
         return own.equals(key) || taken.add(own) ? null : "its payload has the key of another item";
@@ -115,7 +115,6 @@ final class RowReader {
 
     private void warn(DataKind kind, String key, long version, String reason) {
         if (warned.size() >= REMEMBERED) warned.clear();
-        // Remembered before it is logged: a logger that asks for a flag comes here again.
         Long before = warned.put(List.of(kind.getName(), key), version);
         if (before != null && before == version) return;
         log.write(
