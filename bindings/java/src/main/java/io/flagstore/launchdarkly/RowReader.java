@@ -1,6 +1,7 @@
 package io.flagstore.launchdarkly;
 
 import com.launchdarkly.sdk.LDValue;
+import com.launchdarkly.sdk.ObjectBuilder;
 import com.launchdarkly.sdk.server.DataModel;
 import com.launchdarkly.sdk.server.subsystems.DataStoreTypes.DataKind;
 import com.launchdarkly.sdk.server.subsystems.DataStoreTypes.KeyedItems;
@@ -47,28 +48,22 @@ final class RowReader {
     }
 
     private SerializedItemDescriptor read(DataKind kind, String key, Item row, Set<String> taken) {
-        String reason = unusable(kind, key, row, taken);
-        if (reason == null) return new SerializedItemDescriptor((int) row.version(), row.deleted(), row.item());
-        warn(kind, key, row.version(), reason);
-        return null;
-    }
-
-    /** Why the SDK cannot use a row; null if it can. */
-    private static String unusable(DataKind kind, String key, Item row, Set<String> taken) {
         // Cut off, it would lose against versions that are older.
         if (row.version() > Integer.MAX_VALUE) {
-            return "its version is over " + Integer.MAX_VALUE + ", the highest that this SDK reads";
+            return leftOut(kind, key, row, "its version is over " + Integer.MAX_VALUE + ", the highest that this SDK reads");
         }
-        if (row.deleted()) return null;
+        int version = (int) row.version();
+        if (row.deleted()) return new SerializedItemDescriptor(version, true, null);
         try {
             kind.deserialize(row.item());
             if (mayOverflow(row.item()) && !finite(LDValue.parse(row.item()))) {
-                return "its payload has a number that this SDK cannot write again";
+                return leftOut(kind, key, row, "its payload has a number that this SDK cannot write again");
             }
-            return kind == DataModel.FEATURES ? unusableKey(key, row.item(), taken) : null;
+            String payload = kind == DataModel.FEATURES ? withKey(key, row.item(), taken) : row.item();
+            return new SerializedItemDescriptor(version, false, payload);
         } catch (RuntimeException | StackOverflowError error) {
             // Older versions of the SDK run out of stack. Not the text of the error, which may quote the payload.
-            return "this SDK cannot read its payload (" + error.getClass().getSimpleName() + ")";
+            return leftOut(kind, key, row, "this SDK cannot read its payload (" + error.getClass().getSimpleName() + ")");
         }
     }
 
@@ -102,25 +97,31 @@ final class RowReader {
     }
 
     /**
-     * Why the key inside of a flag's payload cannot be: the SDK puts all flags together by it, and fails for all of them
-     * where one has none, and where two have the same.
+     * A flag's payload with a key that is no other's, its row's if need be: the SDK puts all flags together by the keys
+     * inside of them, and fails for all where one has none, or where two have the same, as copies of rows do.
      */
-    private static String unusableKey(String key, String payload, Set<String> taken) {
+    private static String withKey(String key, String payload, Set<String> taken) {
         // As the SDKs write it, Python's with a space: most payloads need not be read once more.
-        if (payload.startsWith("{\"key\":\"" + key + "\"") || payload.startsWith("{\"key\": \"" + key + "\"")) return null;
-        String own = LDValue.parse(payload).get("key").stringValue();
-        if (own == null) return "its payload has no key";
-        return own.equals(key) || taken.add(own) ? null : "its payload has the key of another item";
+        if (payload.startsWith("{\"key\":\"" + key + "\"") || payload.startsWith("{\"key\": \"" + key + "\"")) return payload;
+        LDValue flag = LDValue.parse(payload);
+        String own = flag.get("key").stringValue();
+        if (own != null && (own.equals(key) || taken.add(own))) return payload;
+        ObjectBuilder keyed = LDValue.buildObject();
+        flag.keys().forEach(name -> keyed.put(name, flag.get(name)));
+        return keyed.put("key", key).build().toJsonString();
     }
 
-    private void warn(DataKind kind, String key, long version, String reason) {
+    /** Null, with a warning that is the first one of this version. */
+    private SerializedItemDescriptor leftOut(DataKind kind, String key, Item row, String reason) {
         if (warned.size() >= REMEMBERED) warned.clear();
-        Long before = warned.put(List.of(kind.getName(), key), version);
-        if (before != null && before == version) return;
-        log.write(
-                System.Logger.Level.WARNING,
-                "the item " + quoted(key) + " of kind " + quoted(kind.getName()) + ", version " + version + ", is left out: "
-                        + reason + "; write it again with a newer version, or delete the row");
+        Long before = warned.put(List.of(kind.getName(), key), row.version());
+        if (before == null || before != row.version()) {
+            log.write(
+                    System.Logger.Level.WARNING,
+                    "the item " + quoted(key) + " of kind " + quoted(kind.getName()) + ", version " + row.version()
+                            + ", is left out: " + reason + "; write it again with a newer version, or delete the row");
+        }
+        return null;
     }
 
     /** On one line, whatever the table has for a key. */

@@ -43,7 +43,7 @@ public class UnreadableRowsTest {
     /** Those that this SDK can read all the same. */
     private static final Map<DataKind, Set<String>> READ = Map.of(
             DataModel.FEATURES, Set.of("byte order mark", "lone surrogate", "raw control character", "not a number",
-                    "on is text", "salt is a number"),
+                    "no members", "on is text", "salt is a number"),
             DataModel.SEGMENTS, Set.of("byte order mark", "lone surrogate", "raw control character", "not a number",
                     "includedContexts of null", "no members", "salt is a number"));
 
@@ -125,6 +125,7 @@ public class UnreadableRowsTest {
                 else leftOut.add(key);
                 if (row.get("everywhere").booleanValue()) assertTrue(key, leftOut.contains(key));
             }
+            if (kind == DataModel.FEATURES) expected.put("no members", "{\"key\":\"no members\"}");
             Map<String, String> actual = new TreeMap<>();
             all(kind).forEach((key, item) -> actual.put(key, item.getSerializedItem()));
             assertEquals(expected, actual);
@@ -132,6 +133,18 @@ public class UnreadableRowsTest {
             for (String key : leftOut) assertNull(key, store.get(kind, key));
             assertTrue(leftOut.toString(), leftOut.size() >= 20);
         }
+    }
+
+    @Test
+    public void copiesOfAFlagGoByTheKeysOfTheirRows() {
+        String flag = "{\"key\":\"original\",\"version\":3,\"variations\":[9007199254740991,1.5,null],\"salt\":\"\\u00e9\"}";
+        for (String key : List.of("copy", "original", "other")) put(DataModel.FEATURES, key, 3, flag);
+        all(DataModel.FEATURES).forEach((key, item) ->
+                assertEquals(LDValue.parse(flag.replace("original", key)), LDValue.parse(item.getSerializedItem())));
+        assertEquals(Set.of("copy", "original", "other"), all(DataModel.FEATURES).keySet());
+        // Alone it hides no other, and buckets by its own key, as with the SDK's integration.
+        assertEquals(flag, store.get(DataModel.FEATURES, "copy").getSerializedItem());
+        assertEquals(List.of(), warnings());
     }
 
     @Test
@@ -181,6 +194,8 @@ public class UnreadableRowsTest {
                 assertEquals(key, LDValue.of(true), state.getFlagValue(key));
                 assertTrue(key, client.boolVariation(key, USER, false));
             }
+            assertEquals(LDValue.of(true), state.getFlagValue("a copy under another key"));
+            assertTrue(client.boolVariation("a copy under another key", USER, false));
             assertEquals("in", client.stringVariation("in the segment", USER, "none"));
             for (LDValue row : unreadable(DataModel.FEATURES)) {
                 String key = row.get("name").stringValue();
