@@ -167,6 +167,16 @@ func TestARowThatIsLeftOutIsWarnedAboutOnceAVersionWithoutItsPayload(t *testing.
 	}
 }
 
+func TestTheMemoryOfBadRowsIsBounded(t *testing.T) {
+	rows := newRowReader(nil)
+	for at := range 2 * rememberedRows {
+		name := rowName{"features", fmt.Sprint(at)}
+		if rows.known(name, 1) || !rows.known(name, 1) || len(rows.warned) > rememberedRows {
+			t.Fatalf("row %d, %d remembered", at, len(rows.warned))
+		}
+	}
+}
+
 // The SDK's reader calls itself for each level: to read this one it would grow the goroutine's stack to hundreds of megabytes.
 func TestAFlagOfGreatDepthIsNotRead(t *testing.T) {
 	flagOf := func(levels int) []byte {

@@ -16,7 +16,8 @@ namespace LaunchDarkly.Sdk.Server
         private delegate void Shape(object value);
 
         private static readonly Shape Clause = Object(
-            Member("contextKind", Text), Member("attribute", Text), Member("op", Text), Member("values", ListOf(Anything)), Member("negate", Truth));
+            Member("contextKind", Text), Member("attribute", Text), Member("op", Text), Member("values", ListOf(Anything)),
+            Member("negate", Truth));
 
         private static readonly Shape Rollout = Object(
             Member("variations", ListOf(Object(Member("variation", Whole), Member("weight", Whole), Member("untracked", Truth)))),
@@ -76,7 +77,8 @@ namespace LaunchDarkly.Sdk.Server
         private static void Finite(object value)
         {
             if (value is double number && (double.IsInfinity(number) || double.IsNaN(number))) throw new ArgumentException("not in JSON");
-            foreach (object element in (value as Dictionary<string, object>)?.Values ?? value as IEnumerable<object> ?? new object[0]) Finite(element);
+            IEnumerable<object> elements = (value as Dictionary<string, object>)?.Values ?? value as IEnumerable<object>;
+            foreach (object element in elements ?? new object[0]) Finite(element);
         }
 
         private static KeyValuePair<string, Shape> Member(string name, Shape shape) => new KeyValuePair<string, Shape>(name, shape);

@@ -102,7 +102,8 @@ final class RowReader {
      */
     private static String withKey(String key, String payload, Set<String> taken) {
         // As the SDKs write it, Python's with a space: most payloads need not be read once more.
-        if (payload.startsWith("{\"key\":\"" + key + "\"") || payload.startsWith("{\"key\": \"" + key + "\"")) return payload;
+        String start = payload.startsWith("{\"key\": ") ? "{\"key\": \"" : "{\"key\":\"";
+        if (payload.startsWith(start + key + "\"")) return payload;
         LDValue flag = LDValue.parse(payload);
         String own = flag.get("key").stringValue();
         if (own != null && (own.equals(key) || taken.add(own))) return payload;
@@ -113,14 +114,13 @@ final class RowReader {
 
     /** Null, with a warning that is the first one of this version. */
     private SerializedItemDescriptor leftOut(DataKind kind, String key, Item row, String reason) {
-        if (warned.size() >= REMEMBERED) warned.clear();
         Long before = warned.put(List.of(kind.getName(), key), row.version());
-        if (before == null || before != row.version()) {
-            log.write(
-                    System.Logger.Level.WARNING,
-                    "the item " + quoted(key) + " of kind " + quoted(kind.getName()) + ", version " + row.version()
-                            + ", is left out: " + reason + "; write it again with a newer version, or delete the row");
-        }
+        if (before != null && before == row.version()) return null;
+        if (warned.size() > REMEMBERED) warned.clear();
+        log.write(
+                System.Logger.Level.WARNING,
+                "the item " + quoted(key) + " of kind " + quoted(kind.getName()) + ", version " + row.version()
+                        + ", is left out: " + reason + "; write it again with a newer version, or delete the row");
         return null;
     }
 
@@ -129,7 +129,9 @@ final class RowReader {
         StringBuilder quoted = new StringBuilder("\"");
         text.codePoints().forEach(point -> {
             int type = Character.getType(point);
-            boolean breaks = Character.isISOControl(point) || type == Character.LINE_SEPARATOR || type == Character.PARAGRAPH_SEPARATOR;
+            boolean breaks = type == Character.CONTROL
+                    || type == Character.LINE_SEPARATOR
+                    || type == Character.PARAGRAPH_SEPARATOR;
             if (breaks) quoted.append(String.format("\\u%04x", point));
             else if (point == '"' || point == '\\') quoted.append('\\').appendCodePoint(point);
             else quoted.appendCodePoint(point);
