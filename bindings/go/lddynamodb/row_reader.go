@@ -60,11 +60,11 @@ func unreadable(kind st.DataKind, row flagstore.Item) string {
 		return ""
 	}
 	if tooDeep(row.Payload) {
-		return fmt.Sprintf("its payload nests deeper than %d levels", maximalNesting)
+		return fmt.Sprintf("over %d levels of nesting", maximalNesting)
 	}
 	if _, err := kind.Deserialize(row.Payload); err != nil {
 		// Not the text of the error, which may quote the payload.
-		return fmt.Sprintf("this SDK cannot read its payload (%T)", err)
+		return fmt.Sprintf("%T", err)
 	}
 	return ""
 }
@@ -97,7 +97,7 @@ func (r *rowReader) warn(row rowName, version int64, reason string) {
 		return
 	}
 	r.log.write(ldlog.Warn, fmt.Sprintf(
-		"the item %q of kind %q, version %d, is left out: %s; write it again with a newer version, or delete the row",
+		"the item %q in %q is left out: the SDK cannot read its version %d (%s); write it again with a newer version, or delete the row",
 		row.key, row.kind, version, reason))
 }
 

@@ -156,7 +156,7 @@ func TestARowThatIsLeftOutIsWarnedAboutOnceAVersionWithoutItsPayload(t *testing.
 				}
 			}
 			wantLogged(t, log, ldlog.Warn, fmt.Sprintf(
-				`the item "bad\n\"one\"" of kind %q, version %d, is left out: this SDK cannot read its payload`, kind.GetName(), version))
+				`the item "bad\n\"one\"" in %q is left out: the SDK cannot read its version %d (`, kind.GetName(), version))
 		}
 		if warnings := log.GetOutput(ldlog.Warn); len(warnings) != 2*(round+1) {
 			t.Errorf("%q", warnings)

@@ -50,21 +50,19 @@ namespace Flagstore.LaunchDarkly
         private static string Unusable(DataKind kind, Item row)
         {
             // Cut off, it would lose against versions that are older.
-            if (row.Version > int.MaxValue) return "its version is over " + int.MaxValue + ", the highest that this SDK reads";
+            if (row.Version > int.MaxValue) return "over " + int.MaxValue;
             if (row.Deleted) return null;
-            string attempt = "read its payload";
             try
             {
                 // Its reader stops at 64 levels of nesting, so that none is deep enough to end the process.
                 ItemDescriptor item = kind.Deserialize(row.Payload);
-                attempt = "write its payload again";
                 if (MayOverflow(row.Payload)) kind.Serialize(item);
                 return null;
             }
             catch (Exception error)
             {
                 // Not the text of the error, which may quote the payload.
-                return "this SDK cannot " + attempt + " (" + error.GetType().Name + ")";
+                return error.GetType().Name;
             }
         }
 
@@ -104,8 +102,8 @@ namespace Flagstore.LaunchDarkly
             }
             log.Write(
                 EventLevel.Warn,
-                "the item " + Quoted(key) + " of kind " + Quoted(kind.Name) + ", version " + version + ", is left out: " + reason
-                + "; write it again with a newer version, or delete the row");
+                "the item " + Quoted(key) + " in " + Quoted(kind.Name) + " is left out: the SDK cannot read its version " + version
+                + " (" + reason + "); write it again with a newer version, or delete the row");
         }
 
         /// <summary>On one line, whatever the table has for a key.</summary>

@@ -143,7 +143,7 @@ namespace Flagstore.Tests
                 }
                 Check.Equal(at + 1, Warnings.Count);
                 Check.Contains(
-                    "the item \"bad\\u000a\\\"{0}\\\"\" of kind \"" + Kinds[at].Name + "\", version 3, is left out: this SDK cannot read",
+                    "the item \"bad\\u000a\\\"{0}\\\"\" in \"" + Kinds[at].Name + "\" is left out: the SDK cannot read its version 3 (",
                     Warnings[at]);
             }
             Endpoint.Local.PutItem(prefix + ":features", key, 4, "p4yl0ad");

@@ -50,20 +50,20 @@ final class RowReader {
     private SerializedItemDescriptor read(DataKind kind, String key, Item row, Set<String> taken) {
         // Cut off, it would lose against versions that are older.
         if (row.version() > Integer.MAX_VALUE) {
-            return leftOut(kind, key, row, "its version is over " + Integer.MAX_VALUE + ", the highest that this SDK reads");
+            return leftOut(kind, key, row, "over " + Integer.MAX_VALUE);
         }
         int version = (int) row.version();
         if (row.deleted()) return new SerializedItemDescriptor(version, true, null);
         try {
             kind.deserialize(row.item());
             if (mayOverflow(row.item()) && !finite(LDValue.parse(row.item()))) {
-                return leftOut(kind, key, row, "its payload has a number that this SDK cannot write again");
+                return leftOut(kind, key, row, "a number that it cannot write again");
             }
             String payload = kind == DataModel.FEATURES ? withKey(key, row.item(), taken) : row.item();
             return new SerializedItemDescriptor(version, false, payload);
         } catch (RuntimeException | StackOverflowError error) {
             // Older versions of the SDK run out of stack. Not the text of the error, which may quote the payload.
-            return leftOut(kind, key, row, "this SDK cannot read its payload (" + error.getClass().getSimpleName() + ")");
+            return leftOut(kind, key, row, error.getClass().getSimpleName());
         }
     }
 
@@ -119,8 +119,8 @@ final class RowReader {
         if (warned.size() > REMEMBERED) warned.clear();
         log.write(
                 System.Logger.Level.WARNING,
-                "the item " + quoted(key) + " of kind " + quoted(kind.getName()) + ", version " + row.version()
-                        + ", is left out: " + reason + "; write it again with a newer version, or delete the row");
+                "the item " + quoted(key) + " in " + quoted(kind.getName()) + " is left out: the SDK cannot read its version "
+                        + row.version() + " (" + reason + "); write it again with a newer version, or delete the row");
         return null;
     }
 
