@@ -132,7 +132,7 @@ namespace Flagstore.Tests
         /// <summary>Puts an item as any writer does.</summary>
         internal void PutItem(string ofNamespace, string key, long version, string payload) => Put(
             ofNamespace, key,
-            "\"version\":{\"N\":\"" + version + "\"},\"item\":{\"S\":\"" + payload.Replace("\\", "\\\\").Replace("\"", "\\\"") + "\"}");
+            "\"version\":{\"N\":\"" + version + "\"},\"item\":{\"S\":" + DataSets.Written(payload) + "}");
 
         /// <summary>A row's attributes: each a dictionary of its type and value.</summary>
         internal IDictionary<string, object> Row(string ofNamespace, string key) => (IDictionary<string, object>)Ask(

@@ -423,13 +423,38 @@ namespace Flagstore.Tests
             Check.Contains("\"huge\"", listener.Heard.Single());
         }
 
+        [Test]
+        public void AListenerThatFailsFailsNoCall()
+        {
+            var listener = new Listener { Fails = true };
+            FlagStore.Trace.Listeners.Add(listener);
+            FlagStore.Trace.Switch.Level = SourceLevels.Error;
+            try
+            {
+                using (FlagStore traced = Endpoint.Local.Open(prefix))
+                {
+                    Check.Equal(UpsertOutcome.TooLarge, traced.Upsert("features", "huge", new Item(1, new string('x', 400000))).Outcome);
+                }
+            }
+            finally
+            {
+                FlagStore.Trace.Switch.Level = SourceLevels.Off;
+                FlagStore.Trace.Listeners.Remove(listener);
+            }
+            Check.Contains("the recipient of events failed", listener.Heard.Last());
+        }
+
         private sealed class Listener : TraceListener
         {
             internal readonly List<string> Heard = new List<string>();
+            internal bool Fails;
 
             public override void TraceEvent(
-                TraceEventCache cache, string source, TraceEventType type, int id, string format, params object[] values) =>
+                TraceEventCache cache, string source, TraceEventType type, int id, string format, params object[] values)
+            {
                 Heard.Add(string.Format(format, values));
+                if (Fails) throw new InvalidOperationException("the listener's own");
+            }
 
             public override void Write(string message)
             {

@@ -12,7 +12,7 @@ import (
 
 type bigSegmentStore struct {
 	store *flagstore.Store
-	log   eventLog
+	log   *eventLog
 }
 
 func newBigSegmentStore(store *flagstore.Store, context subsystems.ClientContext) subsystems.BigSegmentStore {

@@ -2,7 +2,9 @@ package lddynamodb
 
 import (
 	"context"
+	"fmt"
 
+	"github.com/launchdarkly/go-sdk-common/v3/ldlog"
 	"github.com/launchdarkly/go-server-sdk/v7/subsystems"
 	st "github.com/launchdarkly/go-server-sdk/v7/subsystems/ldstoretypes"
 
@@ -12,11 +14,13 @@ import (
 // dataStore is what the SDK's caching wrapper asks for. The SDK takes an error as a reason to watch IsStoreAvailable.
 type dataStore struct {
 	store *flagstore.Store
-	log   eventLog
+	log   *eventLog
+	rows  *rowReader
 }
 
 func newDataStore(store *flagstore.Store, context subsystems.ClientContext) subsystems.PersistentDataStore {
-	return &dataStore{store, newEventLog(store, context, "DynamoDBDataStore:")}
+	log := newEventLog(store, context, "DynamoDBDataStore:")
+	return &dataStore{store: store, log: log, rows: newRowReader(log)}
 }
 
 func (d *dataStore) Init(allData []st.SerializedCollection) error {
@@ -35,26 +39,22 @@ func (d *dataStore) Init(allData []st.SerializedCollection) error {
 
 func (d *dataStore) Get(kind st.DataKind, key string) (st.SerializedItemDescriptor, error) {
 	defer d.log.events()
-	item, found, err := d.store.Get(context.Background(), kind.GetName(), key)
-	if err != nil || !found || !d.readable(kind, item) {
-		return st.SerializedItemDescriptor{}.NotFound(), err
+	row, found, err := d.store.Get(context.Background(), kind.GetName(), key)
+	if err == nil && found {
+		if item, readable := d.rows.read(kind, row); readable {
+			return item, nil
+		}
 	}
-	return read(item), nil
+	return st.SerializedItemDescriptor{}.NotFound(), err
 }
 
 func (d *dataStore) GetAll(kind st.DataKind) ([]st.KeyedSerializedItemDescriptor, error) {
 	defer d.log.events()
-	items, err := d.store.All(context.Background(), kind.GetName())
+	rows, err := d.store.All(context.Background(), kind.GetName())
 	if err != nil {
 		return nil, err
 	}
-	all := make([]st.KeyedSerializedItemDescriptor, 0, len(items))
-	for _, item := range items {
-		if d.readable(kind, item) {
-			all = append(all, st.KeyedSerializedItemDescriptor{Key: item.Key, Item: read(item)})
-		}
-	}
-	return all, nil
+	return d.rows.readAll(kind, rows), nil
 }
 
 func (d *dataStore) Upsert(kind st.DataKind, key string, item st.SerializedItemDescriptor) (bool, error) {
@@ -67,7 +67,7 @@ func (d *dataStore) IsInitialized() bool {
 	defer d.log.events()
 	initialized, err := d.store.Initialized(context.Background())
 	if err != nil {
-		d.log.loggers.Errorf("cannot tell whether the table is initialized: %s", err)
+		d.log.write(ldlog.Error, fmt.Sprintf("cannot tell whether the table is initialized: %s", err))
 	}
 	return initialized
 }
@@ -82,24 +82,6 @@ func (d *dataStore) Close() error {
 	return d.store.Close()
 }
 
-// readable tells whether the SDK can decode the item. Where it cannot, it fails the read of all items at the first such
-// one, and of all their peers with it: so that one is left out here.
-func (d *dataStore) readable(kind st.DataKind, item flagstore.Item) bool {
-	if item.Deleted {
-		return true
-	}
-	if _, err := kind.Deserialize(item.Payload); err != nil {
-		// Not the text of the error, which may quote the payload.
-		d.log.loggers.Errorf("the item %q in %q is left out: its payload is not one (%T)", item.Key, kind.GetName(), err)
-		return false
-	}
-	return true
-}
-
 func written(key string, item st.SerializedItemDescriptor) flagstore.Item {
 	return flagstore.Item{Key: key, Version: int64(item.Version), Payload: item.SerializedItem, Deleted: item.Deleted}
-}
-
-func read(item flagstore.Item) st.SerializedItemDescriptor {
-	return st.SerializedItemDescriptor{Version: int(item.Version), Deleted: item.Deleted, SerializedItem: item.Payload}
 }

@@ -9,22 +9,28 @@ import (
 	flagstore "github.com/flagstore/flagstore/bindings/go"
 )
 
-// eventLog hands the events of a store to the SDK's loggers, after the calls that brought them.
+// eventLog hands the events of a store to the SDK's loggers, after the calls that brought them. What a logger does is the
+// application's affair: that it panics changes no call, whose result is there.
 type eventLog struct {
 	store   *flagstore.Store
 	loggers ldlog.Loggers
 }
 
-func newEventLog(store *flagstore.Store, context subsystems.ClientContext, name string) eventLog {
+func newEventLog(store *flagstore.Store, context subsystems.ClientContext, name string) *eventLog {
 	loggers := context.GetLogging().Loggers
 	loggers.SetPrefix(name)
-	return eventLog{store, loggers}
+	return &eventLog{store, loggers}
 }
 
 func (l *eventLog) events() {
 	for event := range l.store.Events() {
-		l.loggers.ForLevel(levels[event.Level]).Println(event.Message)
+		l.write(levels[event.Level], event.Message)
 	}
+}
+
+func (l *eventLog) write(level ldlog.LogLevel, message string) {
+	defer func() { _ = recover() }()
+	l.loggers.ForLevel(level).Println(message)
 }
 
 var levels = map[slog.Level]ldlog.LogLevel{

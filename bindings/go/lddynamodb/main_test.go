@@ -4,6 +4,7 @@ import (
 	"os"
 	"testing"
 
+	"github.com/launchdarkly/go-sdk-common/v3/ldlog"
 	"github.com/launchdarkly/go-sdk-common/v3/ldlogtest"
 	"github.com/launchdarkly/go-server-sdk/v7/subsystems"
 	"github.com/launchdarkly/go-server-sdk/v7/subsystems/ldstoreimpl"
@@ -41,10 +42,15 @@ func dataStoreAt(t testing.TB, endpoints endpoint.Endpoint, prefix string) (*dat
 
 func built[T any](builder *StoreBuilder[T]) (T, *ldlogtest.MockLog, error) {
 	log := ldlogtest.NewMockLog()
-	context := subsystems.BasicClientContext{}
-	context.Logging.Loggers = log.Loggers
-	store, err := builder.Build(context)
+	store, err := builtWith(builder, log.Loggers)
 	return store, log, err
+}
+
+// builtWith builds a store that logs to these loggers.
+func builtWith[T any](builder *StoreBuilder[T], loggers ldlog.Loggers) (T, error) {
+	context := subsystems.BasicClientContext{}
+	context.Logging.Loggers = loggers
+	return builder.Build(context)
 }
 
 func serialized(version int, text string) st.SerializedItemDescriptor {

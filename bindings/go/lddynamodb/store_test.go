@@ -155,30 +155,6 @@ func TestAnInitWithWhatTheSDKsOwnIntegrationWroteChangesNothing(t *testing.T) {
 	}
 }
 
-func TestARowThatIsNoFlagHidesNoOther(t *testing.T) {
-	for _, text := range []string{`{"key":5,"version":"p4yl0ad"}`, "p4yl0ad", `["p4yl0ad"]`, `"p4yl0ad"`} {
-		t.Run(text, func(t *testing.T) {
-			local, prefix := endpoint.Local(t), endpoint.Prefix()
-			store, log := dataStoreAt(t, local, prefix)
-			good := flagItem("good", 1)
-			if err := store.Init(dataSetOf(good)); err != nil {
-				t.Fatal(err)
-			}
-			local.Put(t, prefix+":features", "bad", endpoint.Attributes{"version": {"N": "1"}, "item": {"S": text}})
-			if all, err := store.GetAll(flags); err != nil || !reflect.DeepEqual(all, []st.KeyedSerializedItemDescriptor{good}) {
-				t.Errorf("%+v %v", all, err)
-			}
-			if got, err := store.Get(flags, "bad"); err != nil || got.Version != -1 {
-				t.Errorf("%+v %v", got, err)
-			}
-			wantLogged(t, log, ldlog.Error, `the item "bad" in "features" is left out`)
-			if strings.Contains(fmt.Sprint(log.GetAllOutput()), "p4yl0ad") {
-				t.Errorf("%q", log.GetAllOutput())
-			}
-		})
-	}
-}
-
 func TestAHugeItemIsLoggedAndFailsNothing(t *testing.T) {
 	store, log := dataStoreAt(t, endpoint.Local(t), endpoint.Prefix())
 	huge := serialized(2, `{"key":"huge","version":2,"salt":"`+strings.Repeat("x", 400_000)+`"}`)

@@ -1,7 +1,6 @@
 using System.Collections.Generic;
 using System.Linq;
 using System.Threading.Tasks;
-using LaunchDarkly.Logging;
 using LaunchDarkly.Sdk;
 using LaunchDarkly.Sdk.Server.Subsystems;
 using static LaunchDarkly.Sdk.Server.Subsystems.BigSegmentStoreTypes;
@@ -14,7 +13,7 @@ namespace Flagstore.LaunchDarkly
         private readonly FlagStore store;
         private readonly Failures failures;
 
-        internal DynamoDBBigSegmentStore(FlagStore store, Logger log)
+        internal DynamoDBBigSegmentStore(FlagStore store, Log log)
         {
             this.store = store;
             failures = new Failures(log);

@@ -1,6 +1,5 @@
 using System.Collections.Generic;
 using System.Linq;
-using LaunchDarkly.Logging;
 using LaunchDarkly.Sdk.Server.Subsystems;
 using static LaunchDarkly.Sdk.Server.Subsystems.DataStoreTypes;
 
@@ -10,13 +9,13 @@ namespace Flagstore.LaunchDarkly
     internal sealed class DynamoDBDataStore : IPersistentDataStore
     {
         private readonly FlagStore store;
-        private readonly Logger log;
+        private readonly RowReader rows;
         private readonly Failures failures;
 
-        internal DynamoDBDataStore(FlagStore store, Logger log)
+        internal DynamoDBDataStore(FlagStore store, Log log)
         {
             this.store = store;
-            this.log = log;
+            rows = new RowReader(log);
             failures = new Failures(log);
         }
 
@@ -28,20 +27,12 @@ namespace Flagstore.LaunchDarkly
 
         public SerializedItemDescriptor? Get(DataKind kind, string key)
         {
-            Item item = failures.Watched(() => store.Get(kind.Name, key));
-            return item == null ? null : Read(kind, key, item);
+            Item row = failures.Watched(() => store.Get(kind.Name, key));
+            return row == null ? null : rows.Read(kind, key, row);
         }
 
-        public KeyedItems<SerializedItemDescriptor> GetAll(DataKind kind)
-        {
-            var items = new List<KeyValuePair<string, SerializedItemDescriptor>>();
-            foreach (KeyValuePair<string, Item> item in failures.Watched(() => store.GetAll(kind.Name)))
-            {
-                SerializedItemDescriptor? read = Read(kind, item.Key, item.Value);
-                if (read.HasValue) items.Add(new KeyValuePair<string, SerializedItemDescriptor>(item.Key, read.Value));
-            }
-            return new KeyedItems<SerializedItemDescriptor>(items);
-        }
+        public KeyedItems<SerializedItemDescriptor> GetAll(DataKind kind) =>
+            rows.ReadAll(kind, failures.Watched(() => store.GetAll(kind.Name)));
 
         // False also for an item that is too large: the SDK then reads, and caches, what all other processes read.
         public bool Upsert(DataKind kind, string key, SerializedItemDescriptor item) =>
@@ -55,15 +46,5 @@ namespace Flagstore.LaunchDarkly
 
         private static Item Written(SerializedItemDescriptor item) =>
             item.Deleted ? Item.Tombstone(item.Version, item.SerializedItem) : new Item(item.Version, item.SerializedItem);
-
-        /// <summary>Null for a row whose version the SDK cannot hold: cut off, it would lose against older ones.</summary>
-        private SerializedItemDescriptor? Read(DataKind kind, string key, Item item)
-        {
-            if (item.Version <= int.MaxValue) return new SerializedItemDescriptor((int)item.Version, item.Deleted, item.Payload);
-            log.Error(
-                "the item \"{0}\" of kind \"{1}\" is left out: its version {2} is over {3}, the highest that this SDK reads",
-                key, kind.Name, item.Version, int.MaxValue);
-            return null;
-        }
     }
 }

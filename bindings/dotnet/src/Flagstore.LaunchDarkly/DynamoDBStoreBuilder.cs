@@ -1,6 +1,5 @@
 using System;
 using System.Collections.Generic;
-using LaunchDarkly.Logging;
 using LaunchDarkly.Sdk;
 using LaunchDarkly.Sdk.Server.Subsystems;
 
@@ -15,13 +14,13 @@ namespace Flagstore.LaunchDarkly
     {
         private readonly string tableName;
         private readonly string logName;
-        private readonly Func<FlagStore, Logger, T> wrap;
+        private readonly Func<FlagStore, Log, T> wrap;
 
         // In the order in which they were set: the last one counts.
         private readonly Dictionary<string, object> translated = new Dictionary<string, object>();
         private readonly Dictionary<string, object> own = new Dictionary<string, object>();
 
-        internal DynamoDBStoreBuilder(string tableName, string logName, Func<FlagStore, Logger, T> wrap)
+        internal DynamoDBStoreBuilder(string tableName, string logName, Func<FlagStore, Log, T> wrap)
         {
             this.tableName = tableName;
             this.logName = logName;
@@ -113,12 +112,12 @@ namespace Flagstore.LaunchDarkly
         /// <exception cref="LibraryException">libflagstore cannot be loaded</exception>
         public T Build(LdClientContext context)
         {
-            Logger log = context.Logger.SubLogger(logName);
-            var options = new FlagStoreOptions(tableName) { OnEvent = happened => Log(log, happened) };
+            var log = new Log(context.Logger.SubLogger(logName));
+            var options = new FlagStoreOptions(tableName) { OnEvent = happened => log.Write(happened.Level, happened.Message) };
             foreach (KeyValuePair<string, object> option in translated) options[option.Key] = option.Value;
             foreach (KeyValuePair<string, object> option in own) options[option.Key] = option.Value;
             FlagStore store = FlagStore.Open(options);
-            log.Info("Using DynamoDB table {0} through libflagstore {1}", tableName, FlagStore.LibraryVersion);
+            log.Write(EventLevel.Info, "Using DynamoDB table " + tableName + " through libflagstore " + FlagStore.LibraryVersion);
             return wrap(store, log);
         }
 
@@ -137,26 +136,6 @@ namespace Flagstore.LaunchDarkly
         {
             foreach (KeyValuePair<string, object> option in options) Translated(option.Key, option.Value);
             return this;
-        }
-
-        // As a value, not as the format, which would take braces in the text for places to fill.
-        private static void Log(Logger log, StoreEvent happened)
-        {
-            switch (happened.Level)
-            {
-                case EventLevel.Error:
-                    log.Error((object)happened.Message);
-                    break;
-                case EventLevel.Warn:
-                    log.Warn((object)happened.Message);
-                    break;
-                case EventLevel.Info:
-                    log.Info((object)happened.Message);
-                    break;
-                default:
-                    log.Debug((object)happened.Message);
-                    break;
-            }
         }
     }
 }

@@ -1,6 +1,5 @@
 using System;
 using System.Threading.Tasks;
-using LaunchDarkly.Logging;
 
 namespace Flagstore.LaunchDarkly
 {
@@ -10,10 +9,10 @@ namespace Flagstore.LaunchDarkly
     /// </summary>
     internal sealed class Failures
     {
-        private readonly Logger log;
+        private readonly Log log;
         private volatile bool failing;
 
-        internal Failures(Logger log)
+        internal Failures(Log log)
         {
             this.log = log;
         }
@@ -53,8 +52,7 @@ namespace Flagstore.LaunchDarkly
 
         private void Failed(FlagStoreException error)
         {
-            if (failing) log.Debug((object)error.Message);
-            else log.Error((object)error.Message);
+            log.Write(failing ? EventLevel.Debug : EventLevel.Error, error.Message);
             failing = true;
         }
     }

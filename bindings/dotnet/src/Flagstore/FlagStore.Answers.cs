@@ -114,7 +114,7 @@ namespace Flagstore
             }
         }
 
-        /// <summary>A recipient that fails does not fail the call, whose result is there.</summary>
+        /// <summary>A recipient that fails does not fail the call, whose result is there, and neither does a trace listener.</summary>
         private void Tell(StoreEvent happened)
         {
             try
@@ -123,7 +123,19 @@ namespace Flagstore
             }
             catch (Exception error)
             {
+                ToldOf(error);
+            }
+        }
+
+        private static void ToldOf(Exception error)
+        {
+            try
+            {
                 Trace.TraceEvent(TraceEventType.Error, 0, "the recipient of events failed: {0}", error);
+            }
+            catch (Exception)
+            {
+                // There is no one left to tell.
             }
         }
 

@@ -18,10 +18,10 @@ namespace Flagstore.Tests
         internal static DynamoDBStoreBuilder<T> On<T>(Endpoint endpoint, DynamoDBStoreBuilder<T> builder, string prefix) =>
             builder.Prefix(prefix).Endpoint(endpoint.Url).Region("us-east-1").Credentials("test", Endpoint.Secret);
 
-        internal static T Built<T>(DynamoDBStoreBuilder<T> builder, LogCapture log) =>
+        internal static T Built<T>(DynamoDBStoreBuilder<T> builder, ILogAdapter log) =>
             builder.Build(new LdClientContext("", null, null, null, log.Logger("Sdk"), false, null));
 
-        internal static IPersistentDataStore Store(Endpoint endpoint, string prefix, LogCapture log = null) =>
+        internal static IPersistentDataStore Store(Endpoint endpoint, string prefix, ILogAdapter log = null) =>
             Built(On(endpoint, DynamoDB.DataStore(Endpoint.Table), prefix), log ?? Logs.Capture());
 
         internal static SerializedItemDescriptor Live(int version, string payload) => new SerializedItemDescriptor(version, false, payload);

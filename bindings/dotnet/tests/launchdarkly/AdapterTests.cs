@@ -91,8 +91,9 @@ namespace Flagstore.Tests
             Endpoint.Local.PutItem(prefix + ":features", "beyond", int.MaxValue + 1L, Flag("beyond", 1));
             Check.True(!store.Get(Features, "beyond").HasValue);
             All(store, Features, Of("highest", Live(int.MaxValue, Flag("highest", int.MaxValue))));
-            Check.Contains("\"beyond\"", Errors[0]);
-            Check.Contains("2147483648", Errors[0]);
+            string warning = Logged(log, LogLevel.Warn, "DataStore.DynamoDB").Single();
+            Check.Contains("\"beyond\"", warning);
+            Check.Contains("2147483648", warning);
             // It is the newer one all the same.
             Check.True(!store.Upsert(Features, "beyond", Live(7, Flag("beyond", 7))));
         }
@@ -148,6 +149,34 @@ namespace Flagstore.Tests
         }
 
         [Test]
+        public void ALoggerThatThrowsChangesNoCall()
+        {
+            int heard = 0;
+            SimpleLogging failing = Logs.ToMethod(line =>
+            {
+                heard++;
+                throw new InvalidOperationException("the logger's own");
+            });
+            DynamoDBStoreBuilder<IPersistentDataStore> builder =
+                On(Endpoint.Faults, DynamoDB.DataStore(Endpoint.Table), prefix).Option("log_level", "debug");
+            SerializedItemDescriptor huge = Live(1, new string('x', 400000));
+            using (IPersistentDataStore quiet = Built(builder, failing))
+            {
+                quiet.Init(Data(Features, Of("good", Live(1, Flag("good", 1))), Of("huge", huge)));
+                Endpoint.Local.PutItem(prefix + ":features", "bad", 1, "no flag");
+                All(quiet, Features, Of("good", Live(1, Flag("good", 1))));
+                Check.True(!quiet.Get(Features, "bad").HasValue);
+                Check.True(!quiet.Upsert(Features, "huge", huge));
+                Endpoint.Faults.EachRequest("{\"do\":\"refuse\",\"type\":\"AccessDeniedException\"}");
+                for (int time = 0; time < 2; time++) Check.Fails("ACCESS_DENIED", false, () => quiet.Get(Features, "good"));
+                Check.True(!quiet.IsStoreAvailable());
+                Endpoint.Faults.Reset();
+                Check.True(quiet.Initialized());
+            }
+            Check.True(heard >= 5, heard);
+        }
+
+        [Test]
         public void BracesInAMessageAreNoFormat()
         {
             Check.True(!store.Upsert(Features, "{0} {huge}", Live(1, new string('x', 400000))));
@@ -168,8 +197,8 @@ namespace Flagstore.Tests
             using (FlagStore own = Endpoint.Local.Open(prefix))
             {
                 Check.True(!store.Get(Features, "flag").HasValue);
-                own.Upsert("features", "flag", new Item(1, "x"));
-                Same(Live(1, "x"), store.Get(Features, "flag"));
+                own.Upsert("features", "flag", new Item(1, Flag("flag", 1)));
+                Same(Live(1, Flag("flag", 1)), store.Get(Features, "flag"));
             }
         }
 

@@ -13,8 +13,8 @@ namespace Flagstore.Tests
     /// </summary>
     public sealed class DataStoreTests : IDisposable
     {
-        private static readonly DataKind Kind1 = new DataKind("test-items", null, null);
-        private static readonly DataKind Kind2 = new DataKind("other-items", null, null);
+        private static readonly DataKind Kind1 = new DataKind("test-items", null, AnyText);
+        private static readonly DataKind Kind2 = new DataKind("other-items", null, AnyText);
 
         private readonly string prefix = Endpoint.NewPrefix();
         private readonly IPersistentDataStore store;
@@ -25,6 +25,8 @@ namespace Flagstore.Tests
         }
 
         public void Dispose() => store.Dispose();
+
+        private static ItemDescriptor AnyText(string payload) => new ItemDescriptor(int.Parse(payload.Split(':')[1]), payload);
 
         // The format is the suite's: what a store must not look into.
         private static SerializedItemDescriptor Entity(string key, int version, string value) =>

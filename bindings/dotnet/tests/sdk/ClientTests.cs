@@ -95,6 +95,44 @@ namespace Flagstore.Tests
         }
 
         [Test]
+        public void AClientSeesAllFlagsButThoseThatItCannotRead()
+        {
+            foreach (DataKind kind in new[] { Features, Segments })
+            {
+                UnreadableRows rows = UnreadableRows.Of(kind);
+                UnreadableRows.Put(prefix, kind, rows.Readable.Concat(rows.Unreadable));
+            }
+            Endpoint.Local.PutItem(
+                prefix + ":features", "in the segment", 3, "{\"key\":\"in the segment\",\"version\":3,\"on\":true,\"salt\":\"\","
+                + "\"variations\":[\"out\",\"in\"],\"fallthrough\":{\"variation\":0},\"rules\":[{\"id\":\"r\",\"variation\":1,\"clauses\":"
+                + "[{\"attribute\":\"\",\"op\":\"segmentMatch\",\"values\":[\"blank\",\"a readable segment\"]}]}]}");
+            Endpoint.Local.Ask("PutItem", "{\"TableName\":\"" + Endpoint.Table + "\",\"Item\":{\"namespace\":{\"S\":\"" + prefix
+                + ":$inited\"},\"key\":{\"S\":\"" + prefix + ":$inited\"}}}");
+            using (var client = new LdClient(Configured(Uncached(Endpoint.Local, prefix)).Build()))
+            {
+                Context user = Context.New("u");
+                FeatureFlagsState state = client.AllFlagsState(user);
+                Check.True(state.Valid);
+                // As it goes to a browser: a single number that JSON does not have would fail it as a whole.
+                LdValue written = LdValue.Parse(LdJsonSerialization.SerializeObject(state));
+                Check.True(written.Get("a readable flag").AsBool);
+                foreach (UnreadableRows.Row row in UnreadableRows.Of(Features).Readable)
+                {
+                    Check.True(state.GetFlagValueJson(row.Key).AsBool, row.Key);
+                    Check.True(client.BoolVariation(row.Key, user, false), row.Key);
+                }
+                Check.Equal("in", client.StringVariation("in the segment", user, "none"));
+                foreach (UnreadableRows.Row row in UnreadableRows.Of(Features).Unreadable)
+                {
+                    if (UnreadableRows.Taken(Features, row.Payload)) continue;
+                    Check.Equal("none", client.StringVariation(row.Key, user, "none"));
+                    Check.True(state.GetFlagValueJson(row.Key).IsNull, row.Key);
+                }
+                Check.True(client.DataStoreStatusProvider.Status.Available);
+            }
+        }
+
+        [Test]
         public void TheClientTellsAnOutageAndItsEnd()
         {
             using (IPersistentDataStore store = Store(Endpoint.Local, prefix)) store.Init(Data(Features, Of("flag", Live(1, Flag("flag", 1)))));

@@ -17,49 +17,88 @@ namespace LaunchDarkly.Logging
         None
     }
 
+    public interface IChannel
+    {
+        void Log(LogLevel level, object message);
+    }
+
+    public interface ILogAdapter
+    {
+        IChannel NewChannel(string name);
+    }
+
     public sealed class Logger
     {
         private readonly string name;
-        private readonly LogCapture log;
+        private readonly ILogAdapter adapter;
+        private readonly IChannel channel;
 
-        internal Logger(string name, LogCapture log)
+        internal Logger(string name, ILogAdapter adapter)
         {
             this.name = name;
-            this.log = log;
+            this.adapter = adapter;
+            channel = adapter.NewChannel(name);
         }
 
-        public Logger SubLogger(string nameSuffix) => new Logger(name + "." + nameSuffix, log);
+        public Logger SubLogger(string nameSuffix) => new Logger(name + "." + nameSuffix, adapter);
 
-        public void Debug(object message) => log.Add(name, LogLevel.Debug, message.ToString());
+        public void Debug(object message) => channel.Log(LogLevel.Debug, message);
 
-        public void Debug(string format, params object[] allParams) => log.Add(name, LogLevel.Debug, string.Format(format, allParams));
+        public void Info(object message) => channel.Log(LogLevel.Info, message);
 
-        public void Info(object message) => log.Add(name, LogLevel.Info, message.ToString());
+        public void Warn(object message) => channel.Log(LogLevel.Warn, message);
 
-        public void Info(string format, params object[] allParams) => log.Add(name, LogLevel.Info, string.Format(format, allParams));
-
-        public void Warn(object message) => log.Add(name, LogLevel.Warn, message.ToString());
-
-        public void Warn(string format, params object[] allParams) => log.Add(name, LogLevel.Warn, string.Format(format, allParams));
-
-        public void Error(object message) => log.Add(name, LogLevel.Error, message.ToString());
-
-        public void Error(string format, params object[] allParams) => log.Add(name, LogLevel.Error, string.Format(format, allParams));
+        public void Error(object message) => channel.Log(LogLevel.Error, message);
     }
 
     public static class Logs
     {
         public static LogCapture Capture() => new LogCapture();
+
+        public static SimpleLogging ToMethod(Action<string> writeLineMethod) => new SimpleLogging(writeLineMethod);
     }
 
     public static class Extensions
     {
-        public static Logger Logger(this LogCapture log, string name) => new Logger(name, log);
+        public static Logger Logger(this ILogAdapter adapter, string name) => new Logger(name, adapter);
     }
 
-    public class LogCapture
+    public sealed class SimpleLogging : ILogAdapter, IChannel
+    {
+        private readonly Action<string> writeLine;
+
+        internal SimpleLogging(Action<string> writeLine)
+        {
+            this.writeLine = writeLine;
+        }
+
+        public IChannel NewChannel(string name) => this;
+
+        public void Log(LogLevel level, object message) => writeLine(level + ": " + message);
+    }
+
+    public class LogCapture : ILogAdapter
     {
         private readonly List<Message> messages = new List<Message>();
+
+        public IChannel NewChannel(string name) => new Channel(name, messages);
+
+        private sealed class Channel : IChannel
+        {
+            private readonly string name;
+            private readonly List<Message> messages;
+
+            internal Channel(string name, List<Message> messages)
+            {
+                this.name = name;
+                this.messages = messages;
+            }
+
+            public void Log(LogLevel level, object message)
+            {
+                lock (messages) messages.Add(new Message(name, level, message.ToString()));
+            }
+        }
 
         public struct Message
         {
@@ -78,11 +117,6 @@ namespace LaunchDarkly.Logging
         public List<Message> GetMessages()
         {
             lock (messages) return messages.ToList();
-        }
-
-        internal void Add(string name, LogLevel level, string text)
-        {
-            lock (messages) messages.Add(new Message(name, level, text));
         }
     }
 }
@@ -122,9 +156,9 @@ namespace LaunchDarkly.Sdk.Server
 
     public static class DataModel
     {
-        public static DataStoreTypes.DataKind Features = new DataStoreTypes.DataKind("features", null, null);
+        public static DataStoreTypes.DataKind Features = new DataStoreTypes.DataKind("features", Model.Write, Model.ReadFlag);
 
-        public static DataStoreTypes.DataKind Segments = new DataStoreTypes.DataKind("segments", null, null);
+        public static DataStoreTypes.DataKind Segments = new DataStoreTypes.DataKind("segments", Model.Write, Model.ReadSegment);
     }
 }
 
@@ -226,12 +260,21 @@ namespace LaunchDarkly.Sdk.Server.Subsystems
     {
         public sealed class DataKind
         {
+            private readonly Func<ItemDescriptor, string> serializer;
+            private readonly Func<string, ItemDescriptor> deserializer;
+
             public DataKind(string name, Func<ItemDescriptor, string> serializer, Func<string, ItemDescriptor> deserializer)
             {
                 Name = name;
+                this.serializer = serializer;
+                this.deserializer = deserializer;
             }
 
             public string Name { get; }
+
+            public string Serialize(ItemDescriptor item) => serializer(item);
+
+            public ItemDescriptor Deserialize(string serializedData) => deserializer(serializedData);
         }
 
         public struct ItemDescriptor

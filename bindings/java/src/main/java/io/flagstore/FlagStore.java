@@ -411,12 +411,16 @@ public final class FlagStore implements AutoCloseable {
         }
     }
 
-    /** A recipient that fails does not fail the call, whose result is there. */
+    /** A recipient that fails does not fail the call, whose result is there, and neither does a logger. */
     private void tell(Event event) {
         try {
             onEvent.accept(event);
         } catch (RuntimeException error) {
-            System.getLogger(LOGGER).log(System.Logger.Level.ERROR, "the recipient of events failed", error);
+            try {
+                System.getLogger(LOGGER).log(System.Logger.Level.ERROR, "the recipient of events failed", error);
+            } catch (RuntimeException ignored) {
+                // There is no one left to tell.
+            }
         }
     }
 }

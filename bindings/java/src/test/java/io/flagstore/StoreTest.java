@@ -22,6 +22,9 @@ import java.util.concurrent.CompletionException;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CyclicBarrier;
 import java.util.concurrent.TimeUnit;
+import java.util.logging.Handler;
+import java.util.logging.LogRecord;
+import java.util.logging.Logger;
 import org.junit.After;
 import org.junit.Test;
 import org.junit.function.ThrowingRunnable;
@@ -377,6 +380,33 @@ public class StoreTest {
         }));
         assertEquals(Outcome.TOO_LARGE, own[0].upsert("features", "huge", new Item(1, "x".repeat(400_000))).outcome());
         assertFalse(seen.isEmpty());
+    }
+
+    @Test
+    public void aLoggerThatThrowsFailsNoCall() {
+        List<String> logged = new CopyOnWriteArrayList<>();
+        Handler failing = new Handler() {
+            @Override
+            public void publish(LogRecord entry) {
+                logged.add(entry.getMessage());
+                throw new IllegalStateException("a test's own");
+            }
+
+            @Override
+            public void flush() {}
+
+            @Override
+            public void close() {}
+        };
+        Logger logger = Logger.getLogger(FlagStore.LOGGER);
+        logger.addHandler(failing);
+        try {
+            FlagStore logging = open(options().shared(false).onEvent(null));
+            assertEquals(Outcome.TOO_LARGE, logging.upsert("features", "huge", new Item(1, "x".repeat(400_000))).outcome());
+        } finally {
+            logger.removeHandler(failing);
+        }
+        assertTrue(logged.toString(), logged.contains("the recipient of events failed"));
     }
 
     @Test

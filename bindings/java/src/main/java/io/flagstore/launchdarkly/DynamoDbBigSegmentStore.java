@@ -1,6 +1,5 @@
 package io.flagstore.launchdarkly;
 
-import com.launchdarkly.logging.LDLogger;
 import com.launchdarkly.sdk.server.subsystems.BigSegmentStore;
 import com.launchdarkly.sdk.server.subsystems.BigSegmentStoreTypes;
 import com.launchdarkly.sdk.server.subsystems.BigSegmentStoreTypes.Membership;
@@ -15,9 +14,9 @@ final class DynamoDbBigSegmentStore implements BigSegmentStore {
     private final FlagStore store;
     private final Failures failures;
 
-    DynamoDbBigSegmentStore(FlagStore store, LDLogger logger) {
+    DynamoDbBigSegmentStore(FlagStore store, Log log) {
         this.store = store;
-        this.failures = new Failures(logger);
+        this.failures = new Failures(log);
     }
 
     @Override

@@ -1,6 +1,5 @@
 package io.flagstore.launchdarkly;
 
-import com.launchdarkly.logging.LDLogger;
 import com.launchdarkly.sdk.LDValue;
 import com.launchdarkly.sdk.server.subsystems.BigSegmentStore;
 import com.launchdarkly.sdk.server.subsystems.ClientContext;
@@ -135,14 +134,17 @@ public abstract class DynamoDbStoreBuilder<T> implements ComponentConfigurer<T>,
         return LDValue.of("DynamoDB");
     }
 
-    FlagStore open(LDLogger logger) {
-        FlagStoreBuilder builder = FlagStore.builder(tableName).onEvent(event -> log(logger, event));
+    FlagStore open(Log log) {
+        FlagStoreBuilder builder =
+                FlagStore.builder(tableName).onEvent(event -> log.write(event.level(), event.message()));
         Map<String, Object> options = new LinkedHashMap<>(translated);
         options.putAll(ownOptions);
         systemProperties(options);
         options.forEach(builder::option);
         FlagStore store = builder.open();
-        logger.info("Using DynamoDB table {} through libflagstore {}", tableName, FlagStore.libraryVersion());
+        log.write(
+                System.Logger.Level.INFO,
+                "Using DynamoDB table " + tableName + " through libflagstore " + FlagStore.libraryVersion());
         return store;
     }
 
@@ -159,22 +161,6 @@ public abstract class DynamoDbStoreBuilder<T> implements ComponentConfigurer<T>,
         if (options.get("region") == null) options.put("region", System.getProperty("aws.region"));
     }
 
-    private static void log(LDLogger logger, io.flagstore.Event event) {
-        switch (event.level()) {
-            case ERROR:
-                logger.error(event.message());
-                break;
-            case WARNING:
-                logger.warn(event.message());
-                break;
-            case INFO:
-                logger.info(event.message());
-                break;
-            default:
-                logger.debug(event.message());
-        }
-    }
-
     static final class ForDataStore extends DynamoDbStoreBuilder<PersistentDataStore> {
         ForDataStore(String tableName) {
             super(tableName);
@@ -182,8 +168,8 @@ public abstract class DynamoDbStoreBuilder<T> implements ComponentConfigurer<T>,
 
         @Override
         public PersistentDataStore build(ClientContext context) {
-            LDLogger logger = context.getBaseLogger().subLogger("DataStore").subLogger("DynamoDb");
-            return new DynamoDbDataStore(open(logger), logger);
+            Log log = new Log(context.getBaseLogger().subLogger("DataStore").subLogger("DynamoDb"));
+            return new DynamoDbDataStore(open(log), log);
         }
     }
 
@@ -194,8 +180,8 @@ public abstract class DynamoDbStoreBuilder<T> implements ComponentConfigurer<T>,
 
         @Override
         public BigSegmentStore build(ClientContext context) {
-            LDLogger logger = context.getBaseLogger().subLogger("BigSegments").subLogger("DynamoDb");
-            return new DynamoDbBigSegmentStore(open(logger), logger);
+            Log log = new Log(context.getBaseLogger().subLogger("BigSegments").subLogger("DynamoDb"));
+            return new DynamoDbBigSegmentStore(open(log), log);
         }
     }
 }

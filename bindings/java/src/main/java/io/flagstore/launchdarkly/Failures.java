@@ -1,6 +1,5 @@
 package io.flagstore.launchdarkly;
 
-import com.launchdarkly.logging.LDLogger;
 import io.flagstore.FlagStoreException;
 import java.util.function.Supplier;
 
@@ -9,11 +8,11 @@ import java.util.function.Supplier;
  * follow it at debug level, since in an outage every evaluation fails.
  */
 final class Failures {
-    private final LDLogger logger;
+    private final Log log;
     private volatile boolean failing;
 
-    Failures(LDLogger logger) {
-        this.logger = logger;
+    Failures(Log log) {
+        this.log = log;
     }
 
     <T> T watched(Supplier<T> call) {
@@ -22,8 +21,7 @@ final class Failures {
             if (failing) failing = false;
             return result;
         } catch (FlagStoreException error) {
-            if (failing) logger.debug(error.getMessage());
-            else logger.error(error.getMessage());
+            log.write(failing ? System.Logger.Level.DEBUG : System.Logger.Level.ERROR, error.getMessage());
             failing = true;
             throw error;
         }

@@ -6,6 +6,7 @@ import static org.junit.Assert.assertNull;
 import static org.junit.Assert.assertThrows;
 import static org.junit.Assert.assertTrue;
 
+import com.launchdarkly.logging.LDLogAdapter;
 import com.launchdarkly.logging.LDLogLevel;
 import com.launchdarkly.logging.LogCapture;
 import com.launchdarkly.logging.Logs;
@@ -42,6 +43,7 @@ import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Supplier;
 import org.junit.After;
 import org.junit.Test;
 
@@ -153,8 +155,9 @@ public class AdapterTest {
         assertEquals(
                 Map.of("highest", live(Integer.MAX_VALUE, flag("highest", Integer.MAX_VALUE))),
                 all(store, DataModel.FEATURES));
-        List<String> errors = logged(LDLogLevel.ERROR, "DataStore.DynamoDb");
-        assertTrue(errors.toString(), errors.get(0).contains("\"beyond\"") && errors.get(0).contains("2147483648"));
+        List<String> warnings = logged(LDLogLevel.WARN, "DataStore.DynamoDb");
+        assertEquals(warnings.toString(), 1, warnings.size());
+        assertTrue(warnings.toString(), warnings.get(0).contains("\"beyond\"") && warnings.get(0).contains("2147483648"));
         // It is the newer one all the same.
         assertFalse(store.upsert(DataModel.FEATURES, "beyond", live(7, flag("beyond", 7))));
     }
@@ -208,6 +211,71 @@ public class AdapterTest {
                 List<String> errors = logged(LDLogLevel.ERROR, "DataStore.DynamoDb");
                 assertEquals(errors.toString(), outage, errors.size());
             }
+        }
+    }
+
+    /** A logger that fails as it is told to, whatever is logged. */
+    private static final class FailingLogs implements LDLogAdapter {
+        private Supplier<? extends Error> failure;
+
+        @Override
+        public Channel newChannel(String name) {
+            return new Channel() {
+                @Override
+                public boolean isEnabled(LDLogLevel level) {
+                    return true;
+                }
+
+                @Override
+                public void log(LDLogLevel level, Object message) {
+                    if (failure != null) throw failure.get();
+                }
+
+                @Override
+                public void log(LDLogLevel level, String format, Object parameter) {
+                    log(level, format);
+                }
+
+                @Override
+                public void log(LDLogLevel level, String format, Object first, Object second) {
+                    log(level, format);
+                }
+
+                @Override
+                public void log(LDLogLevel level, String format, Object... parameters) {
+                    log(level, format);
+                }
+            };
+        }
+    }
+
+    @Test
+    public void aLoggerThatThrowsChangesNoCall() throws Exception {
+        FailingLogs logs = new FailingLogs();
+        ClientContext context = TestComponents.clientContext(
+                "sdk-key", new LDConfig.Builder().logging(Components.logging(logs)).build());
+        logs.failure = () -> new NoClassDefFoundError("of a logging framework");
+        Endpoint faults = Endpoint.faults();
+        DynamoDbStoreBuilder<PersistentDataStore> builder =
+                Adapter.on(faults, DynamoDb.dataStore(Endpoint.TABLE), prefix).option("log_level", "debug");
+        try (PersistentDataStore quiet = builder.build(context)) {
+            SerializedItemDescriptor good = live(1, flag("good", 1));
+            quiet.init(new FullDataSet<>(List.of(Map.entry(
+                    DataModel.FEATURES,
+                    new KeyedItems<>(Map.of("good", good, "huge", live(1, "x".repeat(400_000))).entrySet())))));
+            rows.putItem(prefix + ":features", "bad", 1, "no flag");
+            assertEquals(Map.of("good", good), all(quiet, DataModel.FEATURES));
+            assertNull(quiet.get(DataModel.FEATURES, "bad"));
+            assertFalse(quiet.upsert(DataModel.FEATURES, "huge", live(1, "x".repeat(400_000))));
+            faults.tell("/script", "{\"rules\":[{\"do\":{\"do\":\"refuse\",\"type\":\"AccessDeniedException\"}}]}");
+            for (int time = 0; time < 2; time++) {
+                FlagStoreException error =
+                        assertThrows(FlagStoreException.class, () -> quiet.get(DataModel.FEATURES, "good"));
+                assertEquals("STORE_ERROR_ACCESS_DENIED", error.codeName());
+            }
+            assertFalse(quiet.isStoreAvailable());
+            faults.tell("/reset", "{}");
+            assertTrue(quiet.isInitialized());
         }
     }
 
@@ -314,8 +382,8 @@ public class AdapterTest {
     public void theStoreKeepsNoCacheOfItsOwn() {
         try (FlagStore own = Endpoint.local().store(prefix).open()) {
             assertNull(store.get(DataModel.FEATURES, "flag"));
-            own.upsert("features", "flag", new Item(1, "x"));
-            assertEquals(live(1, "x"), store.get(DataModel.FEATURES, "flag"));
+            own.upsert("features", "flag", new Item(1, flag("flag", 1)));
+            assertEquals(live(1, flag("flag", 1)), store.get(DataModel.FEATURES, "flag"));
         }
     }
 
