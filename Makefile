@@ -26,7 +26,7 @@ C_PROGRAMS  := store async misuse threads fork process
 C_SANITIZED := store async misuse threads
 C_MATRIX    := build/c/shared/matrix build/c/static/matrix build/c/sanitized/matrix
 EXAMPLES    := read_flags async_get
-SCRIPTS     := examples/demo tests/run tests/faults tests/faults/endpoint tests/faults/compare \
+SCRIPTS     := examples/demo tests/run tests/moto/start tests/faults tests/faults/endpoint tests/faults/compare \
                tests/c/misuse_matrix tests/soak tests/soak/run fuzz/run bindings/ruby/spec/python_peer.py \
                bindings/node/test/peer.py bindings/java/src/test/python/native_store.py \
                bindings/dotnet/tests/native_store.py bindings/dotnet/tests/nupkg.py \
@@ -41,7 +41,7 @@ export FLAGSTORE_LIBRARY = $(abspath $(STAGE))/shared/lib/libflagstore.so.1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-rust test-c test-python test-ruby test-ruby-sdk test-php test-php-sdk \
+.PHONY: help demo test test-rust test-aws test-c test-python test-ruby test-ruby-sdk test-php test-php-sdk \
         test-node test-go test-java test-dotnet test-dotnet-sdk soak lint fuzz miri bench documents packages \
         packages-python packages-ruby packages-php \
         packages-node packages-go packages-java packages-dotnet node headers library local install uninstall clean stage c-programs examples venv
@@ -59,6 +59,9 @@ test: library local c-programs examples venv node ## run every test; closes with
 
 test-rust: local ## run the Rust tests
 	@tests/run rust
+
+test-aws: ## run the store's tests on a real table of yours, with your credentials and region; TABLE=its name
+	@$(if $(TABLE),FLAGSTORE_AWS_TABLE='$(TABLE)' $(CARGO) test --test store,echo 'say which table: make test-aws TABLE=name' >&2; exit 2)
 
 test-c: library local c-programs examples ## run the C tests: shared, static, sanitizers, valgrind, what is installed
 	@tests/run c
