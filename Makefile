@@ -202,7 +202,7 @@ uninstall: ## remove what install put there
 	  '$(DESTDIR)$(INCLUDEDIR)'/flagstore.h '$(DESTDIR)$(INCLUDEDIR)'/flagstore_cdef.h
 
 clean: ## remove everything that was built
-	rm -rf build bindings/node/dist bindings/node/lib bindings/node/node_modules bindings/java/target
+	rm -rf build bindings/node/dist bindings/node/lib bindings/node/node_modules bindings/node/test/native/node_modules bindings/java/target
 	$(CARGO) clean
 
 # The C tests and examples are built as users build: with pkg-config, against an installed tree. A second tree without
@@ -263,12 +263,15 @@ build/examples/%: examples/c/%.c include/flagstore.h
 
 NODE := bindings/node
 
-# The npm packages that are pinned, anew when the lock changes; then the native part and the compiled TypeScript.
-node: $(NODE)/node_modules/.made-for-$(shell sha256sum $(NODE)/package-lock.json | cut -c1-12)
+# The npm packages that are pinned, anew when the lock changes; then the native part and the compiled TypeScript. The
+# integration that the tests share a table with is for another SDK, hence packages of its own.
+pinned = $(1)/node_modules/.made-for-$(shell sha256sum $(1)/package-lock.json | cut -c1-12)
+
+node: $(call pinned,$(NODE)) $(call pinned,$(NODE)/test/native)
 	@$(NODE)/build
 
-$(NODE)/node_modules/.made-for-%: $(NODE)/package-lock.json
-	cd $(NODE) && $(NPM) ci --no-audit --no-fund --ignore-scripts --silent
+$(NODE)/node_modules/.made-for-% $(NODE)/test/native/node_modules/.made-for-%:
+	cd $(@D)/.. && $(NPM) ci --no-audit --no-fund --ignore-scripts --silent
 	touch $@
 
 # Made anew when the pinned packages change.
