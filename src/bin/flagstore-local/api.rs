@@ -73,7 +73,7 @@ fn asked(database: &Database, uri: &Uri, headers: &HeaderMap, body: &[u8]) -> Re
     }
 }
 
-/// What a feature store, its tools and its tests ask for.
+/// What feature stores ask for, and the programs that look after their tables.
 fn run(database: &Database, operation: &str, body: &[u8]) -> Result<String, DynoxideError> {
     match operation {
         "GetItem" => call(body, |request| database.get_item(request)),
@@ -89,6 +89,10 @@ fn run(database: &Database, operation: &str, body: &[u8]) -> Result<String, Dyno
         "CreateTable" => call(body, |request| database.create_table(request)),
         "DeleteTable" => call(body, |request| database.delete_table(request)),
         "DescribeTable" => call(body, |request| database.describe_table(request)),
+        "UpdateTable" => call(body, |request| database.update_table(request)),
+        "ListTagsOfResource" => call(body, |request| database.list_tags_of_resource(request)),
+        "TagResource" => call(body, |request| database.tag_resource(request)),
+        "UntagResource" => call(body, |request| database.untag_resource(request)),
         "ListTables" => call(body, |request| database.list_tables(request)),
         "DescribeTimeToLive" => call(body, |request| database.describe_time_to_live(request)),
         "UpdateTimeToLive" => call(body, |request| database.update_time_to_live(request)),
