@@ -15,9 +15,9 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::SystemTime;
 
-use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::{Client, Error};
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use flagstore::model::options::Options;
 
@@ -104,7 +104,7 @@ impl Endpoint {
     /// All rows of a namespace as another program sees them.
     pub fn rows(&self, namespace: &str) -> Vec<HashMap<String, AttributeValue>> {
         let mut rows = Vec::new();
-        self.run(async |client| rows = self.query(&client, namespace).await);
+        self.run(async |client| rows = self.query(&client, namespace).await.expect("query"));
         rows
     }
 
@@ -117,7 +117,7 @@ impl Endpoint {
         !self.url.is_empty()
     }
 
-    async fn query(&self, client: &Client, namespace: &str) -> Vec<HashMap<String, AttributeValue>> {
+    async fn query(&self, client: &Client, namespace: &str) -> Result<Vec<HashMap<String, AttributeValue>>, Error> {
         let pages = client
             .query()
             .table_name(&self.table)
@@ -128,7 +128,7 @@ impl Endpoint {
             .into_paginator()
             .items()
             .send();
-        pages.collect::<Result<_, _>>().await.expect("query")
+        Ok(pages.collect::<Result<_, _>>().await?)
     }
 
     fn run(&self, work: impl AsyncFnOnce(Client)) {
@@ -175,25 +175,35 @@ const NAMESPACES: [&str; 6] =
 
 impl Drop for RowsOf<'_> {
     fn drop(&mut self) {
-        let Self { endpoint, prefix } = *self;
-        endpoint.run(async |client| {
-            for namespace in NAMESPACES.map(|name| format!("{prefix}:{name}")) {
-                for mut row in endpoint.query(&client, &namespace).await {
-                    let key = ["namespace", "key"].map(|name| (name.to_owned(), row.remove(name).expect("a key")));
-                    let delete = client.delete_item().table_name(&endpoint.table).set_key(Some(key.into()));
-                    delete.send().await.expect("deleted");
-                }
-            }
-            if endpoint.is_local() && !std::thread::panicking() {
-                let left = endpoint.left_under(&client, prefix).await;
+        self.endpoint.run(async |client| {
+            let left = self.remove(&client).await;
+            // A second panic would hide the one that ends the test.
+            if std::thread::panicking() {
+                eprintln!("what is left under {} after a failure: {left:?}", self.prefix);
+            } else {
+                let left = left.expect("rows removed");
                 assert!(left.is_empty(), "add to NAMESPACES what a test left in a table of yours: {left:?}");
             }
         });
     }
 }
 
+impl RowsOf<'_> {
+    /// Gives the namespaces that are not empty afterwards, which can be told of a local table alone.
+    async fn remove(&self, client: &Client) -> Result<Vec<AttributeValue>, Error> {
+        let Self { endpoint, prefix } = *self;
+        for namespace in NAMESPACES.map(|name| format!("{prefix}:{name}")) {
+            for mut row in endpoint.query(client, &namespace).await? {
+                let key = ["namespace", "key"].map(|name| (name.to_owned(), row.remove(name).expect("a key")));
+                client.delete_item().table_name(&endpoint.table).set_key(Some(key.into())).send().await?;
+            }
+        }
+        if endpoint.is_local() { endpoint.left_under(client, prefix).await } else { Ok(Vec::new()) }
+    }
+}
+
 impl Endpoint {
-    async fn left_under(&self, client: &Client, prefix: &str) -> Vec<AttributeValue> {
+    async fn left_under(&self, client: &Client, prefix: &str) -> Result<Vec<AttributeValue>, Error> {
         let pages = client
             .scan()
             .table_name(&self.table)
@@ -204,8 +214,8 @@ impl Endpoint {
             .into_paginator()
             .items()
             .send();
-        let rows: Vec<_> = pages.collect::<Result<_, _>>().await.expect("scan");
-        rows.into_iter().filter_map(|mut row: HashMap<_, _>| row.remove("namespace")).collect()
+        let rows: Vec<HashMap<_, _>> = pages.collect::<Result<_, _>>().await?;
+        Ok(rows.into_iter().filter_map(|mut row| row.remove("namespace")).collect())
     }
 }
 
