@@ -143,6 +143,7 @@ lint: venv node ## check formatting, lints, documentation, headers, scripts and 
 	$(VENV)/bin/ruff format --check --line-length 120 $(SCRIPTS)
 	$(if $(shell command -v rubocop),cd bindings/ruby && rubocop --format quiet,@echo 'skipped: rubocop is not installed')
 	cd bindings/node && $(NPM) run --silent lint
+	$(NODE)/node_modules/.bin/prettier --config $(NODE)/.prettierrc.json --print-width 120 --parser babel --check tests/dynalite/start
 	$(if $(shell command -v go),cd bindings/go && test -z "$$(gofmt -l .)" && go vet ./... && (cd awssdk && go vet ./...) && \
 	  go run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./... && \
 	  cd ../../benches/clients/go && go vet ./... && test -z "$$(gofmt -l .)",@echo 'skipped: go is not installed')
