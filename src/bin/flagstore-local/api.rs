@@ -1,5 +1,7 @@
 //! DynamoDB's API over HTTP: from a request to the engine and back.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{DefaultBodyLimit, State};
@@ -10,7 +12,6 @@ use dynoxide::{Database, DynoxideError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::net::TcpListener;
 
 use crate::{legacy, visitor};
@@ -165,10 +166,11 @@ fn response(status: StatusCode, body: String) -> Response {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::tables;
     use std::io::{Read, Write};
     use std::net::{SocketAddr, TcpStream};
+
+    use super::*;
+    use crate::tables;
 
     /// Serves a table `flags` with three rows for as long as `asking` asks.
     fn served(asking: impl FnOnce(SocketAddr)) {
