@@ -26,7 +26,7 @@ C_PROGRAMS  := store async misuse threads fork process
 C_SANITIZED := store async misuse threads
 C_MATRIX    := build/c/shared/matrix build/c/static/matrix build/c/sanitized/matrix
 EXAMPLES    := read_flags async_get
-SCRIPTS     := examples/demo tests/run tests/faults tests/faults/endpoint tests/faults/compare \
+SCRIPTS     := examples/demo tests/run tests/moto/start tests/faults tests/faults/endpoint tests/faults/compare \
                tests/c/misuse_matrix tests/soak tests/soak/run fuzz/run bindings/ruby/spec/python_peer.py \
                bindings/node/test/peer.py bindings/java/src/test/python/native_store.py \
                bindings/dotnet/tests/native_store.py bindings/dotnet/tests/nupkg.py \
@@ -41,7 +41,7 @@ export FLAGSTORE_LIBRARY = $(abspath $(STAGE))/shared/lib/libflagstore.so.1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-rust test-c test-python test-ruby test-ruby-sdk test-php test-php-sdk \
+.PHONY: help demo test test-rust test-aws test-c test-python test-ruby test-ruby-sdk test-php test-php-sdk \
         test-node test-go test-java test-dotnet test-dotnet-sdk soak lint fuzz miri bench documents packages \
         packages-python packages-ruby packages-php \
         packages-node packages-go packages-java packages-dotnet node headers library local install uninstall clean stage c-programs examples venv
@@ -59,6 +59,9 @@ test: library local c-programs examples venv node ## run every test; closes with
 
 test-rust: local ## run the Rust tests
 	@tests/run rust
+
+test-aws: ## run the store's tests on a real table of yours, with your credentials and region; TABLE=its name
+	@$(if $(TABLE),FLAGSTORE_AWS_TABLE='$(TABLE)' $(CARGO) test --test store,echo 'say which table: make test-aws TABLE=name' >&2; exit 2)
 
 test-c: library local c-programs examples ## run the C tests: shared, static, sanitizers, valgrind, what is installed
 	@tests/run c
@@ -140,6 +143,7 @@ lint: venv node ## check formatting, lints, documentation, headers, scripts and 
 	$(VENV)/bin/ruff format --check --line-length 120 $(SCRIPTS)
 	$(if $(shell command -v rubocop),cd bindings/ruby && rubocop --format quiet,@echo 'skipped: rubocop is not installed')
 	cd bindings/node && $(NPM) run --silent lint
+	$(NODE)/node_modules/.bin/prettier --config $(NODE)/.prettierrc.json --print-width 120 --parser babel --check tests/dynalite/start
 	$(if $(shell command -v go),cd bindings/go && test -z "$$(gofmt -l .)" && go vet ./... && (cd awssdk && go vet ./...) && \
 	  go run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./... && \
 	  cd ../../benches/clients/go && go vet ./... && test -z "$$(gofmt -l .)",@echo 'skipped: go is not installed')
@@ -199,7 +203,7 @@ uninstall: ## remove what install put there
 	  '$(DESTDIR)$(INCLUDEDIR)'/flagstore.h '$(DESTDIR)$(INCLUDEDIR)'/flagstore_cdef.h
 
 clean: ## remove everything that was built
-	rm -rf build bindings/node/dist bindings/node/lib bindings/node/node_modules bindings/java/target
+	rm -rf build bindings/node/dist bindings/node/lib bindings/node/node_modules bindings/node/test/native/node_modules bindings/java/target
 	$(CARGO) clean
 
 # The C tests and examples are built as users build: with pkg-config, against an installed tree. A second tree without
@@ -260,12 +264,15 @@ build/examples/%: examples/c/%.c include/flagstore.h
 
 NODE := bindings/node
 
-# The npm packages that are pinned, anew when the lock changes; then the native part and the compiled TypeScript.
-node: $(NODE)/node_modules/.made-for-$(shell sha256sum $(NODE)/package-lock.json | cut -c1-12)
+# The npm packages that are pinned, anew when the lock changes; then the native part and the compiled TypeScript. The
+# integration that the tests share a table with is for another SDK, hence packages of its own.
+pinned = $(1)/node_modules/.made-for-$(shell sha256sum $(1)/package-lock.json | cut -c1-12)
+
+node: $(call pinned,$(NODE)) $(call pinned,$(NODE)/test/native)
 	@$(NODE)/build
 
-$(NODE)/node_modules/.made-for-%: $(NODE)/package-lock.json
-	cd $(NODE) && $(NPM) ci --no-audit --no-fund --ignore-scripts --silent
+$(NODE)/node_modules/.made-for-% $(NODE)/test/native/node_modules/.made-for-%:
+	cd $(@D)/.. && $(NPM) ci --no-audit --no-fund --ignore-scripts --silent
 	touch $@
 
 # Made anew when the pinned packages change.

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import select
 import socket
 import ssl
@@ -44,9 +45,10 @@ def _microseconds(seconds):
 
 
 @contextlib.contextmanager
-def dynamodb_local(tools):
-    """AWS's own emulator, which serves the requests of all integrations."""
-    with _serving([tools.root / "tests/dynamodb-local/start", "--exit-with-stdin"]) as line:
+def flagstore_local(tools):
+    """The emulator of this project, which serves the requests of all integrations."""
+    program = os.environ.get("FLAGSTORE_LOCAL") or tools.root / "target/release/flagstore-local"
+    with _serving([program, "--exit-with-stdin"]) as line:
         yield json.loads(line)["url"]
 
 

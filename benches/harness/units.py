@@ -2,7 +2,7 @@
 
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html: a read takes one unit for each 4 KB
 that was begun, half of that if it may be stale; a write one for each 1 KB that was begun; a Query counts the bytes of a page of
-up to 1 MB together; a write whose condition fails takes what a write takes. The row COST holds this against DynamoDB Local.
+up to 1 MB together; a write whose condition fails takes what a write takes. The row COST holds this against flagstore-local.
 """
 
 import math
@@ -26,9 +26,9 @@ def write_units(size):
     return max(1, math.ceil(size / WRITE_BYTES))
 
 
-def query_units(rows, size, consistent):
-    """All rows of a kind, of this size each: a page ends with the row that brings it to 1 MB."""
-    per_page = math.ceil(PAGE_BYTES / size)
+def query_units(rows, size, consistent, crossing=True):
+    """All rows of a kind, of this size each: a page ends with the row that brings it to 1 MB, or before it."""
+    per_page = math.ceil(PAGE_BYTES / size) if crossing else PAGE_BYTES // size
     full, rest = divmod(rows, per_page)
     pages = [per_page] * full + ([rest] if rest or not full else [])
     return sum(read_units(count * size, consistent) for count in pages)

@@ -27,7 +27,7 @@ namespace Flagstore.Tests
             new Lazy<Endpoint>(() => new Endpoint(Program("FLAGSTORE_LOCAL", "flagstore-local"), "--table", Table));
         private static readonly Lazy<Endpoint> TheFaults = new Lazy<Endpoint>(
             () => new Endpoint(Path.Combine(Repository, "tests", "faults", "endpoint"), "--upstream", Local.Url.OriginalString));
-        private static readonly Lazy<Endpoint> TheAmazons = new Lazy<Endpoint>(() => new Endpoint(AmazonsProgram, "--table", Table));
+        private static readonly Lazy<Endpoint> TheDynalite = new Lazy<Endpoint>(() => new Endpoint(DynaliteProgram, "--table", Table));
         private static int prefixes;
 
         private readonly Process process;
@@ -54,17 +54,17 @@ namespace Flagstore.Tests
         /// <summary><c>tests/faults/endpoint</c> in front of the local one.</summary>
         internal static Endpoint Faults => TheFaults.Value;
 
-        /// <summary>AWS's own DynamoDB Local.</summary>
-        internal static Endpoint Amazons
+        /// <summary>npm's dynalite.</summary>
+        internal static Endpoint Dynalite
         {
             get
             {
-                if (AmazonsProgram == null) throw new SkippedException("AWS's DynamoDB Local is not there: set FLAGSTORE_DYNAMODB_LOCAL");
-                return TheAmazons.Value;
+                if (DynaliteProgram == null) throw new SkippedException("dynalite is not there: set FLAGSTORE_DYNALITE");
+                return TheDynalite.Value;
             }
         }
 
-        private static string AmazonsProgram => Environment.GetEnvironmentVariable("FLAGSTORE_DYNAMODB_LOCAL");
+        private static string DynaliteProgram => Environment.GetEnvironmentVariable("FLAGSTORE_DYNALITE");
 
         internal Uri Url => new Uri((string)ready["url"]);
 

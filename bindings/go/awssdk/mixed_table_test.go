@@ -21,10 +21,10 @@ var (
 )
 
 // shared is one table under one prefix, through LaunchDarkly's own integration and through this one.
-func shared(t *testing.T) (theirs, ours subsystems.PersistentDataStore) {
+func shared(t *testing.T, on endpoint.Endpoint) (theirs, ours subsystems.PersistentDataStore) {
 	t.Helper()
 	prefix := endpoint.Prefix()
-	config := aws.Config{BaseEndpoint: aws.String(endpoint.OfAWS(t).URL), Region: "us-east-1", Credentials: static}
+	config := aws.Config{BaseEndpoint: aws.String(on.URL), Region: "us-east-1", Credentials: static}
 	client := dynamodb.NewFromConfig(config)
 	theirs, err := native.DataStore(endpoint.Table).Prefix(prefix).DynamoClient(client).Build(subsystems.BasicClientContext{})
 	if err != nil {
@@ -57,9 +57,14 @@ func tombstone(version int) st.SerializedItemDescriptor {
 }
 
 func TestATableIsSharedWithTheNativeIntegration(t *testing.T) {
+	t.Run("on flagstore-local", func(t *testing.T) { sharedOn(t, endpoint.Local(t)) })
+	t.Run("on dynalite", func(t *testing.T) { sharedOn(t, endpoint.Dynalite(t)) })
+}
+
+func sharedOn(t *testing.T, on endpoint.Endpoint) {
 	for _, writtenBy := range []string{"the native integration", "this one"} {
 		t.Run("written by "+writtenBy, func(t *testing.T) {
-			writer, reader := shared(t)
+			writer, reader := shared(t, on)
 			if writtenBy == "this one" {
 				writer, reader = reader, writer
 			}

@@ -38,9 +38,9 @@ export function local(): Promise<Endpoint> {
   return endpoint(program, ['--table', TABLE]);
 }
 
-/** AWS's own DynamoDB Local, where the native integrations of all SDKs work. */
-export function amazons(): Promise<Endpoint> {
-  return endpoint(join(REPOSITORY, 'tests', 'dynamodb-local', 'start'), ['--table', TABLE]);
+/** npm's dynalite, the second endpoint of the tests. */
+export function dynalite(): Promise<Endpoint> {
+  return endpoint(join(REPOSITORY, 'tests', 'dynalite', 'start'), ['--table', TABLE]);
 }
 
 async function endpoint(program: string, args: string[]): Promise<Endpoint> {

@@ -1,10 +1,8 @@
-/** The Python SDK's own integration and this package share a table, each reading what the other wrote.
- *
- * On AWS's DynamoDB Local: the query that the integration sends at init is one that `flagstore-local` refuses. The peer
- * is Python's because the Node SDK's own integration is not to be had from every registry. */
+/** Other integrations and this package share a table, each reading what the other wrote: the one that LaunchDarkly
+ * publishes for Node.js, and the Python SDK's. */
 
 import { strict as assert } from 'node:assert';
-import { type ChildProcessWithoutNullStreams, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -14,18 +12,51 @@ import { AsyncStoreFacade, type LDFeatureStoreDataStorage } from '@launchdarkly/
 
 import { DynamoDBFeatureStore } from '../src/launchdarkly.js';
 import {
-  amazons,
+  dynalite,
   type Endpoint,
+  local,
   Log,
   newPrefix,
   open,
   PROJECT,
   REPOSITORY,
-  SECRET,
   TABLE,
 } from './endpoint.js';
 
 const PYTHON = join(REPOSITORY, 'build', 'venv', 'bin', 'python');
+const NATIVE = join(PROJECT, 'test', 'native');
+
+/** A native integration: what runs it, what has to be there, and how it is told of an endpoint. */
+const PEERS = [
+  {
+    name: "Node's",
+    command: [process.execPath, join(NATIVE, 'peer.js')],
+    needs: join(NATIVE, 'node_modules'),
+    remedy: 'make node',
+    options: ({ url, clientOptions: { region, credentials } }: Endpoint) => ({
+      endpoint: url,
+      region,
+      ...credentials,
+    }),
+  },
+  {
+    name: "Python's",
+    command: [PYTHON, join(PROJECT, 'test', 'peer.py')],
+    needs: PYTHON,
+    remedy: 'make venv',
+    options: ({ url, clientOptions: { region, credentials } }: Endpoint) => ({
+      endpoint_url: url,
+      region_name: region,
+      aws_access_key_id: credentials.accessKeyId,
+      aws_secret_access_key: credentials.secretAccessKey,
+    }),
+  },
+];
+
+const ENDPOINTS = [
+  { on: 'flagstore-local', start: local },
+  { on: 'dynalite', start: dynalite },
+];
 
 /** What the tests ask of either integration. */
 interface Store {
@@ -45,31 +76,30 @@ const DATA = {
   },
 };
 
-const missing = ['java', 'mvn'].filter(program => spawnSync(program, ['-version']).error);
-if (!existsSync(PYTHON)) missing.push(PYTHON);
+for (const { on, start } of ENDPOINTS)
+  for (const peer of PEERS)
+    describe(
+      `a table shared with ${peer.name} integration, on ${on}`,
+      { skip: !existsSync(peer.needs) && `there is no ${peer.needs}: ${peer.remedy} makes it` },
+      () => shared(peer, start),
+    );
 
-describe('one table', { skip: missing.length > 0 && `needs ${missing.join(' and ')}, not there` }, () => {
+function shared(peer: (typeof PEERS)[number], start: () => Promise<Endpoint>): void {
   let endpoint: Endpoint;
-  let python: ChildProcessWithoutNullStreams;
+  let other: ChildProcessWithoutNullStreams;
   let answers: AsyncIterator<string>;
   before(async () => {
-    endpoint = await amazons();
-    const { region, credentials } = endpoint.clientOptions;
-    const options = {
-      endpoint_url: endpoint.url,
-      region_name: region,
-      aws_access_key_id: credentials.accessKeyId,
-      aws_secret_access_key: SECRET,
-    };
-    python = spawn(PYTHON, [join(PROJECT, 'test', 'peer.py'), TABLE, JSON.stringify(options)]);
-    python.stderr.pipe(process.stderr);
-    answers = createInterface(python.stdout)[Symbol.asyncIterator]();
+    endpoint = await start();
+    const [program, ...words] = peer.command;
+    other = spawn(program!, [...words, TABLE, JSON.stringify(peer.options(endpoint))]);
+    other.stderr.pipe(process.stderr);
+    answers = createInterface(other.stdout)[Symbol.asyncIterator]();
   });
-  after(() => python.stdin.end());
+  after(() => other.stdin.end());
 
   function theirs(prefix: string): Store {
     const ask = async (...command: unknown[]): Promise<unknown> => {
-      python.stdin.write(`${JSON.stringify([prefix, ...command])}\n`);
+      other.stdin.write(`${JSON.stringify([prefix, ...command])}\n`);
       return JSON.parse((await answers.next()).value as string);
     };
     return new Proxy({} as Store, {
@@ -173,4 +203,4 @@ describe('one table', { skip: missing.length > 0 && `needs ${missing.join(' and 
     assert.deepEqual([written, unchanged, deleted], [0, 3, 0]);
     assert.equal(store.statistics().writeUnits, 0);
   });
-});
+}

@@ -13,7 +13,7 @@ final class Endpoint
     public const SECRET = 'secret-that-must-not-show';
 
     private static ?Endpoint $local = null;
-    private static ?Endpoint $amazons = null;
+    private static ?Endpoint $dynalite = null;
 
     private function __construct(public readonly string $url, private readonly ?Process $process = null)
     {
@@ -31,17 +31,17 @@ final class Endpoint
     }
 
     /**
-     * AWS's DynamoDB Local, where the SDKs' own integrations work too. Null where there is no Java or no Maven.
+     * npm's dynalite. Null where there is no Node.js or no npm.
      */
-    public static function amazons(): ?self
+    public static function dynalite(): ?self
     {
-        foreach (['java', 'mvn'] as $program) {
+        foreach (['node', 'npm'] as $program) {
             if (Process::run(['which', $program])[0] !== 0) {
                 return null;
             }
         }
-        return self::$amazons ??= self::started([
-            self::repository() . '/tests/dynamodb-local/start', '--exit-with-stdin', '--table', self::TABLE,
+        return self::$dynalite ??= self::started([
+            self::repository() . '/tests/dynalite/start', '--exit-with-stdin', '--table', self::TABLE,
         ]);
     }
 

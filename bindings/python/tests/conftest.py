@@ -9,7 +9,7 @@ from typing import Any, Callable
 
 import boto3
 import pytest
-from endpoint import REPOSITORY, TABLE, Endpoint, Faults, amazons, failing_on_demand, local
+from endpoint import REPOSITORY, TABLE, Endpoint, Faults, dynalite, failing_on_demand, local, moto
 
 from flagstore import Store
 
@@ -26,10 +26,13 @@ def endpoint() -> Iterator[Endpoint]:
         yield running
 
 
-@pytest.fixture(scope="session")
-def amazons_endpoint() -> Iterator[Endpoint]:
-    """AWS's own DynamoDB Local, where the SDK's own integration works too."""
-    with amazons() as running:
+@pytest.fixture(scope="session", params=["flagstore-local", "dynalite", "moto"])
+def each_endpoint(request: pytest.FixtureRequest) -> Iterator[Endpoint]:
+    """Every endpoint that can be had, one after the other."""
+    if request.param == "flagstore-local":
+        yield request.getfixturevalue("endpoint")
+        return
+    with {"dynalite": dynalite, "moto": moto}[request.param]() as running:
         yield running
 
 

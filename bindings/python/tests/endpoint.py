@@ -62,12 +62,22 @@ def local() -> Iterator[Endpoint]:
 
 
 @contextmanager
-def amazons() -> Iterator[Endpoint]:
-    """AWS's DynamoDB Local; skips the test where it cannot be run."""
-    missing = [program for program in ("java", "mvn") if shutil.which(program) is None]
+def dynalite() -> Iterator[Endpoint]:
+    """npm's dynalite; skips the test where it cannot be run."""
+    missing = [program for program in ("node", "npm") if shutil.which(program) is None]
     if missing:
-        pytest.skip(f"DynamoDB Local needs {' and '.join(missing)}, which this machine has not")
-    with _started([REPOSITORY / "tests/dynamodb-local/start"]) as endpoint:
+        pytest.skip(f"dynalite needs {' and '.join(missing)}, which this machine has not")
+    with _started([REPOSITORY / "tests/dynalite/start"]) as endpoint:
+        yield endpoint
+
+
+@contextmanager
+def moto() -> Iterator[Endpoint]:
+    """PyPI's moto; skips the test where it cannot be run."""
+    python = shutil.which("python3")
+    if python is None or subprocess.run([python, "-c", "import ensurepip, venv"], check=False).returncode != 0:
+        pytest.skip("moto needs a python3 with venv, which this machine has not")
+    with _started([REPOSITORY / "tests/moto/start"]) as endpoint:
         yield endpoint
 
 

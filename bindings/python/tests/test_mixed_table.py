@@ -1,7 +1,4 @@
-"""The SDK's own boto3 integration and this package share a table, each reading what the other wrote.
-
-On AWS's DynamoDB Local: the query that the SDK's integration sends at init is one that ``flagstore-local`` refuses.
-"""
+"""The SDK's own boto3 integration and this package share a table, each reading what the other wrote."""
 
 from __future__ import annotations
 
@@ -35,10 +32,10 @@ DATA: dict[Any, dict[str, Any]] = {
 
 @pytest.fixture(params=["the SDK's writes, ours reads", "ours writes, the SDK's reads"])
 def pair(
-    request: pytest.FixtureRequest, amazons_endpoint: Endpoint, prefix: str
+    request: pytest.FixtureRequest, each_endpoint: Endpoint, prefix: str
 ) -> Iterator[tuple[CachingStoreWrapper, CachingStoreWrapper]]:
     """A store that writes and one that reads, one of either kind, on the same rows and without a cache."""
-    arguments = (TABLE, prefix, amazons_endpoint.boto3_options, CacheConfig.disabled())
+    arguments = (TABLE, prefix, each_endpoint.boto3_options, CacheConfig.disabled())
     theirs = sdk.DynamoDB.new_feature_store(*arguments)
     ours = DynamoDB.new_feature_store(*arguments)
     yield (theirs, ours) if request.param.startswith("the SDK's") else (ours, theirs)
@@ -104,19 +101,19 @@ def test_an_init_replaces_what_the_other_wrote(pair: Pair) -> None:
     assert reader.get(FEATURES, "two") is None
 
 
-def test_an_init_with_what_the_sdk_wrote_costs_no_writes(amazons_endpoint: Endpoint, prefix: str) -> None:
-    sdk.DynamoDB.new_feature_store(TABLE, prefix, amazons_endpoint.boto3_options).init(DATA)
-    with Store(TABLE, prefix=prefix, **amazons_endpoint.options) as store:
+def test_an_init_with_what_the_sdk_wrote_costs_no_writes(each_endpoint: Endpoint, prefix: str) -> None:
+    sdk.DynamoDB.new_feature_store(TABLE, prefix, each_endpoint.boto3_options).init(DATA)
+    with Store(TABLE, prefix=prefix, **each_endpoint.options) as store:
         compact = {kind.namespace: items for kind, items in DATA.items()}
         report = store.init_json(json.dumps(compact, separators=(",", ":"), ensure_ascii=False))
         assert (report.written, report.unchanged, report.deleted) == (0, 3, 0)
         assert store.statistics()["write_units"] == 0
 
 
-def test_both_big_segment_stores_read_the_same(amazons_endpoint: Endpoint, prefix: str) -> None:
-    client: Any = boto3.client("dynamodb", **amazons_endpoint.boto3_options)
-    ours = DynamoDB.new_big_segment_store(TABLE, prefix, amazons_endpoint.boto3_options)
-    theirs = sdk.DynamoDB.new_big_segment_store(TABLE, prefix, amazons_endpoint.boto3_options)
+def test_both_big_segment_stores_read_the_same(each_endpoint: Endpoint, prefix: str) -> None:
+    client: Any = boto3.client("dynamodb", **each_endpoint.boto3_options)
+    ours = DynamoDB.new_big_segment_store(TABLE, prefix, each_endpoint.boto3_options)
+    theirs = sdk.DynamoDB.new_big_segment_store(TABLE, prefix, each_endpoint.boto3_options)
     assert ours.get_metadata().last_up_to_date is None
     assert ours.get_membership("hash") == theirs.get_membership("hash") is None
 

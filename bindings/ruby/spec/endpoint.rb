@@ -15,15 +15,15 @@ class Endpoint
       @local ||= started(program, '--table', TABLE)
     end
 
-    # AWS's own DynamoDB Local, where the SDKs' own integrations work too.
+    # npm's dynalite.
     #
-    # @return [Endpoint, nil] nil where it cannot be run; see {missing_for_amazons}
-    def amazons
-      @amazons ||= started("#{REPOSITORY}/tests/dynamodb-local/start", '--table', TABLE) unless missing_for_amazons.any?
+    # @return [Endpoint, nil] nil where it cannot be run; see {missing_for_dynalite}
+    def dynalite
+      @dynalite ||= started("#{REPOSITORY}/tests/dynalite/start", '--table', TABLE) unless missing_for_dynalite.any?
     end
 
-    def missing_for_amazons
-      %w[java mvn].reject { |name| ENV['PATH'].split(':').any? { |folder| File.executable?("#{folder}/#{name}") } }
+    def missing_for_dynalite
+      %w[node npm].reject { |name| ENV['PATH'].split(':').any? { |folder| File.executable?("#{folder}/#{name}") } }
     end
 
     # The endpoint that fails when it is told to, in front of {local}.
@@ -35,8 +35,8 @@ class Endpoint
     end
 
     def end_all
-      [@faults, @local, @amazons].compact.each(&:stop)
-      @faults = @local = @amazons = nil
+      [@faults, @local, @dynalite].compact.each(&:stop)
+      @faults = @local = @dynalite = nil
     end
 
     private

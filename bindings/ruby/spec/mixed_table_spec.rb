@@ -4,8 +4,7 @@ require 'logger'
 
 require_relative 'sdk'
 
-# Another SDK's own integration and this package share a table, each reading what the other wrote: Python's with boto3,
-# on AWS's DynamoDB Local, since the query that it sends at init is one that flagstore-local refuses.
+# Another SDK's own integration and this package share a table, each reading what the other wrote: Python's with boto3.
 RSpec.describe 'a table shared with the Python SDK' do
   python = "#{ENV['VENV'] || "#{REPOSITORY}/build/venv"}/bin/python"
   features = LaunchDarkly::Impl::DataStore::FEATURES
@@ -13,15 +12,15 @@ RSpec.describe 'a table shared with the Python SDK' do
   kinds = { 'features' => features, 'segments' => segments }.freeze
 
   before(:context) do
-    missing = Endpoint.missing_for_amazons
-    skip "DynamoDB Local needs #{missing.join(' and ')}, which this machine has not" if missing.any?
+    missing = Endpoint.missing_for_dynalite
+    skip "dynalite needs #{missing.join(' and ')}, which this machine has not" if missing.any?
     skip "there is no #{python}: `make venv` makes it" unless File.executable?(python)
   end
 
-  let(:endpoint) { Endpoint.amazons }
+  let(:endpoint) { Endpoint.dynalite }
 
   before(:context) do
-    command = [python, File.expand_path('python_peer.py', __dir__), Endpoint.amazons.url, TABLE]
+    command = [python, File.expand_path('python_peer.py', __dir__), Endpoint.dynalite.url, TABLE]
     @process = IO.popen(command, 'r+')
   end
 

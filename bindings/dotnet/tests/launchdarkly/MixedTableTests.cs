@@ -8,13 +8,13 @@ using static LaunchDarkly.Sdk.Server.Subsystems.DataStoreTypes;
 
 namespace Flagstore.Tests
 {
-    /// <summary>One table for this store and the Python SDK's own DynamoDB integration, on AWS's DynamoDB Local.</summary>
+    /// <summary>One table for this store and the Python SDK's own DynamoDB integration, on dynalite.</summary>
     public sealed class MixedTableTests : IDisposable
     {
         private const string F1 = "{\"key\":\"f1\",\"version\":1,\"on\":true,\"variations\":[\"é\",2],\"salt\":\"\"}";
 
         private readonly string prefix = Endpoint.NewPrefix();
-        private readonly Endpoint endpoint = Endpoint.Amazons;
+        private readonly Endpoint endpoint = Endpoint.Dynalite;
         private readonly IPersistentDataStore store;
 
         public MixedTableTests()

@@ -76,23 +76,23 @@ var local = sync.OnceValues(func() (Endpoint, error) {
 	return Endpoint{ready.URL}, err
 })
 
-// OfAWS is AWS's own DynamoDB Local, started by the program that FLAGSTORE_DYNAMODB_LOCAL names. The test is skipped where
-// that names none.
-func OfAWS(t testing.TB) Endpoint {
+// Dynalite is npm's dynalite, started by the program that FLAGSTORE_DYNALITE names. The test is skipped where that names
+// none.
+func Dynalite(t testing.TB) Endpoint {
 	t.Helper()
-	if os.Getenv("FLAGSTORE_DYNAMODB_LOCAL") == "" {
-		t.Skip("FLAGSTORE_DYNAMODB_LOCAL names no DynamoDB Local: tests/dynamodb-local/start is one, which needs Java and Maven")
+	if os.Getenv("FLAGSTORE_DYNALITE") == "" {
+		t.Skip("FLAGSTORE_DYNALITE names no dynalite: tests/dynalite/start is one, which needs Node.js and npm")
 	}
-	endpoint, err := ofAWS()
+	endpoint, err := dynalite()
 	if err != nil {
 		t.Fatal(err)
 	}
 	return endpoint
 }
 
-var ofAWS = sync.OnceValues(func() (Endpoint, error) {
+var dynalite = sync.OnceValues(func() (Endpoint, error) {
 	var ready struct{ URL string }
-	err := start(exec.Command(os.Getenv("FLAGSTORE_DYNAMODB_LOCAL"), "--exit-with-stdin", "--table", Table), &ready)
+	err := start(exec.Command(os.Getenv("FLAGSTORE_DYNALITE"), "--exit-with-stdin", "--table", Table), &ready)
 	return Endpoint{ready.URL}, err
 })
 

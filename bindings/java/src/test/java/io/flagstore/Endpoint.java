@@ -32,7 +32,7 @@ public final class Endpoint {
 
     private static final AtomicInteger PREFIXES = new AtomicInteger();
     private static Endpoint local;
-    private static Endpoint amazons;
+    private static Endpoint dynalite;
     private static Endpoint faults;
 
     private static final HttpClient HTTP =
@@ -59,10 +59,10 @@ public final class Endpoint {
         return (given ? Path.of(named) : REPOSITORY.resolve("target/release").resolve(name)).toAbsolutePath().toString();
     }
 
-    /** AWS's own DynamoDB Local. */
-    public static synchronized Endpoint amazons() {
-        if (amazons == null) amazons = started(REPOSITORY.resolve("tests/dynamodb-local/start"), "--table", TABLE);
-        return amazons;
+    /** npm's dynalite. */
+    public static synchronized Endpoint dynalite() {
+        if (dynalite == null) dynalite = started(REPOSITORY.resolve("tests/dynalite/start"), "--table", TABLE);
+        return dynalite;
     }
 
     /** {@code tests/faults/endpoint} in front of the local one. */

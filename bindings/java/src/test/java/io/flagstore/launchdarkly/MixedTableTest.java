@@ -29,8 +29,8 @@ import org.junit.After;
 import org.junit.Test;
 
 /**
- * This package and native integrations share a table on AWS's DynamoDB Local, each reading what the other wrote: the
- * Python SDK's by itself; the Java SDK's, which is not on Maven Central, by rows in its form.
+ * This package and native integrations share a table on dynalite, each reading what the other wrote: the Python SDK's by
+ * itself; the Java SDK's, which is not on Maven Central, by rows in its form.
  */
 public class MixedTableTest {
     private static final String SEGMENT =
@@ -39,8 +39,8 @@ public class MixedTableTest {
             + ",\"two\":" + flag("two", 2) + "}}";
 
     private final String prefix = Endpoint.newPrefix();
-    private final Rows rows = new Rows(Endpoint.amazons(), Endpoint.TABLE);
-    private final PersistentDataStore ours = Adapter.on(Endpoint.amazons(), DynamoDb.dataStore(Endpoint.TABLE), prefix)
+    private final Rows rows = new Rows(Endpoint.dynalite(), Endpoint.TABLE);
+    private final PersistentDataStore ours = Adapter.on(Endpoint.dynalite(), DynamoDb.dataStore(Endpoint.TABLE), prefix)
             .build(TestComponents.clientContext(
                     "sdk-key", new LDConfig.Builder().logging(Components.noLogging()).build()));
 
@@ -89,7 +89,7 @@ public class MixedTableTest {
         Path program = Endpoint.REPOSITORY.resolve("bindings/java/src/test/python/native_store.py");
         assertTrue(python + " is not there: make venv builds it", python.toFile().canExecute());
         List<String> command = new java.util.ArrayList<>(List.of(
-                python.toString(), program.toString(), Endpoint.amazons().url().toString(), Endpoint.TABLE, prefix));
+                python.toString(), program.toString(), Endpoint.dynalite().url().toString(), Endpoint.TABLE, prefix));
         command.addAll(List.of(act));
         Process process = new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.INHERIT).start();
         try (var stdin = process.getOutputStream()) {
@@ -182,7 +182,7 @@ public class MixedTableTest {
     @Test
     public void anInitWithWhatPythonWroteCostsNoWrites() throws Exception {
         python(DATA, "init");
-        try (FlagStore store = Endpoint.amazons().store(prefix).logLevel("warn").open()) {
+        try (FlagStore store = Endpoint.dynalite().store(prefix).logLevel("warn").open()) {
             assertEquals(new InitReport(0, 3, 0, 0, List.of()), store.initJson(DATA));
             assertEquals(0.0, store.statistics().get("write_units").doubleValue(), 0);
         }
@@ -214,7 +214,7 @@ public class MixedTableTest {
         Map<String, Item> features = new LinkedHashMap<>();
         features.put("one", new Item(1, flag("one", 1)));
         features.put("two", Item.deleted(9));
-        try (FlagStore store = Endpoint.amazons().store(prefix).logLevel("warn").open()) {
+        try (FlagStore store = Endpoint.dynalite().store(prefix).logLevel("warn").open()) {
             assertEquals(new InitReport(0, 2, 0, 0, List.of()), store.init(Map.of("features", features)));
         }
     }
