@@ -11,6 +11,7 @@ Same call shape, same table, same rows: processes with either one share a table.
 from __future__ import annotations
 
 import json
+import math
 import os
 import weakref
 from collections.abc import Mapping
@@ -217,8 +218,19 @@ def _encoded(item: Mapping[str, Any]) -> Item:
     return Item(item["version"], json.dumps(item), item.get("deleted") is True)
 
 
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError
+    return number
+
+
+# NaN and infinity are no JSON: an application that writes all flags out would write what no other program reads.
+_JSON = json.JSONDecoder(parse_float=_finite, parse_constant=_finite)
+
+
 def _json_object(text: str) -> dict[str, Any]:
-    value = json.loads(text)
+    value = _JSON.decode(text)
     if not isinstance(value, dict):
         # Of a kind that it has no model for, the SDK takes anything, and fails later.
         raise TypeError
