@@ -139,7 +139,7 @@ function cacheTtlOf({ cacheTTL = DEFAULT_CACHE_TTL }: LDDynamoDBOptions): number
  * takes its place, which has cached nothing and knows of no initialisation.
  *
  * The wrapper is what calls back the SDK. Where that happens out of {@link Core}, it waits until Core is done, so that
- * an exception out of the application is the application's: not mistaken for one of reading, and not swallowed.
+ * an exception out of the application is the application's, and not the rejection of a promise that nobody knows.
  */
 class FeatureStore implements LDFeatureStore {
   readonly #store: FlagStore;
@@ -205,7 +205,7 @@ function afterCore<Arguments extends unknown[]>(callback: (...values: Arguments)
   };
 }
 
-/** Calls back the wrapper, which throws where it cannot read what it is given. */
+/** Calls back the wrapper. */
 function fromCore<Arguments extends unknown[]>(
   callback: (...values: Arguments) => void,
   ...values: Arguments

@@ -11,11 +11,11 @@ Same call shape, same table, same rows: processes with either one share a table.
 from __future__ import annotations
 
 import json
+import logging
 import math
 import os
 import weakref
 from collections.abc import Mapping
-from contextlib import suppress
 from typing import Any
 
 from ldclient.feature_store import CacheConfig
@@ -189,15 +189,15 @@ class _FeatureStore(DiagnosticDescription, FeatureStoreCore):
             return
         if len(self._reported) > _REPORTS_REMEMBERED:
             self._reported = {row: mine}
-        # Not the text of the exception, which may quote the payload. A logger that fails fails no evaluation.
-        with suppress(Exception):
-            sdk_log.warning(
-                "the item %r in %r is left out: the SDK cannot read its version %d (%s)",
-                key,
-                kind.namespace,
-                version,
-                type(error).__name__,
-            )
+        # Not the text of the exception, which may quote the payload.
+        self._store._log(
+            logging.WARNING,
+            "the item %r in %r is left out: the SDK cannot read its version %d (%s)",
+            key,
+            kind.namespace,
+            version,
+            type(error).__name__,
+        )
 
 
 class _BigSegmentStore(BigSegmentStore):
