@@ -10,6 +10,8 @@
  * Same arguments, same table, same rows: processes with either one share a table.
  */
 
+import { setImmediate as nextTurn } from 'node:timers/promises';
+
 import {
   type DataKind,
   type interfaces,
@@ -24,6 +26,8 @@ import {
 
 import { type ClientOptions, translated } from './client-options.js';
 import { FlagStoreError } from './errors.js';
+import { isEvaluable } from './evaluable.js';
+import { harmless, quoted } from './logging.js';
 import type { Item } from './native.js';
 import { type FlagStoreOptions, kindOf } from './options.js';
 import { FlagStore, type NewItem } from './store.js';
@@ -56,6 +60,15 @@ interface Context {
 
 const DEFAULT_CACHE_TTL = 15;
 
+/** Of a row that cannot be read, each version is reported once. This many are remembered. */
+const REPORTS_REMEMBERED = 10_000;
+
+/** Items that are tried in one turn of the event loop: a few milliseconds' work. */
+const ITEMS_A_TURN = 200;
+
+/** No shorter text is nested too deeply to be written as JSON again. */
+const HARMLESS_LENGTH = 4_096;
+
 /**
  * A feature store for the option `featureStore` of the SDK.
  *
@@ -72,7 +85,7 @@ export function DynamoDBFeatureStore(
   const cacheTtl = cacheTtlOf(options);
   return context => {
     const logger = options.logger ?? context?.basicConfiguration?.logger;
-    return new FeatureStore(FlagStore.open({ logger, ...storeOptions }), cacheTtl, logger);
+    return new FeatureStore(FlagStore.open({ logger, ...storeOptions }), cacheTtl, harmless(logger));
   };
 }
 
@@ -126,7 +139,7 @@ function cacheTtlOf({ cacheTTL = DEFAULT_CACHE_TTL }: LDDynamoDBOptions): number
  * takes its place, which has cached nothing and knows of no initialisation.
  *
  * The wrapper is what calls back the SDK. Where that happens out of {@link Core}, it waits until Core is done, so that
- * an exception out of the application is the application's: not mistaken for one of reading, and not swallowed.
+ * an exception out of the application is the application's, and not the rejection of a promise that nobody knows.
  */
 class FeatureStore implements LDFeatureStore {
   readonly #store: FlagStore;
@@ -192,7 +205,7 @@ function afterCore<Arguments extends unknown[]>(callback: (...values: Arguments)
   };
 }
 
-/** Calls back the wrapper, which throws where it cannot read what it is given. */
+/** Calls back the wrapper. */
 function fromCore<Arguments extends unknown[]>(
   callback: (...values: Arguments) => void,
   ...values: Arguments
@@ -207,6 +220,8 @@ function fromCore<Arguments extends unknown[]>(
 
 /** What the SDK's wrapper asks for. It has no way to be told that something failed, so that is logged. */
 class Core implements interfaces.PersistentDataStore {
+  private readonly reported = new Set<string>();
+
   constructor(
     private readonly store: FlagStore,
     private readonly logger: LDLogger | undefined,
@@ -230,17 +245,9 @@ class Core implements interfaces.PersistentDataStore {
 
   get(kind: Kind, key: string, callback: (item: Descriptor | undefined) => void): void {
     this.store.get(kind.namespace, key).then(
-      item => {
-        const descriptor = item && descriptorOf(key, item);
-        try {
-          fromCore(callback, descriptor && this.isObject(kind, key, descriptor) ? descriptor : undefined);
-        } catch {
-          this.leftOut(kind, key);
-          fromCore(callback, undefined);
-        }
-      },
+      item => fromCore(callback, item && this.readable(kind, key, item)),
       (error: Error) => {
-        this.failed(`reading "${key}" in "${kind.namespace}"`, error);
+        this.failed(`reading ${quoted(key)} in "${kind.namespace}"`, error);
         fromCore(callback, undefined);
       },
     );
@@ -250,21 +257,8 @@ class Core implements interfaces.PersistentDataStore {
     kind: Kind,
     callback: (items: interfaces.KeyedItem<string, Descriptor>[] | undefined) => void,
   ): void {
-    this.store.all(kind.namespace).then(
-      all => {
-        const items = [...all]
-          .map(([key, item]) => ({ key, item: descriptorOf(key, item) }))
-          .filter(({ key, item }) => this.isObject(kind, key, item));
-        try {
-          fromCore(callback, items);
-        } catch {
-          // Only now, since it means reading everything twice.
-          fromCore(
-            callback,
-            items.filter(({ key, item }) => this.isReadable(kind, key, item)),
-          );
-        }
-      },
+    this.allReadable(kind).then(
+      items => fromCore(callback, items),
       (error: Error) => {
         this.failed(`reading all of "${kind.namespace}"`, error);
         fromCore(callback, undefined);
@@ -284,7 +278,12 @@ class Core implements interfaces.PersistentDataStore {
         // too large it is given nothing: they go on reading the older row.
         if (result.outcome === 'written') fromCore(callback, undefined, descriptor);
         else if (result.outcome === 'tooLarge') fromCore(callback);
-        else fromCore(callback, undefined, descriptorOf(key, result.stored));
+        else
+          fromCore(
+            callback,
+            undefined,
+            this.readable(kind, key, result.stored) ?? tombstone(key, result.stored),
+          );
       },
       // The wrapper logs these.
       (error: Error) => fromCore(callback, error),
@@ -317,25 +316,46 @@ class Core implements interfaces.PersistentDataStore {
     this.logger?.error(`DynamoDB: ${what} failed: ${error.message}`);
   }
 
-  private isReadable(kind: Kind, key: string, { deleted, serializedItem }: Descriptor): boolean {
-    try {
-      if (!deleted && serializedItem) kind.deserialize(serializedItem);
-      return true;
-    } catch {
-      this.leftOut(kind, key);
-      return false;
+  private async allReadable(kind: Kind): Promise<interfaces.KeyedItem<string, Descriptor>[]> {
+    const items: interfaces.KeyedItem<string, Descriptor>[] = [];
+    let tried = 0;
+    for (const [key, stored] of await this.store.all(kind.namespace)) {
+      if (++tried % ITEMS_A_TURN === 0) await nextTurn();
+      const item = this.readable(kind, key, stored);
+      if (item) items.push({ key, item });
     }
+    return items;
   }
 
-  private isObject(kind: Kind, key: string, { deleted, serializedItem }: Descriptor): boolean {
-    const good = deleted || (serializedItem !== undefined && /^\s*\{/.test(serializedItem));
-    if (!good) this.leftOut(kind, key);
-    return good;
+  /**
+   * What the wrapper takes of a row; undefined, and a report, where the SDK could not use it. One such row would make
+   * the wrapper fail for all, or pass for a deletion without a word.
+   */
+  private readable(kind: Kind, key: string, stored: Item): Descriptor | undefined {
+    if (stored.deleted || stored.item === undefined) return tombstone(key, stored);
+    const { version, item: serializedItem } = stored;
+    try {
+      const model: unknown = kind.deserialize(serializedItem)?.item;
+      if (isEvaluable(kind.namespace, model)) {
+        // What is nested too deeply for that fails the application where it writes all flags out.
+        if (serializedItem.length > HARMLESS_LENGTH) JSON.stringify(model);
+        return { version, deleted: false, serializedItem };
+      }
+    } catch {
+      // The message of the error may quote the payload.
+    }
+    this.report(kind, key, version);
+    return undefined;
   }
 
-  private leftOut(kind: Kind, key: string): void {
-    this.logger?.error(
-      `DynamoDB: the item "${key}" in "${kind.namespace}" is left out: its payload is not one`,
+  /** Says that a row is left out, unless it was said of this version of it. */
+  private report(kind: Kind, key: string, version: number): void {
+    const row = JSON.stringify([kind.namespace, key, version]);
+    if (this.reported.has(row)) return;
+    if (this.reported.size >= REPORTS_REMEMBERED) this.reported.clear();
+    this.reported.add(row);
+    this.logger?.warn(
+      `DynamoDB: the item ${quoted(key)} in "${kind.namespace}" is left out: the SDK cannot read its version ${version}`,
     );
   }
 }
@@ -345,8 +365,8 @@ function newItem({ version, deleted, serializedItem }: Descriptor): NewItem {
 }
 
 /** A deleted item gets a payload too: without one the wrapper goes on serving what it has cached. */
-function descriptorOf(key: string, { version, deleted, item }: Item): Descriptor {
-  return { version, deleted, serializedItem: item ?? JSON.stringify({ key, version, deleted: true }) };
+function tombstone(key: string, { version }: Item): Descriptor {
+  return { version, deleted: true, serializedItem: JSON.stringify({ key, version, deleted: true }) };
 }
 
 class BigSegmentStore implements interfaces.BigSegmentStore {

@@ -64,7 +64,8 @@ export interface FlagStoreOptions {
   persistent?: boolean | undefined;
   /** The least severe events that are kept. Default `"info"`. */
   logLevel?: 'off' | 'error' | 'warn' | 'info' | 'debug' | undefined;
-  /** Receives events after calls. By default they wait for {@link FlagStore.events}. */
+  /** Receives events after calls; one that fails changes the result of no call. By default they wait for
+   * {@link FlagStore.events}. */
   logger?: Logger | undefined;
 }
 

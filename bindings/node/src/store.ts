@@ -3,6 +3,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 
 import { FlagStoreError } from './errors.js';
+import { harmless } from './logging.js';
 import { errorOf, type Item, type Native, native, type Outcome } from './native.js';
 import { type FlagStoreOptions, kindOf, type Logger, optionsJson, withNamesFromHere } from './options.js';
 
@@ -121,7 +122,7 @@ export class FlagStore {
   private constructor(options: FlagStoreOptions) {
     this.#native = native();
     this.#table = options.table;
-    this.#logger = options.logger;
+    this.#logger = harmless(options.logger);
     const handle = this.#native.open(optionsJson(options));
     if (typeof handle !== 'bigint') {
       throw errorOf({ ...handle, message: withNamesFromHere(handle.message) } as Outcome);

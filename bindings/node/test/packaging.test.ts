@@ -44,7 +44,17 @@ function run(program: string, args: string[], cwd: string): string {
 
 test('it holds the compiled sources with their types, the native part, the library and nothing else', () => {
   const files = execFileSync('tar', ['-tzf', tarball], { encoding: 'utf8' }).trim().split('\n').sort();
-  const modules = ['client-options', 'errors', 'index', 'launchdarkly', 'native', 'options', 'store'];
+  const modules = [
+    'client-options',
+    'errors',
+    'evaluable',
+    'index',
+    'launchdarkly',
+    'logging',
+    'native',
+    'options',
+    'store',
+  ];
   assert.deepEqual(
     files,
     [

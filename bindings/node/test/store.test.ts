@@ -451,6 +451,25 @@ describe('cache, statistics and events', () => {
     assert.doesNotMatch(logger.lines.join(), new RegExp(`p4yl0ad|${SECRET}`));
   });
 
+  for (const [words, logger] of [
+    ['throws', new Proxy({}, { get: () => () => assert.fail('the transport is closed') })],
+    ['fails later', new Proxy({}, { get: () => async () => assert.fail('the transport is closed') })],
+    ['has no such method', {}],
+    ['is no object', 'console'],
+  ] as const) {
+    test(`a logger that ${words} changes no result`, async () => {
+      const store = fresh({ logger: logger as unknown as Log, logLevel: 'debug' });
+      const huge = { version: 1, item: 'x'.repeat(400_000) };
+      assert.equal((await store.init({ features: { huge } })).tooLarge[0]?.key, 'huge');
+      assert.deepEqual(await store.upsert('features', 'huge', huge), { outcome: 'tooLarge' });
+      assert.equal(await store.get('features', 'huge'), undefined);
+      await assert.rejects(store.get('features', ''), { codeName: 'STORE_ERROR_EMPTY_KEY' });
+      const missing = fresh({ table: 'no-such-table', logger: logger as unknown as Log });
+      assert.equal(await missing.available(), false);
+      store.close();
+    });
+  }
+
   test('events wait for whoever takes them', async () => {
     const store = fresh();
     await store.upsert('features', 'huge-flag', { version: 1, item: 'x'.repeat(400_000) });

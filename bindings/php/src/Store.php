@@ -37,7 +37,7 @@ final class Store
      * @param array<string, mixed> $options those of the README's table; only "table" is required, and null stands for not
      *     given. "persistent" is true unless given, so that a worker keeps connections and cache between requests.
      * @param object|null $logger a PSR-3 logger, which gets the store's events after calls (after single reads that went well,
-     *     ten times a second at most); without one they wait for events()
+     *     ten times a second at most); one that fails changes the result of no call; without one they wait for events()
      * @param Transport|null $transport null takes the extension if it is loaded, else FFI
      * @throws StoreException an option is unknown or wrong; the message names it
      * @throws LibraryException libflagstore cannot be reached
@@ -185,7 +185,7 @@ final class Store
             if ($this->opened === null) {
                 throw $error;
             }
-            $this->logger?->debug("flagstore: the table {$this->table} is not available: {$error->getMessage()}");
+            $this->log('debug', "the table {$this->table} is not available: {$error->getMessage()}");
             return false;
         }
     }
@@ -312,11 +312,24 @@ final class Store
         $this->delivering = true;
         try {
             foreach ($this->events() as $event) {
-                $this->logger->{$event->level}('flagstore: ' . $event->message);
+                $this->log($event->level, $event->message);
             }
+        } catch (StoreException) {
+            // At the end of a script PHP may have destroyed what is behind the store before it.
         } finally {
             $this->delivering = false;
             $this->nextLook = hrtime(true) + self::NANOSECONDS_BETWEEN_LOOKS;
+        }
+    }
+
+    /**
+     * What a call did is done, whatever the logger makes of the news.
+     */
+    private function log(string $level, string $message): void
+    {
+        try {
+            $this->logger?->$level("flagstore: {$message}");
+        } catch (\Throwable) {
         }
     }
 

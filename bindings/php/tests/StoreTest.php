@@ -332,6 +332,34 @@ final class StoreTest extends TestCase
         $this->store([], new \stdClass());
     }
 
+    public function testALoggerThatFailsChangesNoResult(): void
+    {
+        $logger = new class {
+            public function __call(string $level, array $arguments): never
+            {
+                throw new \RuntimeException('the transport is closed');
+            }
+        };
+        $store = $this->store(['shared' => false, 'log_level' => 'debug'], $logger);
+        $large = str_repeat('x', 400_001);
+        self::assertSame('large', $store->init(['features' => ['large' => new Item(1, $large)]])->tooLarge[0]->key);
+        self::assertSame(Outcome::TooLarge, $store->upsert('features', 'large', 1, $large)->outcome);
+        self::assertNull($store->get('features', 'large'));
+        self::assertSame('STORE_ERROR_EMPTY_KEY', self::failure(fn () => $store->get('features', ''))->codeName);
+        self::assertFalse($this->store(['table' => 'no-such-table'], $logger)->available());
+        $store->close();
+    }
+
+    public function testAScriptThatEndsInAnExceptionEndsInThatOneOnly(): void
+    {
+        $code = 'require $argv[1]; $options = ["table" => "flags", "region" => "eu-west-1", "endpoint" => "http://127.0.0.1:1"];'
+            . ' $options += ["access_key_id" => "test", "secret_access_key" => "test", "timeout_ms" => 200];'
+            . ' $store = Flagstore\Store::open($options, new Flagstore\Tests\RecordingLogger());'
+            . ' $store->get("features", "flag");';
+        [, $said] = self::php(['-r', $code, '--', __DIR__ . '/bootstrap.php']);
+        self::assertSame(1, substr_count($said, 'Uncaught'), $said);
+    }
+
     public function testWhyTheTableIsNotAvailableIsLogged(): void
     {
         $logger = new RecordingLogger();

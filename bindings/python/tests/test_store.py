@@ -6,12 +6,14 @@ import copy
 import gc
 import logging
 import pickle
+import sys
 import threading
 import weakref
+from typing import Any
 
 import pytest
 from conftest import OpenStore, Rows
-from endpoint import SECRET
+from endpoint import SECRET, Endpoint
 
 from flagstore import (
     Event,
@@ -357,6 +359,38 @@ def test_a_log_handler_may_use_the_store(store: Store) -> None:
     finally:
         logger.removeHandler(handler)
     assert seen
+
+
+class FailingLogger(logging.Logger):
+    """What a handler of a closed transport does, or a filter with a mistake."""
+
+    def handle(self, record: logging.LogRecord) -> None:
+        raise OSError(f"nobody takes: {record.getMessage()}")
+
+
+@pytest.mark.parametrize("logger", [FailingLogger("failing"), sys.stdout], ids=["fails", "is none"])
+def test_a_logger_that_fails_changes_no_result(
+    open_store: OpenStore, endpoint: Endpoint, logger: Any
+) -> None:
+    store = open_store(logger=logger, log_level="debug")
+    huge = Item(1, "x" * 400_000)
+    assert [left_out.key for left_out in store.init({"features": {"huge": huge}}).too_large] == ["huge"]
+    assert store.upsert("features", "huge", 1, huge.item).outcome is Outcome.TOO_LARGE
+    assert store.get("features", "huge") is None
+    with pytest.raises(UsageError):
+        store.get("features", "")
+    missing = Store("no-such-table", logger=logger, **endpoint.options)
+    assert missing.available() is False
+    missing.close()
+    store.close()
+
+
+def test_events_go_to_the_logger_that_is_given(
+    open_store: OpenStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = open_store(logger=logging.getLogger("of.the.application"))
+    store.upsert("features", "huge", 1, "x" * 400_000)
+    assert {record.name for record in caplog.records} == {"of.the.application"}
 
 
 # Arguments that cannot be right

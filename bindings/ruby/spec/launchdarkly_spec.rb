@@ -176,19 +176,6 @@ RSpec.describe Flagstore::LaunchDarkly::DynamoDB do
       end
     end
 
-    ['{"p4yl0ad":1}', 'p4yl0ad', '["p4yl0ad"]', '"p4yl0ad"', '{"key":5,"version":"p4yl0ad"}',
-     '{"key":"bad","version":1,"rules":"p4yl0ad"}'].each do |text|
-      it "is left out, logged and hides no other where it is no flag: #{text}" do
-        feature_store.init({ features => { good: model(features, flag('good', 1)) } })
-        rows.put('features', 'bad', version: { N: '1' }, item: { S: text })
-        expect(core(feature_store).get_all_internal(features).keys).to eq [:good]
-        expect(feature_store.all(features).keys).to eq [:good]
-        expect(feature_store.get(features, 'bad')).to be_nil
-        expect(log.string).to match(/ERROR.*"bad" in "features" is left out/)
-        expect(log.string).not_to include 'p4yl0ad'
-      end
-    end
-
     it 'comes whole where it is more than one answer holds' do
       items = Array.new(120) { |number| flag("flag-#{number}", 1, padding: 'x' * 20_000) }
       feature_store.init({ features => items.to_h { |item| [item[:key].to_sym, model(features, item)] } })

@@ -321,6 +321,20 @@ RSpec.describe Flagstore::Store do
       using.upsert('features', 'huge-flag', version: 1, item: 'x' * 400_000)
       expect(seen).to match [/huge-flag/]
     end
+
+    { 'fails' => IOError, 'is none' => nil }.each do |words, failure|
+      it "has the same results where the logger #{words}" do
+        logger = failure ? Logger.new(nil) : $stdout
+        %i[error warn info debug].each { |level| allow(logger).to receive(level).and_raise(failure) } if failure
+        failing = open_store(logger: logger, log_level: 'debug')
+        huge = Flagstore::Item.new(key: 'huge', version: 1, item: 'x' * 400_000)
+        expect(failing.init('features' => [huge]).too_large.map(&:key)).to eq ['huge']
+        expect(failing.upsert('features', 'huge', version: 1, item: huge.item).outcome).to eq :too_large
+        expect(failing.get('features', 'huge')).to be_nil
+        expect { failing.get('features', '') }.to raise_error(Flagstore::UsageError)
+        expect(open_store(table: 'no-such-table', logger: logger).available?).to be false
+      end
+    end
   end
 
   describe 'arguments that cannot be right' do

@@ -18,6 +18,11 @@ final class Options
     /** Unknown, of another type, out of range, no table. */
     private const OPTION_CODES = [-7, -8, -9, -10];
 
+    /** The options that decide which rows are read. */
+    private const PLACE = [
+        'table', 'prefix', 'endpoint', 'use_fips', 'use_dual_stack', 'region', 'profile', 'access_key_id', 'session_token',
+    ];
+
     /**
      * @param array<string, mixed> $options
      * @throws \InvalidArgumentException an option is missing, unknown or wrong; the message names it
@@ -39,16 +44,23 @@ final class Options
     }
 
     /**
-     * What decides which rows are read. It tells apart what is cached.
+     * What decides which rows are read, as a digest that gives nothing of it away. It tells apart what is cached.
+     *
+     * Where credentials or a region are not given, the environment decides, or the files of the home folder.
      */
     public static function place(#[\SensitiveParameter] array $options): string
     {
         $store = self::translated($options);
         $place = [];
-        foreach (['table', 'prefix', 'endpoint', 'region', 'profile'] as $name) {
-            $place[] = $store[$name] ?? '';
+        foreach (self::PLACE as $name) {
+            $place[] = $store[$name] ?? null;
         }
-        return hash('xxh128', serialize($place));
+        // Lambda's own say which of its instances this is.
+        $decides = static fn (string $name): bool
+            => $name === 'HOME' || str_starts_with($name, 'AWS_') && !str_starts_with($name, 'AWS_LAMBDA_');
+        $environment = array_filter(getenv(), $decides, ARRAY_FILTER_USE_KEY);
+        ksort($environment);
+        return substr(hash('sha256', serialize([$place, $environment])), 0, 32);
     }
 
     private static function translated(#[\SensitiveParameter] array $options): array

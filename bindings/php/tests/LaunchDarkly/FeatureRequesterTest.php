@@ -6,6 +6,7 @@ namespace Flagstore\Tests\LaunchDarkly;
 
 use Flagstore\LaunchDarkly\DynamoDb;
 use Flagstore\LaunchDarkly\FeatureRequester;
+use Flagstore\LaunchDarkly\Options;
 use Flagstore\Tests\Endpoint;
 use Flagstore\Tests\RecordingLogger;
 use Flagstore\Tests\TestCase;
@@ -131,19 +132,6 @@ final class FeatureRequesterTest extends TestCase
         self::assertSame([$key], array_keys($requester->getAllFeatures()));
     }
 
-    public function testARowThatIsNoFlagHidesNoOther(): void
-    {
-        foreach (['"text"', '[]', '5', 'p4yl0ad', '{"key":"half"}', '{"key":"odd","version":"p4yl0ad","variations":7}'] as $number => $item) {
-            Endpoint::local()->put($this->prefix, 'features', "bad-{$number}", ['version' => ['N' => '1'], 'item' => ['S' => $item]]);
-        }
-        $key = $this->flag($this->prefix, 'flag', 1);
-        $logger = new RecordingLogger();
-        $requester = self::requester($this->prefix, ['logger' => $logger]);
-        self::assertSame([$key], array_keys($requester->getAllFeatures()));
-        self::assertStringContainsString('"half" is left out', $logger->text('error'));
-        self::assertStringNotContainsString('p4yl0ad', print_r($logger->records, true));
-    }
-
     public function testWhatDynamoDbRefusesIsAnExceptionForOneFlagAndAnInvalidStateForAll(): void
     {
         $logger = new RecordingLogger();
@@ -176,6 +164,54 @@ final class FeatureRequesterTest extends TestCase
         $this->assertCaches(['cache' => $pool = self::pool(), 'cache_ttl' => 60]);
         self::assertNotEmpty($pool->items);
         self::assertSame([60], array_values(array_unique(array_column($pool->items, 'seconds'))));
+    }
+
+    public function testWhatIsCachedForOneAccountIsNotServedToAnother(): void
+    {
+        $key = $this->flag($this->prefix, 'flag', 1);
+        $caching = ['cache' => $pool = self::pool(), 'cache_ttl' => 60];
+        $cached = fn (array $options): int => self::requester($this->prefix, $options + $caching)->getFeature($key)->getVersion();
+        $accounts = array_map(
+            static fn (string $id): array => ['flagstore_options' => ['access_key_id' => $id, 'secret_access_key' => "p4yl0ad {$id}"]],
+            ['first-account', 'second-account', 'third-account'],
+        );
+        foreach ($accounts as $number => $account) {
+            $this->flag($this->prefix, 'flag', $number + 1);
+            self::assertSame($number + 1, $cached($account));
+        }
+        self::assertSame([1, 2, 3], array_map($cached, $accounts));
+        self::assertStringNotContainsString('p4yl0ad', implode(' ', array_keys($pool->items)));
+        self::assertStringNotContainsString(bin2hex('p4yl0ad'), implode(' ', array_keys($pool->items)));
+        self::assertStringNotContainsString('account', implode(' ', array_keys($pool->items)));
+    }
+
+    /**
+     * @return iterable<string, array{string}>
+     */
+    public static function ambient(): iterable
+    {
+        foreach (['AWS_ACCESS_KEY_ID', 'AWS_PROFILE', 'AWS_REGION', 'AWS_ROLE_ARN', 'AWS_CONFIG_FILE', 'HOME'] as $name) {
+            yield $name => [$name];
+        }
+    }
+
+    /**
+     * @dataProvider ambient
+     */
+    public function testWhatIsCachedUnderOneEnvironmentIsNotServedUnderAnother(string $name): void
+    {
+        $before = getenv($name);
+        $places = [];
+        try {
+            foreach (['one', 'other', 'one'] as $value) {
+                putenv("{$name}={$value}");
+                $places[] = Options::place(self::configuration($this->prefix));
+            }
+        } finally {
+            putenv($before === false ? $name : "{$name}={$before}");
+        }
+        self::assertSame($places[0], $places[2]);
+        self::assertNotSame($places[0], $places[1]);
     }
 
     /**

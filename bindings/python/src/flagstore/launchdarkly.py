@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import os
 import weakref
 from collections.abc import Mapping
@@ -19,6 +20,7 @@ from typing import Any
 
 from ldclient.feature_store import CacheConfig
 from ldclient.feature_store_helpers import CachingStoreWrapper
+from ldclient.impl.util import log as sdk_log
 from ldclient.interfaces import (
     BigSegmentStore,
     BigSegmentStoreMetadata,
@@ -30,7 +32,8 @@ from ldclient.versioned_data_kind import VersionedDataKind
 from ._boto3_options import translated
 from .store import Item, Outcome, Store
 
-log = logging.getLogger("flagstore")
+# Of a row that cannot be read, each version is reported once. This many are remembered.
+_REPORTS_REMEMBERED = 10_000
 
 _DEFAULT_CACHING = CacheConfig.default()
 
@@ -80,7 +83,9 @@ class DynamoDB:
 def _open(
     table_name: str, prefix: str | None, dynamodb_opts: Mapping[str, Any], options: Mapping[str, Any]
 ) -> Store:
-    return Store(table_name, **{"prefix": prefix, **translated(dynamodb_opts), **options})
+    # The SDK's logger, so that what is said here goes where the SDK's own words go, and is silenced only with them.
+    given = {"logger": sdk_log, "prefix": prefix, **translated(dynamodb_opts), **options}
+    return Store(table_name, **given)
 
 
 class _CachingStore(CachingStoreWrapper):
@@ -117,14 +122,15 @@ class _FeatureStore(DiagnosticDescription, FeatureStoreCore):
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._reported: dict[tuple[str, str, int], object] = {}
 
     def get_internal(self, kind: VersionedDataKind, key: str) -> Any:
         found = self._store.get(kind.namespace, key)
-        return None if found is None else _decoded(kind, key, found)
+        return None if found is None else self._decoded(kind, key, found)
 
     def get_all_internal(self, kind: VersionedDataKind) -> dict[str, Any]:
         decoded = {
-            key: _decoded(kind, key, item) for key, item in self._store.get_all(kind.namespace).items()
+            key: self._decoded(kind, key, item) for key, item in self._store.get_all(kind.namespace).items()
         }
         return {key: item for key, item in decoded.items() if item is not None}
 
@@ -145,7 +151,7 @@ class _FeatureStore(DiagnosticDescription, FeatureStoreCore):
             return item
         # The SDK caches what is returned, so it has to be what other processes read as well.
         stored = result.stored or self._store.get(kind.namespace, key)
-        decoded = None if stored is None else _decoded(kind, key, stored)
+        decoded = None if stored is None else self._decoded(kind, key, stored)
         return _tombstone(key, new.version) if decoded is None else decoded
 
     def initialized_internal(self) -> bool:
@@ -161,6 +167,37 @@ class _FeatureStore(DiagnosticDescription, FeatureStoreCore):
 
     def describe_configuration(self, config: Any) -> str:
         return "DynamoDB"
+
+    def _decoded(self, kind: VersionedDataKind, key: str, item: Item) -> Any:
+        """The SDK's model of an item, or None for a payload that is not one: it must not take the others down with it.
+
+        The wrapper would decode a dictionary itself, and fail for all items at the first that it cannot decode.
+        """
+        if item.deleted:
+            return kind.decode(_tombstone(key, item.version))
+        try:
+            return kind.decode(_json_object(item.item or ""))
+        except Exception as error:  # noqa: BLE001 - also RecursionError, and whatever the SDK's decoder thinks of
+            self._report(kind, key, item.version, error)
+            return None
+
+    def _report(self, kind: VersionedDataKind, key: str, version: int, error: Exception) -> None:
+        """Says that a row is left out, unless it was said of this version of it."""
+        row = (kind.namespace, key, version)
+        mine = object()
+        if self._reported.setdefault(row, mine) is not mine:
+            return
+        if len(self._reported) > _REPORTS_REMEMBERED:
+            self._reported = {row: mine}
+        # Not the text of the exception, which may quote the payload.
+        self._store._log(
+            logging.WARNING,
+            "the item %r in %r is left out: the SDK cannot read its version %d (%s)",
+            key,
+            kind.namespace,
+            version,
+            type(error).__name__,
+        )
 
 
 class _BigSegmentStore(BigSegmentStore):
@@ -181,24 +218,23 @@ def _encoded(item: Mapping[str, Any]) -> Item:
     return Item(item["version"], json.dumps(item), item.get("deleted") is True)
 
 
-def _decoded(kind: VersionedDataKind, key: str, item: Item) -> Any:
-    """The SDK's model of an item, or None for a payload that is not one: it must not take the others down with it.
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError
+    return number
 
-    The wrapper would decode a dictionary itself, and fail for all items at the first that it cannot decode.
-    """
-    if item.deleted:
-        return kind.decode(_tombstone(key, item.version))
-    try:
-        return kind.decode(json.loads(item.item or ""))
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        # The text of the exception may quote the payload.
-        log.error(
-            "the item %r in %r is left out: its payload is not one (%s)",
-            key,
-            kind.namespace,
-            type(error).__name__,
-        )
-        return None
+
+# NaN and infinity are no JSON: an application that writes all flags out would write what no other program reads.
+_JSON = json.JSONDecoder(parse_float=_finite, parse_constant=_finite)
+
+
+def _json_object(text: str) -> dict[str, Any]:
+    value = _JSON.decode(text)
+    if not isinstance(value, dict):
+        # Of a kind that it has no model for, the SDK takes anything, and fails later.
+        raise TypeError
+    return value
 
 
 def _tombstone(key: str, version: int) -> dict[str, Any]:

@@ -13,6 +13,7 @@ import threading
 import time
 import weakref
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from ctypes import byref, c_int32, c_int64, c_size_t, c_uint64, c_void_p
 from os import fspath
 from typing import TYPE_CHECKING, Any, Callable, NamedTuple
@@ -127,8 +128,8 @@ class Store:
             flag = store.get("features", "my-flag")
 
     :param table: name or ARN of the table, whose key is ``namespace`` (string) and ``key`` (string)
-    :param log_events: whether events go to the ``logging.getLogger("flagstore")`` after calls; if false they wait for
-      :meth:`events`
+    :param log_events: whether events go to the logger after calls; if false they wait for :meth:`events`
+    :param logger: by default ``logging.getLogger("flagstore")``; one that fails changes the result of no call
     :param options: see :class:`flagstore.options.Options`
 
     Opening does no network I/O and needs no table; a wrong one shows at the first call.
@@ -137,8 +138,16 @@ class Store:
     :raises LibraryError: ``libflagstore`` cannot be loaded
     """
 
-    def __init__(self, table: str, *, log_events: bool = True, **options: Unpack[Options]) -> None:
+    def __init__(
+        self,
+        table: str,
+        *,
+        log_events: bool = True,
+        logger: logging.Logger | None = None,
+        **options: Unpack[Options],
+    ) -> None:
         self._table = table
+        self._logger = log if logger is None else logger
         self._prefix = options.get("prefix") or ""
         self._log_events = log_events
         self._next_look = 0.0
@@ -297,7 +306,7 @@ class Store:
             self._call(self._library.store_available)
             return True
         except FlagstoreError as error:
-            log.debug("the table %r is not available: %s", self._table, error)
+            self._log(logging.DEBUG, "the table %r is not available: %s", self._table, error)
             return False
 
     def big_segments_metadata(self) -> int | None:
@@ -471,13 +480,18 @@ class Store:
         _delivering.now = True
         try:
             for event in list(self.events()):
-                log.log(event.level, "%s", event.message)
+                self._log(event.level, "%s", event.message)
         except UsageError:
             # Another thread closed the store; its own result is still good.
             pass
         finally:
             _delivering.now = False
             self._next_look = time.monotonic() + _SECONDS_BETWEEN_LOOKS
+
+    def _log(self, level: int, message: str, *arguments: object) -> None:
+        # What a call did is done, whatever a handler or filter makes of the news.
+        with suppress(Exception):
+            self._logger.log(level, message, *arguments)
 
 
 _delivering = threading.local()

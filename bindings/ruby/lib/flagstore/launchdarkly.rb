@@ -31,7 +31,8 @@ module Flagstore
       # @option opts [String] :prefix  put before every namespace; nil or empty for none
       # @option opts [Hash] :dynamodb_opts  as for the SDK's integration, options of +Aws::DynamoDB::Client+; those without
       #   a counterpart are refused by name
-      # @option opts [Logger] :logger  by default the SDK's, +LaunchDarkly::Config.default_logger+
+      # @option opts [Logger] :logger  give the one of the client's configuration; by default the SDK's,
+      #   +LaunchDarkly::Config.default_logger+
       # @option opts [Numeric] :expiration (15)  how long the SDK caches what it reads, in seconds; 0 for not at all
       # @option opts [Integer] :capacity (1000)  most items in the SDK's cache
       # @option opts [Hash] :options  options of {Flagstore::Store}, which win over +:dynamodb_opts+
@@ -56,7 +57,7 @@ module Flagstore
         opts.each_key { |name| refuse(name, known) unless known.include?(name) || opts[name].nil? }
         logger = opts[:logger] || ::LaunchDarkly::Config.default_logger
         options = AwsOptions.translated(opts[:dynamodb_opts] || {}).merge(opts[:options] || {})
-        [Store.new(table: table_name, prefix: opts[:prefix], logger: logger, **options), logger]
+        [Store.new(table: table_name, prefix: opts[:prefix], logger: logger, **options), HarmlessLogger.around(logger)]
       end
       private_class_method :opened
 

@@ -4,6 +4,7 @@ require 'json'
 
 require_relative 'data_set'
 require_relative 'error'
+require_relative 'harmless_logger'
 require_relative 'item'
 require_relative 'library'
 require_relative 'place'
@@ -47,8 +48,8 @@ module Flagstore
     #
     # @param table [String] name or ARN of the table, whose key is +namespace+ (string) and +key+ (string)
     # @param prefix [String, nil] put before every namespace; nil or empty for none
-    # @param logger [Logger, nil] where events go after calls, by its methods +error+, +warn+, +info+ and +debug+; without
-    #   one they wait for {#events}
+    # @param logger [Logger, nil] where events go after calls, by its methods +error+, +warn+, +info+ and +debug+; one
+    #   that fails changes the result of no call; without one they wait for {#events}
     # @param options [Hash{Symbol => String, Integer, Boolean, nil}] see the table of options in the README; nil means the
     #   default
     # @raise [OptionError] an option is unknown, of the wrong type or out of range
@@ -56,7 +57,7 @@ module Flagstore
     def initialize(table:, prefix: nil, logger: nil, **options)
       @table = table
       @prefix = prefix
-      @logger = logger
+      @logger = HarmlessLogger.around(logger)
       @next_look = 0.0
       @library = Library.load
       @handle = open_handle({ table: table, prefix: prefix, **options })

@@ -15,9 +15,15 @@ module Flagstore
     class FeatureStoreCore
       include ::LaunchDarkly::Integrations::Util::FeatureStoreCore
 
+      # Of a row that cannot be read, each version is reported once. This many are remembered.
+      REPORTS_REMEMBERED = 10_000
+      private_constant :REPORTS_REMEMBERED
+
       def initialize(store, logger)
         @store = store
         @logger = logger
+        @reported = {}
+        @reporting = Mutex.new
       end
 
       def init_internal(all_data)
@@ -72,16 +78,38 @@ module Flagstore
       def decoded(kind, item)
         return tombstone(kind, item) if item.deleted?
 
-        # The SDK's models take anything that is a Hash, and fail later, in the middle of an evaluation.
-        data = JSON.parse(item.item, symbolize_names: true)
+        ::LaunchDarkly::Impl::Model.deserialize(kind, readable(item.item), @logger)
+      rescue StandardError, SystemStackError => e
+        report(kind, item, e)
+        nil
+      end
+
+      # The SDK's models take anything that is a Hash, and fail later, in the middle of an evaluation. And what JSON cannot
+      # say, such as a number that is read as infinite, fails the application where it writes all flags as JSON.
+      def readable(text)
+        data = JSON.parse(text, symbolize_names: true)
         raise TypeError unless data.is_a?(Hash) && data[:key].is_a?(String) && data[:version].is_a?(Integer)
 
-        ::LaunchDarkly::Impl::Model.deserialize(kind, data, @logger)
-      rescue StandardError => e
-        # The text of the exception may quote the payload.
-        @logger.error("the item #{item.key.inspect} in #{kind[:namespace].inspect} is left out: " \
-                      "its payload is not one (#{e.class})")
-        nil
+        JSON.generate(data)
+        data
+      end
+
+      # Says that a row is left out, unless it was said of this version of it.
+      def report(kind, item, error)
+        return unless first_report?([kind[:namespace], item.key, item.version])
+
+        # Not the text of the exception, which may quote the payload.
+        @logger.warn("the item #{item.key.inspect} in #{kind[:namespace].inspect} is left out: " \
+                     "the SDK cannot read its version #{item.version} (#{error.class})")
+      end
+
+      def first_report?(row)
+        @reporting.synchronize do
+          next false if @reported.key?(row)
+
+          @reported.clear if @reported.size >= REPORTS_REMEMBERED
+          @reported[row] = true
+        end
       end
 
       def tombstone(kind, item)
