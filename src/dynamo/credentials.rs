@@ -2,6 +2,7 @@
 //!
 //! [`super::identity`] asks when there are none yet, or when they are about to end.
 
+mod failure;
 mod profile;
 mod program;
 
@@ -27,6 +28,7 @@ use crate::model::options::{self, Options};
 use crate::model::{Code, Error, Result};
 use crate::runtime::{lock, whole_across_forks};
 
+pub use failure::{LoadFailure, LoadFailureKind};
 use profile::Base;
 pub use profile::{amiss, profiles};
 

@@ -15,6 +15,7 @@ use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
 use sha2::{Digest, Sha256};
 
+use super::credentials::{LoadFailure, LoadFailureKind};
 use crate::runtime::lock;
 
 /// How long before their end credentials are loaded anew; up to twice as long, so that a fleet does not ask at once.
@@ -78,7 +79,7 @@ impl Identities {
     }
 
     /// The identity to use now. Of those who need a new one at once, one loads it.
-    pub async fn current(&self, now: SystemTime) -> Result<Arc<Identity>, BoxError> {
+    pub async fn current(&self, now: SystemTime) -> Result<Arc<Identity>, LoadFailure> {
         match self.usable(now) {
             Some(identity) => Ok(identity),
             // Apart, since every request would carry the room that this needs once in a while.
@@ -86,13 +87,25 @@ impl Identities {
         }
     }
 
-    async fn load(&self, now: SystemTime) -> Result<Arc<Identity>, BoxError> {
+    /// The service does not take it: the next is loaded anew.
+    pub fn invalidate(&self, used: &Arc<Identity>) {
+        let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+        if current.as_ref().is_some_and(|current| Arc::ptr_eq(current, used)) {
+            *current = None;
+        }
+    }
+
+    async fn load(&self, now: SystemTime) -> Result<Arc<Identity>, LoadFailure> {
         let _loading = self.loading.lock().await;
         if let Some(identity) = self.usable(now) {
             return Ok(identity);
         }
-        let credentials = self.credentials.provide_credentials().await?;
-        let identity = Arc::new(self.identity(credentials, now).await?);
+        let credentials = self.credentials.provide_credentials().await;
+        let credentials = credentials
+            .map_err(|error| LoadFailure::new(LoadFailureKind::Failing, super::failure::innermost(&error)))?;
+        let identity = self.identity(credentials, now).await;
+        let identity =
+            Arc::new(identity.map_err(|error| LoadFailure::new(LoadFailureKind::Misconfigured, error.to_string()))?);
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&identity));
         Ok(identity)
     }
