@@ -7,6 +7,7 @@
 //!   ever, using it would hang: it is leaked, and the child builds its own.
 //! * A fork waits until none of its threads is in the middle of something, see [`polls`].
 
+pub mod limits;
 pub mod panics;
 mod polls;
 

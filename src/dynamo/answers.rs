@@ -1,14 +1,17 @@
 //! The answers that carry rows, read without a map for each: what `all` and every uncached `get` would spend most on.
 
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
+use super::BigSegmentRow;
 use crate::model::row::RawRow;
 
 /// The answer to GetItem.
 #[derive(Debug, Deserialize)]
-pub struct One {
+#[serde(bound = "R: DeserializeOwned")]
+pub struct One<R> {
     #[serde(rename = "Item")]
-    row: Option<Spelled>,
+    row: Option<R>,
     #[serde(rename = "ConsumedCapacity")]
     capacity: Option<Capacity>,
 }
@@ -24,10 +27,29 @@ pub struct Several {
     capacity: Option<Capacity>,
 }
 
+/// The answer to PutItem and DeleteItem.
+#[derive(Debug, Deserialize)]
+pub struct Done {
+    #[serde(rename = "ConsumedCapacity")]
+    capacity: Option<Capacity>,
+}
+
 #[derive(Debug, Deserialize)]
 struct Capacity {
     #[serde(rename = "CapacityUnits")]
     units: Option<f64>,
+}
+
+/// A row that is spelled out in an answer.
+pub trait Spelling: DeserializeOwned + Default + PartialEq {
+    /// What the store makes of it.
+    type Row;
+
+    /// Whether this is the row that was asked for. Endpoints that leave the keys out are believed.
+    fn is(&self, namespace: &str, key: &str) -> bool;
+
+    /// What the store makes of it.
+    fn into_row(self) -> Self::Row;
 }
 
 /// A row's attributes that the schema has a use for.
@@ -38,6 +60,24 @@ pub struct Spelled {
     version: Option<Attribute>,
     item: Option<Attribute>,
     deleted: Option<Attribute>,
+}
+
+/// The attributes of the rows that big segments live in.
+#[derive(Debug, Default, PartialEq, Eq, Deserialize)]
+pub struct SpelledBigSegments {
+    namespace: Option<Attribute>,
+    key: Option<Attribute>,
+    #[serde(rename = "synchronizedOn")]
+    synchronized_on: Option<Attribute>,
+    included: Option<Texts>,
+    excluded: Option<Texts>,
+}
+
+/// A set of strings; nothing for any other type.
+#[derive(Debug, Default, PartialEq, Eq, Deserialize)]
+struct Texts {
+    #[serde(rename = "SS")]
+    texts: Option<Vec<String>>,
 }
 
 /// An attribute's value by its type; none of these for a type that the schema has no use for.
@@ -51,13 +91,20 @@ struct Attribute {
     truth: Option<bool>,
 }
 
-impl One {
+impl<R: Spelling> One<R> {
     /// The row, if there is one.
-    pub fn row(self) -> Option<Spelled> {
-        self.row.filter(|row| *row != Spelled::default())
+    pub fn row(self) -> Option<R> {
+        self.row.filter(|row| *row != R::default())
     }
 
     /// The capacity that reading took.
+    pub fn units(&self) -> Option<f64> {
+        self.capacity.as_ref()?.units
+    }
+}
+
+impl Done {
+    /// The capacity that writing took.
     pub fn units(&self) -> Option<f64> {
         self.capacity.as_ref()?.units
     }
@@ -74,7 +121,7 @@ impl Several {
 
     /// The rows.
     pub fn rows(self) -> Option<Vec<RawRow>> {
-        Some(self.rows?.into_iter().map(Spelled::into_raw).collect())
+        Some(self.rows?.into_iter().map(Spelled::into_row).collect())
     }
 
     /// The capacity that reading took.
@@ -83,17 +130,18 @@ impl Several {
     }
 }
 
-impl Spelled {
-    /// Whether this is the row that was asked for. Endpoints that leave the keys out are believed.
-    pub fn is(&self, namespace: &str, key: &str) -> bool {
-        let is = |attribute: &Option<Attribute>, wanted: &str| {
-            attribute.as_ref().is_none_or(|value| value.text.as_deref() == Some(wanted))
-        };
-        is(&self.namespace, namespace) && is(&self.key, key)
+fn are(keys: [(&Option<Attribute>, &str); 2]) -> bool {
+    keys.iter().all(|(key, wanted)| key.as_ref().is_none_or(|key| key.text.as_deref() == Some(wanted)))
+}
+
+impl Spelling for Spelled {
+    type Row = RawRow;
+
+    fn is(&self, namespace: &str, key: &str) -> bool {
+        are([(&self.namespace, namespace), (&self.key, key)])
     }
 
-    /// What the store makes of it.
-    pub fn into_raw(self) -> RawRow {
+    fn into_row(self) -> RawRow {
         // A missing item is a tombstone of sorts; one of another type belongs to somebody else.
         let item_of_other_type = self.item.as_ref().is_some_and(|item| item.text.is_none());
         RawRow {
@@ -106,11 +154,28 @@ impl Spelled {
     }
 }
 
+impl Spelling for SpelledBigSegments {
+    type Row = BigSegmentRow;
+
+    fn is(&self, namespace: &str, key: &str) -> bool {
+        are([(&self.namespace, namespace), (&self.key, key)])
+    }
+
+    fn into_row(self) -> BigSegmentRow {
+        let set = |texts: Option<Texts>| texts.and_then(|texts| texts.texts).unwrap_or_default();
+        BigSegmentRow {
+            synchronized_on: self.synchronized_on.and_then(|number| number.number),
+            included: set(self.included),
+            excluded: set(self.excluded),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn one(text: &str) -> One {
+    fn one(text: &str) -> One<Spelled> {
         serde_json::from_str(text).expect("an answer")
     }
 
@@ -130,7 +195,7 @@ mod tests {
             deleted: true,
             item_of_other_type: false,
         };
-        assert_eq!(row.into_raw(), wanted);
+        assert_eq!(row.into_row(), wanted);
     }
 
     #[test]
@@ -138,7 +203,7 @@ mod tests {
         let row = one(r#"{"Item":{"key":{"N":"1"},"version":{"S":"1"},"item":{"B":"eA=="},"deleted":{"S":"true"}}}"#);
         let row = row.row().expect("a row");
         assert!(!row.is("features", "1"), "a number is no key of this schema");
-        assert_eq!(row.into_raw(), RawRow { item_of_other_type: true, ..RawRow::default() });
+        assert_eq!(row.into_row(), RawRow { item_of_other_type: true, ..RawRow::default() });
     }
 
     #[test]
@@ -146,7 +211,7 @@ mod tests {
         for none in ["{}", r#"{"Item":{}}"#, r#"{"Item":null,"ConsumedCapacity":null}"#] {
             assert_eq!(one(none).row(), None, "{none}");
         }
-        assert!(serde_json::from_str::<One>(r#"{"Item":[]}"#).is_err());
+        assert!(serde_json::from_str::<One<Spelled>>(r#"{"Item":[]}"#).is_err());
     }
 
     #[test]

@@ -25,6 +25,8 @@ use super::credentials;
 use super::exchange::Connection;
 use super::failure::{Place, innermost};
 use super::identity::{Destination, Identities};
+use super::pool::Pool;
+use super::retry::Shared;
 use crate::model::options::Options;
 use crate::model::{Code, Error, Result};
 
@@ -39,20 +41,22 @@ const TLS: Provider = Provider::Rustls(CryptoMode::Ring);
 pub struct DynamoTable {
     options: Options,
     pub(super) counters: Arc<Counters>,
+    pub(super) shared: Shared,
     connection: OnceCell<Connection>,
 }
 
 impl DynamoTable {
     /// Remembers the options; nothing is resolved or connected before the first request.
     pub fn new(options: Options, counters: Arc<Counters>) -> Self {
-        DynamoTable { options, counters, connection: OnceCell::new() }
+        DynamoTable { shared: Shared::new(&options), options, counters, connection: OnceCell::new() }
     }
 
     /// A table whose requests go through another connector.
     #[cfg(any(test, fuzzing))]
     pub async fn through(options: Options, connector: SharedHttpConnector) -> Result<Self> {
-        let connection = OnceCell::new_with(Some(connect_through(&options, connector).await?));
-        Ok(DynamoTable { options, counters: Arc::default(), connection })
+        let pool = Pool::new(Box::new(move || connector.clone()));
+        let connection = OnceCell::new_with(Some(connect_through(&options, pool).await?));
+        Ok(DynamoTable { shared: Shared::new(&options), options, counters: Arc::default(), connection })
     }
 
     /// The table's name.
@@ -60,26 +64,38 @@ impl DynamoTable {
         &self.options.table
     }
 
-    /// How long one request may take.
-    pub(super) fn attempt_timeout(&self) -> Duration {
-        self.options.attempt_timeout
+    /// Where requests go, for messages; the region may not be known yet.
+    pub(super) fn place(&self) -> Place {
+        let elsewhere = || self.options.endpoint.clone().unwrap_or_else(|| "DynamoDB".into());
+        let made = self.made().map(|connection| connection.place.clone());
+        made.unwrap_or_else(|| Place { table: self.options.table.clone(), at: elsewhere() })
+    }
+
+    /// The client, if it was made.
+    pub(super) fn made(&self) -> Option<&Connection> {
+        self.connection.get()
     }
 
     /// The client, made at the first use. A failure (no region yet, say) is not kept.
     pub(super) async fn connection(&self) -> Result<&Connection> {
-        match self.connection.get() {
+        match self.made() {
             Some(connection) => Ok(connection),
             // Apart, since every request would carry the room that this needs once.
-            None => Box::pin(self.connection.get_or_try_init(|| connect(&self.options))).await,
+            None => {
+                Box::pin(
+                    self.connection.get_or_try_init(|| connect(&self.options, self.shared.in_flight.most() as usize)),
+                )
+                .await
+            }
         }
     }
 }
 
-async fn connect(options: &Options) -> Result<Connection> {
-    connect_through(options, connector(options)?).await
+async fn connect(options: &Options, most: usize) -> Result<Connection> {
+    connect_through(options, pool(options, most)?).await
 }
 
-async fn connect_through(options: &Options, connector: SharedHttpConnector) -> Result<Connection> {
+async fn connect_through(options: &Options, pool: Pool) -> Result<Connection> {
     let http = http_client(options)?;
     let region = region(options, &http).await?;
     let mut shared = ConfigLoader::default()
@@ -120,7 +136,7 @@ async fn connect_through(options: &Options, connector: SharedHttpConnector) -> R
         account_id_mode: shared.account_id_endpoint_mode().cloned().unwrap_or_default().to_string(),
         table: options.table.clone(),
     };
-    Ok(Connection::new(place, connector, Identities::new(destination, credentials)))
+    Ok(Connection::new(place, pool, Identities::new(destination, credentials)))
 }
 
 async fn region(options: &Options, http: &SharedHttpClient) -> Result<Region> {
@@ -197,16 +213,21 @@ fn endpoint(options: &Options, shared: &SdkConfig) -> Result<Option<String>> {
     ))
 }
 
-/// The connections to DynamoDB.
-fn connector(options: &Options) -> Result<SharedHttpConnector> {
+/// The connections to DynamoDB: no more are kept for later than requests may be in flight.
+fn pool(options: &Options, most: usize) -> Result<Pool> {
     let settings = HttpConnectorSettings::builder().connect_timeout(options.connect_timeout).build();
     let builder = Connector::builder()
         .connector_settings(settings)
         .sleep_impl(TokioSleep::new())
-        .pool_idle_timeout(IDLE_CONNECTION);
-    Ok(SharedHttpConnector::new(match tls(options)? {
-        None => builder.build_http(),
-        Some(tls) => builder.tls_provider(TLS).tls_context(tls).build(),
+        .pool_idle_timeout(IDLE_CONNECTION)
+        .pool_max_idle_per_host(most);
+    // Certificates are read once; connecting anew reads no file.
+    Ok(Pool::new(match tls(options)? {
+        None => Box::new(move || SharedHttpConnector::new(builder.clone().build_http())),
+        Some(tls) => {
+            let builder = builder.tls_provider(TLS).tls_context(tls);
+            Box::new(move || SharedHttpConnector::new(builder.clone().build()))
+        }
     }))
 }
 

@@ -170,6 +170,18 @@ impl Identity {
         })
     }
 
+    /// What no message may hold.
+    pub fn secrets(&self) -> [&str; 3] {
+        let credentials = &self.credentials;
+        let token = credentials.session_token().unwrap_or_default();
+        [credentials.access_key_id(), credentials.secret_access_key(), token]
+    }
+
+    /// Whether these are the credentials of another identity.
+    pub fn has_the_credentials_of(&self, other: &Identity) -> bool {
+        self.credentials == other.credentials
+    }
+
     /// Addresses a request and signs it: AWS Signature Version 4, as its documentation "Create a signed AWS API request"
     /// has it, for a POST without query.
     pub fn sign(&self, request: &mut HttpRequest, now: SystemTime) -> Result<(), BoxError> {

@@ -3,6 +3,7 @@
 //! The store sees a [`Table`] and nothing else, so that its meaning can be tested without a network.
 
 mod answers;
+mod budget;
 mod client;
 mod condition;
 mod counters;
@@ -10,13 +11,18 @@ mod credentials;
 mod exchange;
 mod failure;
 mod identity;
+mod in_flight;
 #[cfg(any(test, miri, fuzzing))]
 #[cfg_attr(fuzzing, allow(dead_code, reason = "the fuzz targets need no log of requests"))]
 pub mod memory;
 mod pace;
+mod pool;
+mod quote;
+mod refusal;
 mod request;
 mod retry;
 pub mod rows;
+mod skew;
 
 use std::future::Future;
 use std::pin::Pin;

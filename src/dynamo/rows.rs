@@ -4,8 +4,11 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
+#[cfg(any(test, fuzzing))]
 use super::BigSegmentRow;
-use crate::model::row::{NewRow, RawRow};
+use crate::model::row::NewRow;
+#[cfg(any(test, fuzzing))]
+use crate::model::row::RawRow;
 
 /// The partition key.
 pub const NAMESPACE: &str = "namespace";
@@ -18,6 +21,7 @@ pub const ITEM: &str = "item";
 
 type Attributes = HashMap<String, AttributeValue>;
 
+#[cfg(any(test, fuzzing))]
 /// Takes the schema's attributes out of a map, whatever else it holds.
 pub fn raw_row(mut attributes: Attributes) -> RawRow {
     let mut text = |name| match attributes.remove(name) {
@@ -56,6 +60,7 @@ pub fn key(namespace: &str, key: &str) -> Attributes {
     ])
 }
 
+#[cfg(any(test, fuzzing))]
 /// Takes the attributes of big segments out of a map.
 pub fn big_segment_row(mut attributes: Attributes) -> BigSegmentRow {
     let synchronized_on = match attributes.remove("synchronizedOn") {

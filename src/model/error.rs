@@ -64,7 +64,7 @@ pub enum Code {
     Timeout = -39,
     /// The endpoint could not be reached, or the connection broke.
     Connection = -40,
-    /// DynamoDB reported a fault of its own (5xx).
+    /// DynamoDB (5xx), or a source of credentials, reported a fault of its own.
     Service = -41,
     /// An answer that is not what was asked for.
     UnexpectedResponse = -42,
@@ -170,15 +170,15 @@ pub struct Error {
 }
 
 impl Error {
-    /// A failure with its sentence.
+    /// A failure with its sentence. Whatever keys and words of others the sentence quotes, it stays on one line.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
-        Error { code, message: message.into() }
+        Error { code, message: on_one_line(message.into()) }
     }
 
     /// The same failure, saying first what was attempted.
     #[must_use]
     pub fn during(mut self, attempt: impl fmt::Display) -> Self {
-        self.message = format!("{attempt}: {}", self.message);
+        self.message = on_one_line(format!("{attempt}: {}", self.message));
         self
     }
 }
@@ -190,6 +190,24 @@ impl fmt::Display for Error {
 }
 
 impl std::error::Error for Error {}
+
+/// The text with its control characters and line separators escaped: a key may hold any characters, and must not forge
+/// a line of a log or move a terminal's cursor.
+pub fn on_one_line(text: String) -> String {
+    let breaks = |letter: char| letter.is_control() || matches!(letter, '\u{2028}' | '\u{2029}');
+    if !text.contains(breaks) {
+        return text;
+    }
+    let mut line = String::with_capacity(text.len() + 8);
+    for letter in text.chars() {
+        if breaks(letter) {
+            line.extend(letter.escape_default());
+        } else {
+            line.push(letter);
+        }
+    }
+    line
+}
 
 /// The result of everything here that can fail.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -205,6 +223,14 @@ mod tests {
         numbers.dedup();
         assert_eq!(numbers.len(), Code::ALL.len());
         assert!(numbers.iter().all(|number| *number < 0 && *number > -1000));
+    }
+
+    #[test]
+    fn a_message_is_one_line_whatever_it_quotes() {
+        let error =
+            Error::new(Code::Timeout, "no answer for \"a\nERROR forged\u{1b}[2J\"").during("reading \"b\r\u{2028}\"");
+        assert_eq!(error.message, "reading \"b\\r\\u{2028}\": no answer for \"a\\nERROR forged\\u{1b}[2J\"");
+        assert_eq!(on_one_line("käse 🧀".into()), "käse 🧀");
     }
 
     #[test]

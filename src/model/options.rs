@@ -41,6 +41,8 @@ pub struct Options {
     pub all_timeout: Duration,
     /// How long writing a whole data set may take.
     pub init_timeout: Duration,
+    /// Most requests in flight at once, and so most connections; further ones wait.
+    pub max_connections: u32,
     /// Most writes of an `init` in flight at once.
     pub write_concurrency: u32,
     /// Whether `init` may replace a row by one with a smaller version.
@@ -108,7 +110,7 @@ impl fmt::Debug for Credentials {
 }
 
 /// Every option's name, for the message about one that does not exist.
-const NAMES: [&str; 25] = [
+const NAMES: [&str; 26] = [
     "table",
     "prefix",
     "region",
@@ -126,6 +128,7 @@ const NAMES: [&str; 25] = [
     "timeout_ms",
     "all_timeout_ms",
     "init_timeout_ms",
+    "max_connections",
     "write_concurrency",
     "init_overwrites_newer",
     "cache_ttl_ms",
@@ -160,6 +163,7 @@ impl Options {
             timeout: Duration::from_millis(5_000),
             all_timeout: Duration::from_millis(30_000),
             init_timeout: Duration::from_millis(300_000),
+            max_connections: 128,
             write_concurrency: 128,
             init_overwrites_newer: false,
             cache: CacheOptions {
@@ -233,6 +237,7 @@ impl Reader<'_> {
             timeout: self.time("timeout_ms", default.timeout)?,
             all_timeout: self.time("all_timeout_ms", default.all_timeout)?,
             init_timeout: self.time("init_timeout_ms", default.init_timeout)?,
+            max_connections: u32::try_from(self.number("max_connections", 1, 10_000)?.unwrap_or(128)).unwrap_or(128),
             write_concurrency: u32::try_from(self.number("write_concurrency", 1, 1_000)?.unwrap_or(128)).unwrap_or(128),
             init_overwrites_newer: self.flag("init_overwrites_newer", default.init_overwrites_newer)?,
             cache: self.cache(default.cache)?,
