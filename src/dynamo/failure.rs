@@ -174,7 +174,7 @@ impl Failure {
             }
             Failure::TimedOut { after, .. } => format!(
                 "no answer within {} ms: check the endpoint and the network, or raise the timeouts",
-                after.as_millis()
+                after.as_micros().div_ceil(1000)
             ),
             Failure::Foreign(what) => format!("{place} answered with {what}: check that the endpoint is DynamoDB"),
             Failure::Refused(refusal) => refused(refusal, place),
