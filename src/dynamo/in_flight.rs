@@ -35,9 +35,7 @@ impl InFlight {
         if let Ok(place) = self.places.try_acquire() {
             return Some(place);
         }
-        let place = tokio::time::timeout_at(deadline.into(), self.places.acquire()).await.ok()?.ok()?;
-        // Those in flight often end at the very deadline of those who wait.
-        (Instant::now() < deadline).then_some(place)
+        tokio::time::timeout_at(deadline.into(), self.places.acquire()).await.ok()?.ok()
     }
 }
 

@@ -142,12 +142,15 @@ pub async fn attempts<T, F: Future<Output = Result<T, Failure>>>(
                 None => break,
             },
         };
-        let Some(place) = shared.in_flight.place(deadline).await else {
-            last.get_or_insert(Failure::Queued(shared.in_flight.most()));
-            break;
-        };
+        let asked = Instant::now();
+        let place = shared.in_flight.place(deadline).await;
         let now = Instant::now();
-        if now >= deadline {
+        let left = deadline.saturating_duration_since(now);
+        if place.is_none() || now - asked > left {
+            // Should the time that is left not be enough, this is where it went.
+            last.get_or_insert(Failure::Queued(shared.in_flight.most()));
+        }
+        if place.is_none() || left.is_zero() {
             break;
         }
         let ends = deadline.min(now + shared.attempt_timeout);
