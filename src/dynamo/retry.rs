@@ -146,7 +146,7 @@ pub async fn attempts<T, F: Future<Output = Result<T, Failure>>>(
         let place = shared.in_flight.place(deadline).await;
         let now = Instant::now();
         let left = deadline.saturating_duration_since(now);
-        if place.is_none() || now - asked > left {
+        if place.is_none() || now - asked > left.max(Duration::from_millis(1)) {
             // Should the time that is left not be enough, this is where it went.
             last.get_or_insert(Failure::Queued(shared.in_flight.most()));
         }
