@@ -5,12 +5,12 @@
 use std::error::Error as StdError;
 use std::fmt;
 
-use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_types::error::ErrorMetadata;
 
+use super::credentials::{LoadFailure, LoadFailureKind};
 use crate::model::{Code, Error};
 
 /// Where requests go, for messages.
@@ -214,8 +214,8 @@ fn is_about_keys(message: Option<&str>) -> bool {
 
 /// The failure of the credentials' own providers, found anywhere in the chain of causes.
 fn of_credentials(source: Option<&(dyn StdError + 'static)>, place: &Place) -> Option<Error> {
-    let error = causes(source?).find_map(|cause| cause.downcast_ref::<CredentialsError>())?;
-    Some(credentials_error(error, place))
+    let failure = causes(source?).find_map(|cause| cause.downcast_ref::<LoadFailure>())?;
+    Some(credentials_error(failure, place))
 }
 
 /// An error and what caused it, down to the bottom.
@@ -224,35 +224,21 @@ fn causes<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (
 }
 
 /// What a failure to find or load credentials means.
-pub fn credentials_error(error: &CredentialsError, place: &Place) -> Error {
-    match error {
-        CredentialsError::CredentialsNotLoaded(_) => return no_credentials(place),
-        CredentialsError::ProviderTimedOut(_) => {
-            return Error::new(
-                Code::Timeout,
-                format!(
-                    "the credentials for {} did not come in time: check the metadata service, STS or SSO, or the credential_process",
-                    place.at
-                ),
-            );
+fn credentials_error(LoadFailure { kind, why }: &LoadFailure, place: &Place) -> Error {
+    let (code, remedy) = match kind {
+        LoadFailureKind::NotFound => return no_credentials(place),
+        LoadFailureKind::TimedOut => {
+            let what = format!("the credentials for {} did not come in time ({why})", place.at);
+            let remedy = "check the metadata service, STS or SSO, or the credential_process";
+            return Error::new(Code::Timeout, format!("{what}: {remedy}"));
         }
-        _ => {}
-    }
-    // An outage of STS or of the metadata service passes, unlike everything else that goes wrong here.
-    let connection = causes(error).find_map(|cause| cause.downcast_ref::<ConnectorError>());
-    let code = match connection {
-        Some(connection) if connection.is_timeout() => Code::Timeout,
-        Some(connection) if connection.is_io() => Code::Connection,
-        _ => Code::NoCredentials,
-    };
-    let why = innermost(error);
-    let remedy = match why.as_str() {
-        _ if code != Code::NoCredentials => "check the network to STS, SSO or the metadata service",
-        why if why.contains("SSO token") => "sign in with `aws sso login`",
-        why if why.contains("credentials-login") => {
-            "use another way to sign in than `aws login`, such as `aws sso login`"
+        LoadFailureKind::Unreachable => (Code::Connection, "check the network to STS, SSO or the metadata service"),
+        LoadFailureKind::Failing => (Code::Service, "check the credential_process, or try again later"),
+        _ if why.contains("SSO token") => (Code::NoCredentials, "sign in with `aws sso login`"),
+        _ if why.contains("credentials-login") => {
+            (Code::NoCredentials, "use another way to sign in than `aws login`, such as `aws sso login`")
         }
-        _ => "check the profile, role or credential_process",
+        _ => (Code::NoCredentials, "check the profile, role or credential_process"),
     };
     Error::new(code, format!("loading the credentials for {} failed ({why}): {remedy}", place.at))
 }

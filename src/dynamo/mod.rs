@@ -16,6 +16,8 @@ mod pace;
 mod request;
 mod retry;
 pub mod rows;
+mod shown;
+mod trust;
 
 use std::future::Future;
 use std::pin::Pin;

@@ -1,0 +1,192 @@
+//! Loads one thing in the background and hands it out: what [`super::state`] decides is done here.
+//!
+//! A load runs on a thread of its own: a file system, a program or a server that hangs holds up nobody else, no fork and no
+//! cached read. A load that never ends keeps that one thread, and no second is begun.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant, SystemTime};
+
+use tokio::sync::Notify;
+
+use super::state::{Decision, Life, Now, State};
+use super::{LoadFailure, LoadFailureKind};
+use crate::runtime::{aside, lock};
+
+/// So long a caller waits for a pause to end before it is told of the last failure instead: a value in the cache may
+/// stand in for it.
+const SOFT_WAIT: Duration = Duration::from_millis(250);
+
+/// Loads one thing, and knows when it ends. May block, and may hang.
+pub type Load<T, E> = dyn Fn() -> Result<(T, Life), E> + Send + Sync;
+
+/// What is loaded once and shared by all who need it, until it is loaded anew.
+pub struct Loader<T, E> {
+    shared: Arc<Shared<T, E>>,
+    /// How long a caller that needs it waits.
+    patience: Duration,
+}
+
+struct Shared<T, E> {
+    state: Mutex<State<T, Unavailable<E>>>,
+    changed: Notify,
+    load: Box<Load<T, E>>,
+}
+
+/// Why there is none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unavailable<E> {
+    /// The last load failed.
+    Failed(E),
+    /// The load did not end in time, and goes on.
+    Late(Duration),
+    /// The system refuses a thread to load it on.
+    NoThread(String),
+    /// A bug ended the load.
+    Broken,
+}
+
+impl From<Unavailable<LoadFailure>> for LoadFailure {
+    fn from(why: Unavailable<LoadFailure>) -> Self {
+        match why {
+            Unavailable::Failed(failure) => failure,
+            other => other.in_words(),
+        }
+    }
+}
+
+impl<E> Unavailable<E> {
+    /// What did not come of the load itself.
+    pub fn in_words(&self) -> LoadFailure {
+        let (kind, why) = match self {
+            Unavailable::Late(patience) => {
+                (LoadFailureKind::TimedOut, format!("no answer within {} ms", patience.as_millis()))
+            }
+            Unavailable::NoThread(why) => (LoadFailureKind::Failing, format!("the system refuses a thread: {why}")),
+            Unavailable::Broken | Unavailable::Failed(_) => {
+                (LoadFailureKind::Failing, "a bug in flagstore ended it".to_owned())
+            }
+        };
+        LoadFailure::new(kind, why)
+    }
+}
+
+/// How a load can end.
+type Ended<T, E> = Result<(T, Life), Unavailable<E>>;
+
+impl<T, E> Loader<T, E>
+where
+    T: Send + Sync + 'static,
+    E: Clone + Send + Sync + 'static,
+{
+    /// Loads nothing yet.
+    pub fn new(patience: Duration, load: impl Fn() -> Result<(T, Life), E> + Send + Sync + 'static) -> Self {
+        let shared = Shared { state: Mutex::new(State::new()), changed: Notify::new(), load: Box::new(load) };
+        Loader { shared: Arc::new(shared), patience }
+    }
+
+    /// What to use now. Waits only when nothing valid is held.
+    pub async fn current(&self, wall: SystemTime) -> Result<Arc<T>, Unavailable<E>> {
+        let now = Now { wall, steady: Instant::now() };
+        if let Some(held) = self.shared.at_once(now) {
+            return Ok(held);
+        }
+        // Apart, since every request would carry the room that this needs once in a while.
+        Box::pin(self.wait(now)).await
+    }
+
+    /// The service did not take it: the next is loaded anew.
+    pub fn refused(&self, used: &Arc<T>) {
+        lock(&self.shared.state).refused(used);
+    }
+
+    async fn wait(&self, begun: Now) -> Result<Arc<T>, Unavailable<E>> {
+        let give_up = begun.steady + self.patience;
+        let late = || Unavailable::Late(self.patience);
+        let mut waited_for_a_load = false;
+        loop {
+            let steady = Instant::now();
+            let now = Now { wall: begun.wall + steady.duration_since(begun.steady), steady };
+            // Before the look, so that no change between the look and the wait is missed.
+            let mut changed = std::pin::pin!(self.shared.changed.notified());
+            changed.as_mut().enable();
+            if let Some(held) = self.shared.at_once(now) {
+                return Ok(held);
+            }
+            let (decision, failure) = {
+                let state = lock(&self.shared.state);
+                (state.decide(now), state.failure().map(|(_, failure)| failure.clone()))
+            };
+            match (decision, failure) {
+                (Decision::Use | Decision::UseAndLoad, _) => {}
+                (Decision::Pause(until), Some(failure))
+                    if waited_for_a_load || until > give_up.min(steady + SOFT_WAIT) =>
+                {
+                    return Err(failure);
+                }
+                (Decision::Pause(until), _) => tokio::time::sleep_until(until.into()).await,
+                (Decision::Wait, _) => {
+                    self.shared.begin(now);
+                    waited_for_a_load = true;
+                    tokio::time::timeout_at(give_up.into(), changed).await.map_err(|_| late())?;
+                }
+            }
+            if Instant::now() >= give_up {
+                return Err(late());
+            }
+        }
+    }
+}
+
+impl<T, E> Shared<T, E>
+where
+    T: Send + Sync + 'static,
+    E: Clone + Send + Sync + 'static,
+{
+    /// What is held, if that is to be used. The next may begin to be loaded.
+    fn at_once(self: &Arc<Self>, now: Now) -> Option<Arc<T>> {
+        let state = lock(&self.state);
+        let decision = state.decide(now);
+        let held = state.held().cloned();
+        drop(state);
+        match decision {
+            Decision::Use => held,
+            Decision::UseAndLoad => {
+                self.begin(now);
+                held
+            }
+            Decision::Wait | Decision::Pause(_) => None,
+        }
+    }
+
+    /// Begins a load, unless one is under way.
+    fn begin(self: &Arc<Self>, now: Now) {
+        {
+            let mut state = lock(&self.state);
+            if state.loading() {
+                return;
+            }
+            state.begins(now);
+        }
+        let shared = Arc::clone(self);
+        let begun = aside(move || {
+            let ended = catch_unwind(AssertUnwindSafe(|| (shared.load)()));
+            shared.end(now, ended.map_or(Err(Unavailable::Broken), |ended| ended.map_err(Unavailable::Failed)));
+        });
+        if let Err(error) = begun {
+            self.end(now, Err(Unavailable::NoThread(error.to_string())));
+        }
+    }
+
+    fn end(&self, begun: Now, ended: Ended<T, E>) {
+        let steady = Instant::now();
+        let now = Now { wall: begun.wall + steady.duration_since(begun.steady), steady };
+        let mut state = lock(&self.state);
+        match ended {
+            Ok((value, life)) => state.loaded(value, life, now, fastrand::f64()),
+            Err(failure) => state.failed(failure, now, fastrand::f64()),
+        }
+        drop(state);
+        self.changed.notify_waiters();
+    }
+}
