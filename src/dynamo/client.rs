@@ -49,7 +49,7 @@ impl DynamoTable {
             let _ = DefaultResolver::new();
         }
         let given = options.clone();
-        let connecting = Loader::new(patience(&options), move || Ok((connect(&given)?, Life::Endless)));
+        let connecting = Loader::new(patience(&options), move |_| Ok((connect(&given)?, Life::Endless)));
         DynamoTable { options, counters, connection: OnceLock::new(), connecting }
     }
 
@@ -155,7 +155,8 @@ impl Target {
         if let Some(known) = known.or_else(|| variable("AWS_DEFAULT_REGION")) {
             loader = loader.region(valid_region(Region::new(known.to_owned()))?);
         }
-        let shared = credentials::finished(loader.load()).map_err(|failure| unsettled(options, &failure))?;
+        let shared = credentials::finished(credentials::LONGEST_ANSWER, loader.load())
+            .map_err(|failure| unsettled(options, &failure))?;
         let region = match (shared.region().cloned(), &options.endpoint) {
             (Some(region), _) => valid_region(region)?,
             (None, Some(_)) => Region::new(SIGNING_REGION),
@@ -206,7 +207,7 @@ impl Target {
             Some(given) => Identities::fixed(&destination, credentials::fixed(given)?).map_err(|failure| {
                 Error::new(Code::OptionValue, format!("no request to {place} can be made: {failure}"))
             })?,
-            None => Identities::loaded(destination, patience(options), move || sources.load()),
+            None => Identities::loaded(destination, patience(options), move |left| sources.load(left)),
         };
         Ok(Connection::new(place, connector, identities))
     }

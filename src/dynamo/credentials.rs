@@ -22,7 +22,7 @@ pub use failure::{LoadFailure, LoadFailureKind};
 pub use files::Files;
 pub use loader::{Loader, Unavailable};
 pub use profile::{missing_profile, profiles};
-pub use sources::{Loaded, Sources, finished, settings};
+pub use sources::{LONGEST_ANSWER, Loaded, Sources, finished, settings};
 pub use state::Life;
 
 /// Credentials given in the options.

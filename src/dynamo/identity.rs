@@ -67,15 +67,15 @@ impl Identities {
         Ok(Identities(Origin::Given(Arc::new(destination.identity(credentials)?))))
     }
 
-    /// Those of credentials that `load` gets, which may block. Loads nothing yet. A call that needs one waits at most so
-    /// long.
+    /// Those of credentials that `load` gets, which may block, told how long the last are valid yet. Loads nothing yet. A
+    /// call that needs one waits at most so long.
     pub fn loaded(
         destination: Destination,
         patience: Duration,
-        load: impl Fn() -> Result<Loaded, LoadFailure> + Send + Sync + 'static,
+        load: impl Fn(Option<Duration>) -> Result<Loaded, LoadFailure> + Send + Sync + 'static,
     ) -> Self {
-        Identities(Origin::Loaded(Loader::new(patience, move || {
-            let (credentials, life) = load()?;
+        Identities(Origin::Loaded(Loader::new(patience, move |left| {
+            let (credentials, life) = load(left)?;
             Ok((destination.identity(credentials)?, life))
         })))
     }

@@ -48,11 +48,11 @@ fn its_credentials_are_used_while_they_last() {
 }
 
 #[test]
-fn expired_credentials_are_asked_for_again() {
+fn expired_credentials_are_asked_for_again_but_not_by_every_request() {
     let stub = aws::start();
     let script = counting(r#","Expiration":"2020-01-01T00:00:00Z""#);
-    host(&stub, &script).calls(&["get", "get", "get"]).run().expect_success();
-    assert_eq!(key_ids(&stub), ["ASIAPROCESS1", "ASIAPROCESS2", "ASIAPROCESS3"]);
+    host(&stub, &script).calls(&["get", "get", "wait", "get", "get"]).run().expect_success();
+    assert_eq!(key_ids(&stub), ["ASIAPROCESS1", "ASIAPROCESS1", "ASIAPROCESS2", "ASIAPROCESS2"]);
 }
 
 #[test]

@@ -17,8 +17,8 @@ use crate::runtime::{aside, lock};
 /// stand in for it.
 const SOFT_WAIT: Duration = Duration::from_millis(250);
 
-/// Loads one thing, and knows when it ends. May block, and may hang.
-pub type Load<T, E> = dyn Fn() -> Result<(T, Life), E> + Send + Sync;
+/// Loads one thing, and knows when it ends. May block, and may hang. It is told how long what is held is valid yet.
+type Load<T, E> = dyn Fn(Option<Duration>) -> Result<(T, Life), E> + Send + Sync;
 
 /// What is loaded once and shared by all who need it, until it is loaded anew.
 pub struct Loader<T, E> {
@@ -80,7 +80,10 @@ where
     E: Clone + Send + Sync + 'static,
 {
     /// Loads nothing yet.
-    pub fn new(patience: Duration, load: impl Fn() -> Result<(T, Life), E> + Send + Sync + 'static) -> Self {
+    pub fn new(
+        patience: Duration,
+        load: impl Fn(Option<Duration>) -> Result<(T, Life), E> + Send + Sync + 'static,
+    ) -> Self {
         let shared = Shared { state: Mutex::new(State::new()), changed: Notify::new(), load: Box::new(load) };
         Loader { shared: Arc::new(shared), patience }
     }
@@ -115,7 +118,7 @@ where
             }
             let (decision, failure) = {
                 let state = lock(&self.shared.state);
-                (state.decide(now), state.failure().map(|(_, failure)| failure.clone()))
+                (state.decide(now), state.failure().cloned())
             };
             match (decision, failure) {
                 (Decision::Use | Decision::UseAndLoad, _) => {}
@@ -161,16 +164,17 @@ where
 
     /// Begins a load, unless one is under way.
     fn begin(self: &Arc<Self>, now: Now) {
-        {
+        let left = {
             let mut state = lock(&self.state);
             if state.loading() {
                 return;
             }
             state.begins(now);
-        }
+            state.left(now)
+        };
         let shared = Arc::clone(self);
         let begun = aside(move || {
-            let ended = catch_unwind(AssertUnwindSafe(|| (shared.load)()));
+            let ended = catch_unwind(AssertUnwindSafe(|| (shared.load)(left)));
             shared.end(now, ended.map_or(Err(Unavailable::Broken), |ended| ended.map_err(Unavailable::Failed)));
         });
         if let Err(error) = begun {

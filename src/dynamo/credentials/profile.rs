@@ -1,5 +1,7 @@
 //! What the AWS configuration files say, as far as it is not left to the SDK.
 
+use std::time::Duration;
+
 use aws_config::profile::{Profile, ProfileSet};
 use aws_credential_types::Credentials;
 
@@ -69,11 +71,11 @@ pub struct Role {
 }
 
 impl Source {
-    /// Gets them.
-    pub fn credentials(self) -> Result<Credentials, LoadFailure> {
+    /// Gets them. A program may run for so long.
+    pub fn credentials(self, timeout: Duration) -> Result<Credentials, LoadFailure> {
         match self {
             Source::Keys(keys) => Ok(keys),
-            Source::Program(command) => program::credentials(&command),
+            Source::Program(command) => program::credentials(&command, timeout),
         }
     }
 }

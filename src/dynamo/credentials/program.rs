@@ -12,7 +12,6 @@ use std::time::{Duration, Instant, SystemTime};
 use aws_credential_types::Credentials;
 use serde_json::Value;
 
-use super::sources::LONGEST_LOADING;
 use super::{LoadFailure, LoadFailureKind};
 use crate::runtime::{aside, end_group, in_group};
 
@@ -20,12 +19,14 @@ use crate::runtime::{aside, end_group, in_group};
 const MAX_OUTPUT_BYTES: u64 = 1024 * 1024;
 /// The shell that runs it. By its whole name, since a search would read the environment.
 const SHELL: &str = if cfg!(unix) { "/bin/sh" } else { "sh" };
+/// How a shell ends that cannot run what it was told to.
+const NOT_RUN: [i32; 2] = [126, 127];
 /// Between two looks at a program that has closed its output and goes on.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(10);
 
-/// Runs the shell command that a profile names.
-pub fn credentials(command: &str) -> Result<Credentials, LoadFailure> {
-    let output = run(command, LONGEST_LOADING).map_err(|(kind, what)| failed(kind, what))?;
+/// Runs the shell command that a profile names, for so long at most.
+pub fn credentials(command: &str, timeout: Duration) -> Result<Credentials, LoadFailure> {
+    let output = run(command, timeout).map_err(|(kind, what)| failed(kind, what))?;
     parse(&output).map_err(|what| failed(LoadFailureKind::Misconfigured, what))
 }
 
@@ -64,6 +65,9 @@ fn run(command: &str, timeout: Duration) -> Result<Vec<u8>, (LoadFailureKind, &'
     match (output, status) {
         (Err(_), _) | (_, None) => Err((TimedOut, "did not end in time")),
         (Ok(None), _) => Err((Failing, "could not be read")),
+        (_, Some(Some(status))) if status.code().is_some_and(|code| NOT_RUN.contains(&code)) => {
+            Err((LoadFailureKind::Misconfigured, "is not there, or may not be run"))
+        }
         (_, Some(Some(status))) if !status.success() => Err((Failing, "failed")),
         (Ok(Some(output)), _) => Ok(output),
     }

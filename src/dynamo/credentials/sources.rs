@@ -29,7 +29,12 @@ use crate::model::options::Options;
 use crate::runtime::whole_across_forks;
 
 /// The longest that the services may take for one load. The calls that wait for it have their own, shorter deadline.
-pub const LONGEST_LOADING: Duration = Duration::from_secs(60);
+pub const LONGEST_ANSWER: Duration = Duration::from_secs(15);
+/// The longest that a program may take, which may ask its user.
+const LONGEST_RUN: Duration = Duration::from_secs(60);
+/// What both may take where what is held ends sooner: a load that hangs from before the end must not be what everybody
+/// waits for after it.
+const AT_LEAST: Duration = Duration::from_secs(3);
 /// The first pause before STS or IAM Identity Center is asked again; with the SDK's of a second, a call could end before.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 /// The variables that are left out where a profile goes before them.
@@ -53,13 +58,13 @@ pub struct Sources {
 }
 
 impl Sources {
-    /// Asks them, one after the other.
-    pub fn load(&self) -> Result<Loaded, LoadFailure> {
+    /// Asks them, one after the other. What is held is valid for so long yet, if it ends.
+    pub fn load(&self, left: Option<Duration>) -> Result<Loaded, LoadFailure> {
         let (given, environment) = (self.options.profile.as_deref(), &self.options.environment);
         let keys = if given.is_none() { keys_in(environment) } else { None };
         let credentials = match keys {
             Some(keys) => keys,
-            None => self.from_files()?,
+            None => self.from_files(left)?,
         };
         if let Some(what) = unsendable(&credentials) {
             return Err(LoadFailure::new(LoadFailureKind::Misconfigured, what));
@@ -68,19 +73,19 @@ impl Sources {
         Ok((credentials, life))
     }
 
-    fn from_files(&self) -> Result<Credentials, LoadFailure> {
+    fn from_files(&self, left: Option<Duration>) -> Result<Credentials, LoadFailure> {
         let (given, environment) = (self.options.profile.as_deref(), &self.options.environment);
         let files = Files::read(environment);
         let profiles = profiles(&files, given)?;
         if let Some(base) = Base::of(&profiles, environment)? {
-            let credentials = base.source.credentials()?;
-            return self.assumed(&files, credentials, base.roles);
+            let credentials = base.source.credentials(within(LONGEST_RUN, left))?;
+            return self.assumed(&files, credentials, base.roles, left);
         }
         let snapshot = files.snapshot(&profiles);
         // What goes before the environment must not find it.
         let hidden: &[&str] = if given.is_some() && has_credentials(&profiles) { &KEYS } else { &[] };
         let loader = self.loader(&files, hidden)?.fs(snapshot.fs.clone());
-        let asked = finished(async {
+        let asked = finished(within(LONGEST_ANSWER, left), async {
             let config = loader.load().await;
             let source = config.credentials_provider().ok_or_else(|| CredentialsError::not_loaded("no source"))?;
             source.provide_credentials().await
@@ -109,7 +114,13 @@ impl Sources {
     }
 
     /// What the last of the roles gives that are assumed one with the other, the first with these credentials.
-    fn assumed(&self, files: &Files, base: Credentials, roles: Vec<Role>) -> Result<Credentials, LoadFailure> {
+    fn assumed(
+        &self,
+        files: &Files,
+        base: Credentials,
+        roles: Vec<Role>,
+        left: Option<Duration>,
+    ) -> Result<Credentials, LoadFailure> {
         if roles.is_empty() {
             return Ok(base);
         }
@@ -119,7 +130,7 @@ impl Sources {
             .map(ToOwned::to_owned)
             .collect();
         let loader = self.loader(files, &[])?.no_credentials();
-        let asked = finished(async {
+        let asked = finished(within(LONGEST_ANSWER, left), async {
             let source = roles_on(&loader.load().await, SharedCredentialsProvider::new(base), roles).await;
             source.provide_credentials().await
         })?;
@@ -182,17 +193,23 @@ async fn roles_on(
     source
 }
 
-/// Runs what the SDK does to its end, on this thread. A fork waits for its polls, none of which blocks.
-pub fn finished<T>(future: impl Future<Output = T>) -> Result<T, LoadFailure> {
+/// How long a load may take that may take `longest`.
+fn within(longest: Duration, left: Option<Duration>) -> Duration {
+    left.map_or(longest, |left| left.clamp(AT_LEAST, longest))
+}
+
+/// Runs what the SDK does to its end, on this thread, for so long at most. A fork waits for its polls, none of which
+/// blocks.
+pub fn finished<T>(timeout: Duration, future: impl Future<Output = T>) -> Result<T, LoadFailure> {
     let not_started = |error: std::io::Error| {
         LoadFailure::new(LoadFailureKind::Failing, format!("the system refuses what it takes to ask ({error})"))
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(not_started)?;
-    let bounded = async { tokio::time::timeout(LONGEST_LOADING, future).await };
+    let bounded = async { tokio::time::timeout(timeout, future).await };
     let ended = runtime.block_on(whole_across_forks(bounded));
     // A name that is still being looked up must not be waited for.
     runtime.shutdown_background();
-    let late = format!("no source answered within {} s", LONGEST_LOADING.as_secs());
+    let late = format!("no source answered within {} s", timeout.as_secs());
     ended.map_err(|_| LoadFailure::new(LoadFailureKind::TimedOut, late))
 }
 

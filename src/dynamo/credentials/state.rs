@@ -63,7 +63,7 @@ pub enum Decision {
 pub struct State<T, E> {
     held: Option<Held<T>>,
     failures: Failures<E>,
-    loading: bool,
+    loading: Option<Load>,
     /// When it was last loaded because the service did not take what was held.
     refused_at: Option<Instant>,
 }
@@ -79,10 +79,21 @@ struct Held<T> {
     refused: bool,
 }
 
+/// A load that is under way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Load {
+    /// Nobody waits for it, since what is held is valid. If it fails, that says little about a source that was away and
+    /// is needed now.
+    AtLeisure,
+    /// It began when nothing valid was held.
+    Urgent,
+}
+
 /// The loads that failed since the last that went well.
 #[derive(Debug)]
 struct Failures<E> {
-    count: u32,
+    at_leisure: u32,
+    urgent: u32,
     last: Option<(Instant, E)>,
     /// A share of each pause, drawn anew with each failure.
     jitter: f64,
@@ -91,8 +102,8 @@ struct Failures<E> {
 impl<T, E: Clone> State<T, E> {
     /// Nothing was loaded yet.
     pub fn new() -> Self {
-        let failures = Failures { count: 0, last: None, jitter: 1.0 };
-        State { held: None, failures, loading: false, refused_at: None }
+        let failures = Failures { at_leisure: 0, urgent: 0, last: None, jitter: 1.0 };
+        State { held: None, failures, loading: None, refused_at: None }
     }
 
     /// What is held, valid or not.
@@ -100,14 +111,22 @@ impl<T, E: Clone> State<T, E> {
         self.held.as_ref().map(|held| &held.value)
     }
 
-    /// How many loads failed since the last that went well, and how the last of them did.
-    pub fn failure(&self) -> Option<(u32, &E)> {
-        self.failures.last.as_ref().map(|(_, failure)| (self.failures.count, failure))
+    /// How the last load failed, if none went well since.
+    pub fn failure(&self) -> Option<&E> {
+        self.failures.last.as_ref().map(|(_, failure)| failure)
     }
 
     /// Whether a load is under way.
     pub fn loading(&self) -> bool {
-        self.loading
+        self.loading.is_some()
+    }
+
+    /// How long what is held is valid yet, if it ends.
+    pub fn left(&self, now: Now) -> Option<Duration> {
+        match self.held.as_ref().filter(|held| !held.refused)?.life {
+            Life::Endless | Life::Beyond(_) => None,
+            Life::Until(end) => end.duration_since(now.wall).ok(),
+        }
     }
 
     /// The rule.
@@ -116,7 +135,7 @@ impl<T, E: Clone> State<T, E> {
         if held.refused {
             let lately = self.refused_at.is_some_and(|at| now.steady < at + BETWEEN_REFUSALS);
             // The service's own word is the best answer until it may be asked whether there is another.
-            return if lately && !self.loading && self.failures.count == 0 {
+            return if lately && !self.loading() && self.failures.last.is_none() {
                 Decision::Use
             } else {
                 self.urgently(now)
@@ -125,20 +144,22 @@ impl<T, E: Clone> State<T, E> {
         if !held.valid(now) {
             return self.urgently(now);
         }
-        let due = !self.loading && held.due(now) && self.failures.next(LEISURE).is_none_or(|next| now.steady >= next);
+        let next = self.failures.next(LEISURE, self.failures.at_leisure);
+        let due = !self.loading() && held.due(now) && next.is_none_or(|next| now.steady >= next);
         if due { Decision::UseAndLoad } else { Decision::Use }
     }
 
     fn urgently(&self, now: Now) -> Decision {
-        match self.failures.next(URGENCY) {
-            Some(next) if now.steady < next && !self.loading => Decision::Pause(next),
+        match self.failures.next(URGENCY, self.failures.urgent) {
+            Some(next) if now.steady < next && !self.loading() => Decision::Pause(next),
             _ => Decision::Wait,
         }
     }
 
     /// A load begins.
     pub fn begins(&mut self, now: Now) {
-        self.loading = true;
+        let valid = self.held.as_ref().is_some_and(|held| !held.refused && held.valid(now));
+        self.loading = Some(if valid { Load::AtLeisure } else { Load::Urgent });
         if self.held.as_ref().is_some_and(|held| held.refused) {
             self.refused_at = Some(now.steady);
         }
@@ -152,17 +173,19 @@ impl<T, E: Clone> State<T, E> {
         };
         let lead = LONGEST_LEAD.min(left.mul_f64(LEAD)).mul_f64(1.0 + LEAD_JITTER * random);
         self.held = Some(Held { value: Arc::new(value), life, loaded_at: now.steady, lead, refused: false });
-        self.failures.count = 0;
-        self.failures.last = None;
-        self.loading = false;
+        self.failures = Failures { at_leisure: 0, urgent: 0, last: None, jitter: 1.0 };
+        self.loading = None;
     }
 
     /// A load failed. `random` is from 0 to 1.
     pub fn failed(&mut self, failure: E, now: Now, random: f64) {
-        self.failures.count = self.failures.count.saturating_add(1);
+        let count = match self.loading.take() {
+            Some(Load::AtLeisure) => &mut self.failures.at_leisure,
+            Some(Load::Urgent) | None => &mut self.failures.urgent,
+        };
+        *count = count.saturating_add(1);
         self.failures.last = Some((now.steady, failure));
         self.failures.jitter = f64::midpoint(1.0, random);
-        self.loading = false;
     }
 
     /// The service did not take what is held, if it is that.
@@ -195,10 +218,10 @@ impl<T> Held<T> {
 }
 
 impl<E> Failures<E> {
-    /// When the next load may begin.
-    fn next(&self, [first, longest]: [Duration; 2]) -> Option<Instant> {
-        let (at, _) = self.last.as_ref()?;
-        let pause = first.saturating_mul(1 << (self.count.clamp(1, 16) - 1)).min(longest);
+    /// When the next load may begin after so many failures, if there were any.
+    fn next(&self, [first, longest]: [Duration; 2], count: u32) -> Option<Instant> {
+        let (at, _) = self.last.as_ref().filter(|_| count > 0)?;
+        let pause = first.saturating_mul(1 << (count.min(16) - 1)).min(longest);
         Some(*at + pause.mul_f64(self.jitter))
     }
 }
@@ -300,6 +323,30 @@ mod tests {
         assert!((18..=22).contains(&before), "{before} loads in the last quarter: {begun:?}");
         assert!(pauses[..3].is_sorted() && pauses[0] < 1.2 && pauses[2] > 3.9, "{pauses:?}");
         assert!(pauses[before..].iter().all(|pause| *pause < 1.0), "{pauses:?}");
+    }
+
+    #[test]
+    fn a_source_that_was_away_is_asked_at_once_when_it_is_needed() {
+        let day = Day::new();
+        let mut state = day.holding(Life::Until(day.end(HOUR)), 0.0);
+        for minute in 46..60 {
+            state.begins(day.at(f64::from(minute) * 60.0));
+            state.failed("away", day.at(f64::from(minute) * 60.0 + 59.9), 1.0);
+        }
+        assert_eq!(state.decide(day.at(3600.0)), Decision::Wait, "the last failure is a tenth of a second old");
+        state.begins(day.at(3600.0));
+        state.failed("away", day.at(3600.1), 1.0);
+        assert!(matches!(state.decide(day.at(3600.1)), Decision::Pause(_)));
+    }
+
+    #[test]
+    fn how_long_a_load_may_take_follows_from_what_is_held() {
+        let day = Day::new();
+        let left = |life, seconds| day.holding(life, 0.0).left(day.at(seconds)).map(|left| left.as_secs());
+        assert_eq!(left(Life::Until(day.end(HOUR)), 3590.0), Some(10));
+        assert_eq!(left(Life::Until(day.end(HOUR)), 3601.0), None);
+        assert_eq!(left(Life::Beyond(day.end(HOUR)), 3590.0), None);
+        assert_eq!(left(Life::Endless, 3590.0), None);
     }
 
     #[test]
