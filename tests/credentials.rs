@@ -11,6 +11,7 @@ mod credentials {
     mod host;
     mod places;
     mod process;
+    mod refresh;
     mod sources;
     mod stub;
     mod tls;
