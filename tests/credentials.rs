@@ -9,6 +9,7 @@ mod credentials {
     mod aws;
     mod failures;
     mod host;
+    mod isolation;
     mod places;
     mod process;
     mod refresh;
