@@ -194,3 +194,113 @@ where
         self.changed.notify_waiters();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+    use std::sync::mpsc::{Receiver, Sender, channel};
+
+    use super::*;
+
+    type Answer = Result<(&'static str, Life), &'static str>;
+
+    fn run<T>(future: impl Future<Output = T>) -> T {
+        tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime").block_on(future)
+    }
+
+    /// A loader whose loads wait to be told what they give, and how many there were.
+    fn told(patience: Duration) -> (Loader<&'static str, &'static str>, Sender<Answer>, Arc<AtomicU32>) {
+        let (tell, answers): (_, Receiver<Answer>) = channel();
+        let (answers, loads) = (Mutex::new(answers), Arc::new(AtomicU32::new(0)));
+        let counted = Arc::clone(&loads);
+        let loader = Loader::new(patience, move |_| {
+            counted.fetch_add(1, Ordering::Relaxed);
+            lock(&answers).recv().unwrap_or(Err("nobody tells"))
+        });
+        (loader, tell, loads)
+    }
+
+    const LONG: Duration = Duration::from_secs(20);
+    const SHORT: Duration = Duration::from_millis(30);
+
+    #[test]
+    fn a_load_that_hangs_is_waited_for_in_vain_and_not_begun_twice() {
+        let (loader, tell, loads) = told(SHORT);
+        let now = SystemTime::now();
+        for _ in 0..3 {
+            assert_eq!(run(loader.current(now)), Err(Unavailable::Late(SHORT)));
+        }
+        assert_eq!(loads.load(Ordering::Relaxed), 1);
+        tell.send(Ok(("found", Life::Endless))).expect("it waits");
+        let begun = Instant::now();
+        while run(loader.current(now)).is_err() {
+            assert!(begun.elapsed() < LONG, "it came and was not seen");
+        }
+        assert_eq!(loads.load(Ordering::Relaxed), 1);
+    }
+
+    #[test]
+    fn all_who_wait_get_what_comes_of_one_load() {
+        let (loader, tell, loads) = told(LONG);
+        let now = SystemTime::now();
+        run(async {
+            let (first, second) = (loader.current(now), loader.current(now));
+            let tells = async { tell.send(Ok(("found", Life::Endless))).expect("it waits") };
+            let (first, second, ()) = futures_util::future::join3(first, second, tells).await;
+            assert!(Arc::ptr_eq(&first.expect("found"), &second.expect("found")));
+        });
+        assert_eq!(loads.load(Ordering::Relaxed), 1);
+        assert_eq!(run(loader.current(now)).map(|found| *found), Ok("found"));
+    }
+
+    #[test]
+    fn who_waited_for_a_load_is_told_how_it_failed_and_the_next_asks_again() {
+        let (loader, tell, _) = told(LONG);
+        let now = SystemTime::now();
+        tell.send(Err("away")).expect("it will wait");
+        assert_eq!(run(loader.current(now)), Err(Unavailable::Failed("away")));
+        tell.send(Ok(("found", Life::Endless))).expect("it will wait");
+        assert_eq!(
+            run(loader.current(now)).map(|found| *found),
+            Ok("found"),
+            "the first pause is short enough to wait"
+        );
+    }
+
+    #[test]
+    fn what_the_service_does_not_take_is_loaded_anew() {
+        let (loader, tell, loads) = told(LONG);
+        let now = SystemTime::now();
+        tell.send(Ok(("old", Life::Endless))).expect("it will wait");
+        let old = run(loader.current(now)).expect("found");
+        loader.refused(&old);
+        // Twice, as by two requests that were answered at the same time.
+        loader.refused(&old);
+        tell.send(Ok(("new", Life::Endless))).expect("it will wait");
+        let new = run(loader.current(now)).expect("found");
+        assert_eq!(*new, "new");
+        loader.refused(&old);
+        assert!(Arc::ptr_eq(&new, &run(loader.current(now)).expect("found")), "what was refused was the old one");
+        loader.refused(&new);
+        assert!(Arc::ptr_eq(&new, &run(loader.current(now)).expect("found")), "it was loaded a moment ago");
+        assert_eq!(loads.load(Ordering::Relaxed), 2);
+        tell.send(Ok(("newer", Life::Endless))).expect("it will wait");
+        let begun = Instant::now();
+        while *run(loader.current(now)).expect("found") != "newer" {
+            assert!(begun.elapsed() < LONG, "it is not loaded again");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    #[test]
+    fn a_bug_in_a_load_is_a_failure_and_not_the_last_load() {
+        let loads = AtomicU32::new(0);
+        let loader = Loader::<&str, &str>::new(LONG, move |_| {
+            assert!(loads.fetch_add(1, Ordering::Relaxed) > 0, "a bug");
+            Ok(("found", Life::Endless))
+        });
+        let now = SystemTime::now();
+        assert_eq!(run(loader.current(now)), Err(Unavailable::Broken));
+        assert_eq!(run(loader.current(now)).map(|found| *found), Ok("found"));
+    }
+}

@@ -134,4 +134,33 @@ mod tests {
         assert_eq!(parse(br#"{"Version":2}"#), Err("printed a format other than version 1"));
         assert_eq!(parse(br#"{"Version":1,"AccessKeyId":"a"}"#), Err("printed no AccessKeyId or SecretAccessKey"));
     }
+
+    #[test]
+    #[cfg(unix)]
+    #[cfg_attr(miri, ignore = "it starts processes")]
+    fn one_that_hangs_ends_with_all_that_it_started() {
+        let list = std::env::temp_dir().join(format!("flagstore-program-{}", std::process::id()));
+        // The shell, a pipeline of its own, and something in the background.
+        let command = format!(
+            "echo $$ > {0}; sh -c 'echo $$ >> {0}; sleep 600 | cat'; sleep 600 & echo $! >> {0}; wait",
+            list.display()
+        )
+        .replacen("'; sleep 600 &", "' & sleep 600 &", 1);
+        let ended = run(&command, Duration::from_millis(500));
+        assert_eq!(ended, Err((LoadFailureKind::TimedOut, "did not end in time")));
+        let started = std::fs::read_to_string(&list).expect("it ran");
+        std::fs::remove_file(list).expect("the file goes");
+        assert_eq!(started.lines().count(), 3, "{started}");
+        let alive = |number: &str| {
+            let found = Command::new("kill").args(["-0", number]).stderr(Stdio::null()).status();
+            // Whoever collects orphans may take a moment for those that are not ours.
+            let state = std::fs::read_to_string(format!("/proc/{number}/stat")).unwrap_or_default();
+            found.is_ok_and(|found| found.success()) && !state.contains(") Z ")
+        };
+        let begun = Instant::now();
+        while started.lines().any(alive) {
+            assert!(begun.elapsed() < Duration::from_secs(10), "still there: {started}");
+            std::thread::sleep(BETWEEN_LOOKS);
+        }
+    }
 }
