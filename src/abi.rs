@@ -77,7 +77,7 @@ pub unsafe extern "C" fn store_open(
         not_null("store", store)?;
         // SAFETY: the header asks for `options_len` readable bytes.
         let options = Options::from_json(unsafe { text("options", options, options_len, MAX_OPTIONS_BYTES) }?)?;
-        let handle = handles::open(options)?;
+        let handle = handles::open(options.in_this_process())?;
         // SAFETY: not NULL; the header asks for a pointer to a uint64_t.
         unsafe { store.write(handle) };
         Ok(codes::STORE_OK)

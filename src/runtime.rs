@@ -7,6 +7,7 @@
 //!   ever, using it would hang: it is leaked, and the child builds its own.
 //! * A fork waits until none of its threads is in the middle of something, see [`polls`].
 
+mod aside;
 pub mod limits;
 pub mod panics;
 mod polls;
@@ -23,6 +24,7 @@ use tokio::runtime::Runtime;
 
 use crate::model::{Code, Error, Result};
 
+pub use aside::{aside, end_group, in_group};
 pub use polls::{contained, outside, whole_across_forks};
 
 /// How much longer than its deadline a caller waits for the answer of a call that ends itself at the deadline.

@@ -254,7 +254,10 @@ fn credentials(failure: &LoadFailure, at: &str) -> String {
         LoadFailureKind::Unreachable => format!(
             "loading the credentials for {at} failed ({why}): check the network to STS, SSO or the metadata service"
         ),
-        LoadFailureKind::Misconfigured | LoadFailureKind::Refused | LoadFailureKind::Failing => {
+        LoadFailureKind::Failing => {
+            format!("loading the credentials for {at} failed ({why}): check the credential_process, or try again later")
+        }
+        LoadFailureKind::Misconfigured | LoadFailureKind::Refused => {
             let remedy = if why.contains("SSO token") {
                 "sign in with `aws sso login`"
             } else if why.contains("credentials-login") {

@@ -22,7 +22,9 @@ mod refusal;
 mod request;
 mod retry;
 pub mod rows;
+mod shown;
 mod skew;
+mod trust;
 
 use std::future::Future;
 use std::pin::Pin;

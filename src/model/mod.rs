@@ -2,6 +2,7 @@
 
 pub mod content;
 pub mod data_set;
+pub mod environment;
 pub mod error;
 pub mod namespace;
 pub mod options;

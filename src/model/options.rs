@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
+use super::environment::Environment;
 use super::namespace::Namespaces;
 use super::{Code, Error, Result};
 
@@ -55,6 +56,8 @@ pub struct Options {
     pub persistent: bool,
     /// The least severe events that are kept for the host.
     pub log_level: LogLevel,
+    /// The AWS settings of the process, as far as the options above leave any to it; see [`Options::in_this_process`].
+    pub environment: Environment,
 }
 
 /// How the cache behaves.
@@ -175,7 +178,30 @@ impl Options {
             shared: true,
             persistent: false,
             log_level: LogLevel::Info,
+            environment: Environment::default(),
         }
+    }
+
+    /// The same options with what they need of the process's environment, unless they have that already. To be called
+    /// on the thread that opens the store: stores are shared only where these settings are equal too.
+    #[must_use]
+    pub fn in_this_process(mut self) -> Options {
+        if self.environment.is_empty() {
+            self.environment = match (self.is_complete(), self.endpoint.as_deref(), &self.ca_bundle) {
+                (false, ..) => Environment::of_this_process(),
+                (true, Some(endpoint), None) if endpoint.starts_with("https:") => {
+                    Environment::of_trust_in_this_process()
+                }
+                (true, ..) => Environment::default(),
+            };
+        }
+        self
+    }
+
+    /// Whether the keys and the endpoint are given, so that nothing is asked of the process, its files or the machine. The
+    /// region is only signed at such an endpoint.
+    pub fn is_complete(&self) -> bool {
+        self.credentials.is_some() && self.endpoint.is_some()
     }
 
     /// Reads the JSON object that crosses the C ABI.

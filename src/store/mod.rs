@@ -80,6 +80,7 @@ pub struct Store {
 impl Store {
     /// Opens a store on the table that the options name. Costs no I/O.
     pub fn open(options: Options) -> Arc<Store> {
+        let options = options.in_this_process();
         let counters = Arc::<Counters>::default();
         let table = Arc::new(DynamoTable::new(options.clone(), Arc::clone(&counters)));
         Store::on(options, table, counters)
