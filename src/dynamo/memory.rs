@@ -94,7 +94,8 @@ impl MemoryTable {
         self.raw(namespace, key).map(|row| seen(&row))
     }
 
-    fn raw(&self, namespace: &str, key: &str) -> Option<RawRow> {
+    /// A row with its types.
+    pub fn raw(&self, namespace: &str, key: &str) -> Option<RawRow> {
         lock(&self.rows).get(&(namespace.to_owned(), key.to_owned())).cloned()
     }
 

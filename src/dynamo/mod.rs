@@ -2,9 +2,9 @@
 //!
 //! The store sees a [`Table`] and nothing else, so that its meaning can be tested without a network.
 
-mod answers;
+pub(crate) mod answers;
 mod client;
-mod condition;
+pub(crate) mod condition;
 mod counters;
 mod credentials;
 mod exchange;
@@ -16,7 +16,7 @@ pub mod memory;
 mod pace;
 mod request;
 mod retry;
-pub mod rows;
+mod rows;
 
 use std::future::Future;
 use std::pin::Pin;

@@ -161,6 +161,7 @@ impl Report {
             "written": self.written,
             "unchanged": self.unchanged,
             "deleted": self.deleted,
+            "kept_newer": self.kept_newer(),
             "too_large": too_large,
             "replaced": reasons(&self.replaced, |reason| reason.name()),
             "kept": reasons(&self.kept, |reason| reason.name()),

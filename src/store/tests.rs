@@ -140,7 +140,7 @@ fn init_keeps_newer_rows_and_says_so_unless_told_otherwise() {
     let table = Arc::new(MemoryTable::default());
     table.insert("p:segments", "seg", Some("9"), Some("{}"));
     let careful = store(&table);
-    assert_eq!(careful.init(data(TWO_KINDS)).expect("init works").kept_newer, 1);
+    assert_eq!(careful.init(data(TWO_KINDS)).expect("init works").kept_newer(), 1);
     assert_eq!(table.row("p:segments", "seg").and_then(|row| row.version), Some("9".into()));
     assert!(events(&careful).iter().any(|event| event.contains("\"seg\"") && event.contains("init_overwrites_newer")));
     let forceful = store_with(&table, |options| options.init_overwrites_newer = true);
