@@ -27,6 +27,9 @@ use crate::model::plan::later::{self, Deletion, Second};
 use crate::model::plan::{self, Given, Look, Place, Plan, Policy, Standing, Unless, Write};
 use crate::model::{Result, size};
 
+/// How often an init looks again while others undo what it writes. Each time somebody else's init went by.
+const MOST_LOOKS: usize = 8;
+
 impl Store {
     /// Replaces the data set of the given kinds.
     pub(super) async fn replace(&self, data: Vec<Collection>, deadline: Instant) -> Result<Report> {
@@ -97,10 +100,15 @@ impl Store {
         }
         let mut newer = plan.newer.clone();
         newer.extend(self.write_waves(given, &plan.waves, effort, report).await?);
-        if plan.looks_again {
+        for _ in 0..if plan.looks_again { MOST_LOOKS } else { 0 } {
             let look = self.look(given, effort).await?;
             let second = later::second(given, &plan, &first, &look, &newer);
-            self.follow_up(given, &look, second, effort, report).await?;
+            if second.again.is_empty() {
+                self.follow_up(given, &look, second, effort, report).await?;
+                break;
+            }
+            // What is written again may name what went after it was seen, and so there is another look.
+            newer.extend(self.write_waves(given, &second.again, effort, report).await?);
         }
         self.warn(&plan, report);
         if !initialised {
@@ -169,7 +177,7 @@ impl Store {
         Ok((write, self.put(&namespace, &collection.rows[write.place.1], how, effort).await?))
     }
 
-    /// Writes again what others undid, deletes leftovers, and puts back what turns out to be needed.
+    /// Deletes leftovers, and puts back what turns out to be needed.
     async fn follow_up(
         &self,
         given: &[Given],
@@ -184,9 +192,6 @@ impl Store {
             for (c, key) in rows {
                 report.kept.entry(reason).or_default().add(&given[*c].collection.kind, key);
             }
-        }
-        if !self.write_waves(given, &second.again, effort, report).await?.is_empty() {
-            return Ok(());
         }
         let mut deleted = Vec::new();
         for wave in &second.deletions {
