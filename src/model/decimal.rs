@@ -47,6 +47,11 @@ impl Decimal {
         format!("{sign}{}{}", if self.digits.is_empty() { "0" } else { &self.digits }, "0".repeat(zeros)).parse().ok()
     }
 
+    /// Whether it is not whole.
+    pub fn has_fraction(&self) -> bool {
+        self.exponent < 0
+    }
+
     /// How many digits it needs.
     pub fn precision(&self) -> usize {
         self.digits.len()
