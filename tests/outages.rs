@@ -248,7 +248,7 @@ fn a_write_that_meets_itself_is_done_also_where_no_row_comes_with_a_failed_condi
             lost(operation);
             let data = vec![("features".into(), vec![item("own", 9), item("others", 9)])];
             let report = store.init(data_set::from_items(data).expect("data")).expect("repeated");
-            assert_eq!(report.kept_newer, 0, "{operation}: {report:?}");
+            assert_eq!(report.kept_newer(), 0, "{operation}: {report:?}");
         }
         let rows = direct.all("features").expect("readable").rows;
         assert_eq!(rows.iter().map(|row| (&*row.key, row.version)).collect::<Vec<_>>(), [("others", 9), ("own", 9)]);

@@ -168,6 +168,7 @@ mod tests {
     use aws_smithy_types::body::SdkBody;
 
     use super::*;
+    use crate::model::row::Attribute;
 
     fn read(status: u16, headers: &[(&'static str, &'static str)], body: &str) -> Refusal {
         let mut response = HttpResponse::new(StatusCode::try_from(status).expect("a status"), SdkBody::from(body));
@@ -234,7 +235,7 @@ mod tests {
     fn the_row_that_a_condition_met_comes_along() {
         let name = r#""__type":"x#ConditionalCheckFailedException""#;
         let row = read(400, &[], &format!(r#"{{{name},"Item":{{"key":{{"S":"a"}},"version":{{"N":"7"}}}}}}"#)).stored;
-        assert_eq!(row.and_then(|row| row.version).as_deref(), Some("7"));
+        assert_eq!(row.and_then(|row| row.version), Some(Attribute::Number("7".into())));
         for none in [format!("{{{name}}}"), format!(r#"{{{name},"Item":null}}"#), format!(r#"{{{name},"Item":{{}}}}"#)]
         {
             let refusal = read(400, &[], &none);

@@ -18,8 +18,8 @@ use super::exchange::{Connection, Operation};
 use super::failure::Failure;
 use super::refusal::Meaning;
 use super::{Answer, BigSegmentRow, Effort, Page, Table, When, Written, retry, rows};
-use crate::model::row::{NewRow, RawRow, ReadVersion};
-use crate::model::{Code, Error, Result};
+use crate::model::row::{NewRow, RawRow};
+use crate::model::{Code, Error, Result, codec};
 
 /// What one attempt brings.
 type Outcome<T> = std::result::Result<T, Failure>;
@@ -69,7 +69,13 @@ impl Table for DynamoTable {
         })
     }
 
-    fn put<'a>(&'a self, namespace: &'a str, row: &'a NewRow, when: When, effort: Effort<'a>) -> Answer<'a, Written> {
+    fn put<'a>(
+        &'a self,
+        namespace: &'a str,
+        row: &'a NewRow,
+        when: When<'a>,
+        effort: Effort<'a>,
+    ) -> Answer<'a, Written> {
         let text = move || format!("PutItem of \"{}\" in namespace \"{namespace}\"", row.key);
         Box::pin(async move {
             // An attempt whose answer was lost may have written the row; the next attempt then conflicts with itself.
@@ -77,7 +83,7 @@ impl Table for DynamoTable {
             let sent_before = &sent_before;
             self.attempts(effort, Capacity::Write, text, move |attempt| async move {
                 let repeated = sent_before.swap(true, Ordering::Relaxed);
-                let condition = Condition::for_put(when, row.version);
+                let condition = Condition::for_put(when, row.version).map_err(Failure::Settings)?;
                 let input = PutItemInput::builder()
                     .table_name(self.name())
                     .set_item(Some(rows::attributes(namespace, row)))
@@ -102,7 +108,7 @@ impl Table for DynamoTable {
         &'a self,
         namespace: &'a str,
         key: &'a str,
-        read: ReadVersion,
+        read: &'a RawRow,
         effort: Effort<'a>,
     ) -> Answer<'a, Written> {
         let text = move || format!("DeleteItem of \"{key}\" in namespace \"{namespace}\"");
@@ -112,7 +118,7 @@ impl Table for DynamoTable {
             let sent_before = &sent_before;
             self.attempts(effort, Capacity::Write, text, move |attempt| async move {
                 let repeated = sent_before.swap(true, Ordering::Relaxed);
-                let condition = Condition::as_read(read);
+                let condition = Condition::as_read(read).map_err(Failure::Settings)?;
                 let input = DeleteItemInput::builder()
                     .table_name(self.name())
                     .set_key(Some(rows::key(namespace, key)))
@@ -151,9 +157,10 @@ impl Table for DynamoTable {
         &'a self,
         namespace: &'a str,
         key: &'a str,
+        consistent: bool,
         effort: Effort<'a>,
     ) -> Answer<'a, Option<BigSegmentRow>> {
-        Box::pin(self.one::<SpelledBigSegments>(namespace, key, true, effort))
+        Box::pin(self.one::<SpelledBigSegments>(namespace, key, consistent, effort))
     }
 }
 
@@ -277,8 +284,5 @@ fn unbuilt(error: BuildError) -> Failure {
 }
 
 fn is_ours(stored: Option<&RawRow>, row: &NewRow) -> bool {
-    stored.is_some_and(|stored| {
-        stored.version.as_deref() == Some(row.version.to_string().as_str())
-            && stored.item.as_deref() == Some(&*row.item)
-    })
+    stored.is_some_and(|stored| codec::is_the_same(stored, row))
 }
