@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::line::one_line;
+
 /// The causes of failure. The numbers are the C ABI's: never reused, never changed.
 ///
 /// Positive numbers are outcomes of a call that went well; these are all negative.
@@ -172,13 +174,13 @@ pub struct Error {
 impl Error {
     /// A failure with its sentence. Whatever keys and words of others the sentence quotes, it stays on one line.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
-        Error { code, message: on_one_line(message.into()) }
+        Error { code, message: one_line(message.into()) }
     }
 
     /// The same failure, saying first what was attempted.
     #[must_use]
     pub fn during(mut self, attempt: impl fmt::Display) -> Self {
-        self.message = on_one_line(format!("{attempt}: {}", self.message));
+        self.message = one_line(format!("{attempt}: {}", self.message));
         self
     }
 }
@@ -190,24 +192,6 @@ impl fmt::Display for Error {
 }
 
 impl std::error::Error for Error {}
-
-/// The text with its control characters and line separators escaped: a key may hold any characters, and must not forge
-/// a line of a log or move a terminal's cursor.
-pub fn on_one_line(text: String) -> String {
-    let breaks = |letter: char| letter.is_control() || matches!(letter, '\u{2028}' | '\u{2029}');
-    if !text.contains(breaks) {
-        return text;
-    }
-    let mut line = String::with_capacity(text.len() + 8);
-    for letter in text.chars() {
-        if breaks(letter) {
-            line.extend(letter.escape_default());
-        } else {
-            line.push(letter);
-        }
-    }
-    line
-}
 
 /// The result of everything here that can fail.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -230,7 +214,6 @@ mod tests {
         let error =
             Error::new(Code::Timeout, "no answer for \"a\nERROR forged\u{1b}[2J\"").during("reading \"b\r\u{2028}\"");
         assert_eq!(error.message, "reading \"b\\r\\u{2028}\": no answer for \"a\\nERROR forged\\u{1b}[2J\"");
-        assert_eq!(on_one_line("käse 🧀".into()), "käse 🧀");
     }
 
     #[test]

@@ -13,6 +13,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import re
+import time
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
 
@@ -106,6 +108,15 @@ async def wrong_length(exchange, by: int, then: str) -> None:
         await (exchange.close() if then == "close" else exchange.client_gone())
 
 
+async def ended(exchange) -> None:
+    """A service that does not take keys that have ended. Those of `tests/soak/credentials` tell when they end."""
+    key = re.search(r"Credential=SOAK(\d+)/", exchange.request.header("authorization") or "")
+    # The clocks are one, but the request was under way.
+    if key and time.time() > int(key.group(1)) + 2:
+        return await refuse(exchange, 400, "ExpiredTokenException", "The key has ended.")
+    await passed(exchange)
+
+
 async def endless(exchange) -> None:
     """A body that never ends, in chunks."""
     head = "HTTP/1.1 200 OK\r\ncontent-type: application/x-amz-json-1.0\r\ntransfer-encoding: chunked\r\n\r\n"
@@ -177,6 +188,7 @@ ACTIONS = {
     "close": (close, AT),
     "kill": (kill, {**AT, "pid": 0}),
     "wrong_length": (wrong_length, {"by": 10, "then": "wait"}),
+    "ended": (ended, {}),
     "endless": (endless, {}),
     "rowless": (rowless, {}),
     "silent": (silent, {}),
