@@ -219,3 +219,100 @@ fn is_of_dynamodb(response: &HttpResponse) -> bool {
     let empty = response.body().bytes().is_some_and(<[u8]>::is_empty);
     !empty && (typed || headers.contains_key("x-amzn-requestid"))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+    use std::time::Duration;
+
+    use aws_credential_types::Credentials;
+    use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture, SharedHttpConnector};
+    use aws_smithy_runtime_api::http::StatusCode;
+
+    use super::super::answers::{One, Spelled};
+    use super::super::credentials::Life;
+    use super::super::identity::Destination;
+    use super::*;
+    use crate::runtime::lock;
+
+    /// Takes requests that are signed with one key, and knows no other any more.
+    #[derive(Debug, Clone)]
+    struct Service {
+        taken: &'static str,
+        asked: Arc<Mutex<Vec<String>>>,
+    }
+
+    impl HttpConnector for Service {
+        fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+            let signature = request.headers().get("authorization").expect("it is signed");
+            let key = signature.split(['=', '/']).nth(1).expect("a key").to_owned();
+            let (status, body) = if key == self.taken {
+                (200, "{}")
+            } else {
+                (400, r#"{"__type":"x#ExpiredTokenException","message":"It has expired"}"#)
+            };
+            lock(&self.asked).push(key);
+            let mut response = HttpResponse::new(StatusCode::try_from(status).expect("a status"), SdkBody::from(body));
+            response.headers_mut().insert("content-type", "application/x-amz-json-1.0");
+            HttpConnectorFuture::ready(Ok(response))
+        }
+    }
+
+    /// What becomes of requests on a source that gives these keys one after the other, and the keys that were used.
+    fn asked(keys: &'static [&'static str], requests: usize) -> (Vec<Result<(), Failure>>, Vec<String>) {
+        let service = Service { taken: "NEWKEY", asked: Arc::default() };
+        let connector = SharedHttpConnector::new(service.clone());
+        let destination = Destination {
+            region: "eu-west-1".into(),
+            endpoint: Some("http://127.0.0.1:1".into()),
+            fips: None,
+            dual_stack: None,
+            account_id_mode: String::new(),
+            table: "flags".into(),
+        };
+        let left = Mutex::new(keys.iter());
+        let load = move |_| {
+            let key = lock(&left).next().unwrap_or(keys.last().expect("a key"));
+            Ok((Credentials::new(*key, "secret", None, None, "test"), Life::Endless))
+        };
+        let connection = Connection::new(
+            Place { table: "flags".into(), at: "eu-west-1".into() },
+            Pool::new(Box::new(move || connector.clone())),
+            Identities::loaded(destination, Duration::from_secs(10), load),
+        );
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
+        let outcomes = runtime.block_on(async {
+            let mut outcomes = Vec::new();
+            for _ in 0..requests {
+                let input = GetItemInput::builder().table_name("flags").build().expect("complete");
+                let ends = Instant::now() + Duration::from_secs(10);
+                let outcome = connection.call::<_, One<Spelled>>(&Counters::default(), ends, input).await;
+                outcomes.push(outcome.map(drop));
+            }
+            outcomes
+        });
+        let used = lock(&service.asked).clone();
+        (outcomes, used)
+    }
+
+    fn is_mended(outcome: &Result<(), Failure>) -> bool {
+        matches!(outcome, Err(Failure::Refused(refusal)) if refusal.meaning == Meaning::Expired && refusal.mended)
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore = "minutes, interpreted")]
+    fn a_key_that_the_service_does_not_take_is_replaced_before_the_next_attempt() {
+        let (outcomes, used) = asked(&["OLDKEY", "NEWKEY"], 3);
+        assert!(is_mended(&outcomes[0]), "{outcomes:?}");
+        assert_eq!(outcomes[1..], [Ok(()), Ok(())]);
+        assert_eq!(used, ["OLDKEY", "NEWKEY", "NEWKEY"]);
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore = "minutes, interpreted")]
+    fn where_the_source_has_no_other_key_trying_again_makes_no_sense() {
+        let (outcomes, _) = asked(&["OLDKEY"], 1);
+        assert!(outcomes[0].is_err() && !is_mended(&outcomes[0]), "{outcomes:?}");
+        assert_eq!(outcomes[0].as_ref().map_err(Failure::again), Err(super::super::failure::Again::Never));
+    }
+}
