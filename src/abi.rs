@@ -15,12 +15,13 @@ use crate::ffi::buffers::{StoreCollection, StoreItem, StoreItems, StoreMembershi
 use crate::ffi::callbacks::{StoreCallback, StoreLogger, StoreResult, completion, logger};
 use crate::ffi::codes;
 use crate::ffi::error::{StoreError, c_string, free_c_string};
-use crate::ffi::guard::{MAX_NAME_BYTES, MAX_OPTIONS_BYTES, MAX_TEXT_BYTES, call, not_null, silence_panics, text};
+use crate::ffi::guard::{MAX_NAME_BYTES, MAX_OPTIONS_BYTES, MAX_TEXT_BYTES, call, not_null, text};
 use crate::ffi::handles;
 use crate::model::Code;
 use crate::model::data_set as data;
 use crate::model::options::Options;
 use crate::model::row::Item;
+use crate::runtime::panics;
 use crate::store::{Found, Upserted};
 
 /// The number of the ABI that this library implements. Compare it with `STORE_ABI_VERSION` of the header you were
@@ -71,12 +72,12 @@ pub unsafe extern "C" fn store_open(
     store: *mut u64,
     error: *mut StoreError,
 ) -> i32 {
-    silence_panics();
+    panics::silence();
     call(error, || {
         not_null("store", store)?;
         // SAFETY: the header asks for `options_len` readable bytes.
         let options = Options::from_json(unsafe { text("options", options, options_len, MAX_OPTIONS_BYTES) }?)?;
-        let handle = handles::open(options)?;
+        let handle = handles::open(options.in_this_process())?;
         // SAFETY: not NULL; the header asks for a pointer to a uint64_t.
         unsafe { store.write(handle) };
         Ok(codes::STORE_OK)
@@ -98,17 +99,30 @@ pub unsafe extern "C" fn store_close(store: u64, error: *mut StoreError) -> i32 
 /// Replaces the whole data set of the given kinds, then marks the store as initialised.
 ///
 /// Rows are written only where they differ, segments first, then flags after their prerequisites; rows of these
-/// kinds that are not given are deleted last, and the `$inited` row is written after everything else. A row that
-/// another writer gave a newer version stays. An item over 400 KB is not written: the older row stays, an event
-/// and the report name it, and the rest is done. Writes are paced to what the table takes and repeated when
-/// throttled. Success means that everything is stored; after an error, calling again goes on where it stopped.
+/// kinds that are not given are deleted after that, dependents first, and the `$inited` row is written last. Within one
+/// version a row that says more is written over one that says less, and never the other way round. A row that another
+/// writer gave a newer version stays, and then nothing is deleted: the data set is older than the table. An init of a
+/// store that was not initialised, and one over another environment's data (most flags have another salt), replaces
+/// what it read whatever its version; so does one that meets a flag made anew, or a row that cannot be read. An item
+/// over 400 KB is not written: the older row stays, an event and the report name it, and the rest is done. An item with
+/// an empty key is left out. Writes are paced to what the table takes and repeated when throttled. Success means that
+/// everything is stored; after an error, calling again goes on where it stopped.
 ///
 /// `report` may be NULL; else it receives a JSON object to be freed with `store_string_free`:
-/// `{"written":n,"unchanged":n,"deleted":n,"kept_newer":n,"too_large":[{"kind":…,"key":…,"bytes":n}]}`.
+/// `{"written":n,"unchanged":n,"deleted":n,"kept_newer":n,"too_large":[{"kind":…,"key":…,"bytes":n}],
+/// "replaced":{…},"kept":{…},"left_out":{…}}`. The last three have a member for each reason that occurred, with the
+/// number of rows and the first ten of them: `{"newer":{"count":n,"keys":[{"kind":…,"key":…},…]}}`.
+/// - `replaced`, rows written over what a version alone would have kept: `unreadable`, `not_initialised`,
+///   `other_environment`, `made_anew`, `newer` (the option `"init_overwrites_newer"`).
+/// - `kept`, rows that the data set would not have: `newer` (their number is `kept_newer`), `older_data_set` (not given,
+///   but the data set is older than the table), `changed` (by somebody, since they were read), `needed_after_all` (by a
+///   row that came meanwhile), `tombstone` (they stop late updates).
+/// - `left_out`, items that were not taken: `empty_key`.
+///
 /// The data is copied before anything is sent. Blocks, at most `"init_timeout_ms"`.
 ///
-/// Errors: those of checking the data (nothing was sent: EMPTY_KEY, EMPTY_KIND, KEY_TOO_LONG, INVALID_VERSION,
-/// EMPTY_ITEM, DUPLICATE_KEY, INVALID_UTF8), and those of DynamoDB.
+/// Errors: those of checking the data (nothing was sent: EMPTY_KIND, KEY_TOO_LONG, INVALID_VERSION, EMPTY_ITEM,
+/// DUPLICATE_KEY, INVALID_UTF8), and those of DynamoDB.
 ///
 /// Example: `store_collection all[2] = {segments, features}; store_init(store, all, 2, NULL, &error);`
 #[unsafe(no_mangle)]
@@ -269,7 +283,8 @@ pub unsafe extern "C" fn store_items_view(
     })
 }
 
-/// Writes one item if there is no row for it, or one with a smaller version or none, in one request.
+/// Writes one item if there is no row for it, or one with a smaller version or none, in one request. A row that cannot be
+/// read, or whose version is no whole number of 64 bits, is replaced if it is still as it was read.
 ///
 /// A deletion is an upsert with `deleted` other than 0: for "features" and "segments" the library writes the form
 /// that every SDK reads, and `item` may be NULL; for other kinds `item` is stored, or a minimal JSON if NULL.
@@ -532,7 +547,7 @@ pub unsafe extern "C" fn store_get_async(
         // SAFETY: the header asks for readable bytes of the lengths given.
         let (kind, key) =
             unsafe { (text("kind", kind, kind_len, MAX_NAME_BYTES)?, text("key", key, key_len, MAX_NAME_BYTES)?) };
-        store.get_then(kind.to_owned(), key.to_owned(), |result| done(StoreResult::of_get(result)))?;
+        store.calls().get(kind, key).then(|result| done(StoreResult::of_get(result)))?;
         Ok(codes::STORE_OK)
     })
 }
@@ -554,7 +569,7 @@ pub unsafe extern "C" fn store_get_all_async(
         let done = completion(callback, user_data)?;
         // SAFETY: the header asks for `kind_len` readable bytes.
         let kind = unsafe { text("kind", kind, kind_len, MAX_NAME_BYTES) }?;
-        store.all_then(kind.to_owned(), |result| done(StoreResult::of_all(result)))?;
+        store.calls().all(kind).then(|result| done(StoreResult::of_all(result)))?;
         Ok(codes::STORE_OK)
     })
 }
@@ -583,7 +598,7 @@ pub unsafe extern "C" fn store_upsert_async(
         let done = completion(callback, user_data)?;
         // SAFETY: the header asks for readable bytes of the lengths given.
         let (kind, item) = unsafe { given(kind, kind_len, key, key_len, version, deleted, item, item_len) }?;
-        store.upsert_then(kind, item, |result| done(StoreResult::of_upsert(result)))?;
+        store.calls().upsert(&kind, &item).then(|result| done(StoreResult::of_upsert(result)))?;
         Ok(codes::STORE_OK)
     })
 }
@@ -606,7 +621,7 @@ pub unsafe extern "C" fn store_init_async(
         let done = completion(callback, user_data)?;
         // SAFETY: the header asks for `collections_len` readable structs and valid pointers in them.
         let data = data::from_items(unsafe { data_set(collections, collections_len) }?)?;
-        store.init_then(data, |result| done(StoreResult::of_init(result.map(|report| report.to_json()))))?;
+        store.calls().init(data).then(|result| done(StoreResult::of_init(result.map(|report| report.to_json()))))?;
         Ok(codes::STORE_OK)
     })
 }
@@ -628,7 +643,7 @@ pub unsafe extern "C" fn store_init_json_async(
         let done = completion(callback, user_data)?;
         // SAFETY: the header asks for `json_len` readable bytes.
         let data = data::from_json(unsafe { text("json", json, json_len, MAX_TEXT_BYTES) }?)?;
-        store.init_then(data, |result| done(StoreResult::of_init(result.map(|report| report.to_json()))))?;
+        store.calls().init(data).then(|result| done(StoreResult::of_init(result.map(|report| report.to_json()))))?;
         Ok(codes::STORE_OK)
     })
 }
@@ -646,7 +661,7 @@ pub unsafe extern "C" fn store_initialized_async(
     call(error, || {
         let store = handles::get(store)?;
         let done = completion(callback, user_data)?;
-        store.initialized_then(|result| done(StoreResult::of_initialized(result)))?;
+        store.calls().initialized().then(|result| done(StoreResult::of_initialized(result)))?;
         Ok(codes::STORE_OK)
     })
 }
@@ -664,7 +679,7 @@ pub unsafe extern "C" fn store_available_async(
     call(error, || {
         let store = handles::get(store)?;
         let done = completion(callback, user_data)?;
-        store.available_then(|result| done(StoreResult::of_available(result)))?;
+        store.calls().available().then(|result| done(StoreResult::of_available(result)))?;
         Ok(codes::STORE_OK)
     })
 }
@@ -683,7 +698,7 @@ pub unsafe extern "C" fn store_big_segments_metadata_async(
     call(error, || {
         let store = handles::get(store)?;
         let done = completion(callback, user_data)?;
-        store.big_segments_metadata_then(|result| done(StoreResult::of_metadata(result)))?;
+        store.calls().big_segments_metadata().then(|result| done(StoreResult::of_metadata(result)))?;
         Ok(codes::STORE_OK)
     })
 }
@@ -706,7 +721,7 @@ pub unsafe extern "C" fn store_big_segments_membership_async(
         let done = completion(callback, user_data)?;
         // SAFETY: the header asks for `hash_len` readable bytes.
         let hash = unsafe { text("hash", hash, hash_len, MAX_NAME_BYTES) }?;
-        store.big_segments_membership_then(hash.to_owned(), |result| done(StoreResult::of_membership(result)))?;
+        store.calls().big_segments_membership(hash).then(|result| done(StoreResult::of_membership(result)))?;
         Ok(codes::STORE_OK)
     })
 }

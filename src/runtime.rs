@@ -7,6 +7,9 @@
 //!   ever, using it would hang: it is leaked, and the child builds its own.
 //! * A fork waits until none of its threads is in the middle of something, see [`polls`].
 
+mod aside;
+pub mod limits;
+pub mod panics;
 mod polls;
 
 use std::cell::Cell;
@@ -21,7 +24,8 @@ use tokio::runtime::Runtime;
 
 use crate::model::{Code, Error, Result};
 
-pub use polls::{outside, whole_across_forks};
+pub use aside::{aside, end_group, in_group};
+pub use polls::{contained, outside, whole_across_forks};
 
 /// How much longer than its deadline a caller waits for the answer of a call that ends itself at the deadline.
 const GRACE: Duration = Duration::from_millis(90);
@@ -74,7 +78,7 @@ pub fn block_on<T: Send + 'static>(
     let (sender, receiver) = sync_channel(1);
     spawn(async move {
         // The receiver is gone only if the caller stopped waiting.
-        let _ = sender.send(future.await);
+        let _ = sender.send(contained(future).await);
     })?;
     let patience = deadline.saturating_duration_since(Instant::now()) + GRACE;
     match receiver.recv_timeout(patience) {

@@ -9,8 +9,10 @@ mod credentials {
     mod aws;
     mod failures;
     mod host;
+    mod isolation;
     mod places;
     mod process;
+    mod refresh;
     mod sources;
     mod stub;
     mod tls;

@@ -1,30 +1,26 @@
 //! The AWS client of one store: made from the options at the first request, kept for the store's life.
 
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, SystemTime};
 
-use aws_config::imds::region::ImdsRegionProvider;
-use aws_config::meta::region::RegionProviderChain;
-use aws_config::profile::ProfileFileRegionProvider;
-use aws_config::provider_config::ProviderConfig;
-use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig};
+use aws_config::{Region, SdkConfig};
+use aws_sdk_dynamodb::config::endpoint::DefaultResolver;
 use aws_smithy_async::rt::sleep::TokioSleep;
 use aws_smithy_http_client::Connector;
+use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
-use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
 use aws_smithy_runtime_api::client::http::{HttpConnectorSettings, SharedHttpClient, SharedHttpConnector};
 use aws_types::service_config::ServiceConfigKey;
-use rustls::RootCertStore;
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
-use tokio::sync::OnceCell;
 
 use super::counters::Counters;
-use super::credentials;
+use super::credentials::{self, Files, Life, LoadFailure, LoadFailureKind, Loader, Sources, Unavailable};
 use super::exchange::Connection;
-use super::failure::{Place, innermost};
+use super::failure::Place;
 use super::identity::{Destination, Identities};
+use super::pool::Pool;
+use super::retry::Shared;
+use super::shown::shown;
+use super::trust;
 use crate::model::options::Options;
 use crate::model::{Code, Error, Result};
 
@@ -34,25 +30,40 @@ const SIGNING_REGION: &str = "us-east-1";
 const IDLE_CONNECTION: Duration = Duration::from_secs(60);
 /// The smaller of the SDK's TLS implementations.
 const TLS: Provider = Provider::Rustls(CryptoMode::Ring);
+/// The longest region that a message quotes: what is longer, or has other letters than a region, may be something secret
+/// that came to the wrong place.
+const LONGEST_QUOTED_REGION: usize = 24;
 
 /// A table in DynamoDB, or in something that speaks its protocol.
 pub struct DynamoTable {
     options: Options,
     pub(super) counters: Arc<Counters>,
-    connection: OnceCell<Connection>,
+    pub(super) shared: Shared,
+    connection: OnceLock<Arc<Connection>>,
+    /// Makes the connection where that may block: files are read, or the metadata service is asked.
+    connecting: Loader<Connection, Error>,
 }
 
 impl DynamoTable {
     /// Remembers the options; nothing is resolved or connected before the first request.
     pub fn new(options: Options, counters: Arc<Counters>) -> Self {
-        DynamoTable { options, counters, connection: OnceCell::new() }
+        if options.endpoint.is_none() {
+            // The first of its kind looks for a variable, which only the thread that opens a store may.
+            let _ = DefaultResolver::new();
+        }
+        let shared = Shared::new(&options);
+        let (given, most) = (options.clone(), shared.in_flight.most());
+        let connecting = Loader::new(patience(&options), move |_| Ok((connect(&given, most)?, Life::Endless)));
+        DynamoTable { options, counters, shared, connection: OnceLock::new(), connecting }
     }
 
-    /// A table whose requests go through another connector.
+    /// A table whose requests go through another connector. The options give everything.
     #[cfg(any(test, fuzzing))]
-    pub async fn through(options: Options, connector: SharedHttpConnector) -> Result<Self> {
-        let connection = OnceCell::new_with(Some(connect_through(&options, connector).await?));
-        Ok(DynamoTable { options, counters: Arc::default(), connection })
+    pub fn through(options: Options, connector: SharedHttpConnector) -> Result<Self> {
+        let pool = Pool::new(Box::new(move || connector.clone()));
+        let connection = Target::given(&options)?.connection(&options, pool)?;
+        let table = DynamoTable::new(options, Arc::default());
+        Ok(DynamoTable { connection: OnceLock::from(Arc::new(connection)), ..table })
     }
 
     /// The table's name.
@@ -60,91 +71,157 @@ impl DynamoTable {
         &self.options.table
     }
 
-    /// How long one request may take.
-    pub(super) fn attempt_timeout(&self) -> Duration {
-        self.options.attempt_timeout
+    /// Where requests go, for messages; the region may not be known yet.
+    pub(super) fn place(&self) -> Place {
+        let elsewhere = || self.options.endpoint.as_deref().map_or_else(|| "DynamoDB".into(), shown);
+        let made = self.made().map(|connection| connection.place.clone());
+        made.unwrap_or_else(|| Place { table: self.options.table.clone(), at: elsewhere() })
+    }
+
+    /// The client, if it was made.
+    pub(super) fn made(&self) -> Option<&Connection> {
+        self.connection.get().map(|connection| &**connection)
     }
 
     /// The client, made at the first use. A failure (no region yet, say) is not kept.
     pub(super) async fn connection(&self) -> Result<&Connection> {
-        match self.connection.get() {
+        match self.made() {
             Some(connection) => Ok(connection),
             // Apart, since every request would carry the room that this needs once.
-            None => Box::pin(self.connection.get_or_try_init(|| connect(&self.options))).await,
+            None => Box::pin(self.connect()).await,
+        }
+    }
+
+    async fn connect(&self) -> Result<&Connection> {
+        let connection = if blocks(&self.options) {
+            self.connecting.current(SystemTime::now()).await.map_err(|why| self.unconnected(why))?
+        } else {
+            Arc::new(connect(&self.options, self.shared.in_flight.most())?)
+        };
+        Ok(self.connection.get_or_init(|| connection))
+    }
+
+    fn unconnected(&self, why: Unavailable<Error>) -> Error {
+        match why {
+            Unavailable::Failed(error) => error,
+            other => unsettled(&self.options, &other.in_words()),
         }
     }
 }
 
-async fn connect(options: &Options) -> Result<Connection> {
-    connect_through(options, connector(options)?).await
+/// So long an attempt waits for what is loaded: it still ends in time to say what it waited for.
+fn patience(options: &Options) -> Duration {
+    options.attempt_timeout.mul_f64(0.9).min(options.timeout / 3)
 }
 
-async fn connect_through(options: &Options, connector: SharedHttpConnector) -> Result<Connection> {
-    let http = http_client(options)?;
-    let region = region(options, &http).await?;
-    let mut shared = ConfigLoader::default()
-        .behavior_version(BehaviorVersion::latest())
-        .http_client(http)
-        .region(region.clone())
-        .no_credentials()
-        .sleep_impl(TokioSleep::new())
-        .timeout_config(TimeoutConfig::builder().connect_timeout(options.connect_timeout).build());
-    if let Some(profile) = &options.profile {
-        shared = shared.profile_name(profile);
-    }
-    if options.use_fips {
-        shared = shared.use_fips(true);
-    }
-    if options.use_dual_stack {
-        shared = shared.use_dual_stack(true);
-    }
-    let shared = shared.load().await;
-    let credentials = match &options.credentials {
-        Some(given) => credentials::fixed(given)?,
-        None => credentials::chain(options, &shared),
-    };
-    let endpoint = endpoint(options, &shared)?;
-    if endpoint.is_some() && (shared.use_fips() == Some(true) || shared.use_dual_stack() == Some(true)) {
-        return Err(Error::new(
-            Code::OptionValue,
-            "an endpoint given by its URL is neither FIPS nor dual-stack: leave out the URL, or \"use_fips\" and \"use_dual_stack\"",
-        ));
-    }
-    let place =
-        Place { table: options.table.clone(), at: endpoint.clone().unwrap_or_else(|| format!("DynamoDB in {region}")) };
-    let destination = Destination {
-        region: region.to_string(),
-        endpoint,
-        fips: shared.use_fips(),
-        dual_stack: shared.use_dual_stack(),
-        account_id_mode: shared.account_id_endpoint_mode().cloned().unwrap_or_default().to_string(),
-        table: options.table.clone(),
-    };
-    Ok(Connection::new(place, connector, Identities::new(destination, credentials)))
+/// Whether connecting reads files or asks anyone.
+fn blocks(options: &Options) -> bool {
+    !options.is_complete() || !is_plain(options.endpoint.as_deref())
 }
 
-async fn region(options: &Options, http: &SharedHttpClient) -> Result<Region> {
-    if let Some(region) = &options.region {
-        return valid_region(Region::new(region.clone()));
+/// Whether an endpoint is spoken to without TLS.
+fn is_plain(endpoint: Option<&str>) -> bool {
+    endpoint.is_some_and(|endpoint| endpoint.starts_with("http:"))
+}
+
+/// Finds out where requests go and who asks. Connects nothing yet, but may block.
+fn connect(options: &Options, most: u32) -> Result<Connection> {
+    let target = if options.is_complete() { Target::given(options)? } else { Target::found(options)? };
+    let pool = pool(options, target.endpoint.as_deref(), most)?;
+    target.connection(options, pool)
+}
+
+/// Where requests go.
+struct Target {
+    region: Region,
+    endpoint: Option<String>,
+    fips: Option<bool>,
+    dual_stack: Option<bool>,
+    account_id_mode: String,
+}
+
+impl Target {
+    /// With the endpoint and the keys in the options there is nothing to look up, and looking would ask the metadata
+    /// service.
+    fn given(options: &Options) -> Result<Target> {
+        let region = options.region.clone().unwrap_or_else(|| SIGNING_REGION.to_owned());
+        Target {
+            region: valid_region(Region::new(region))?,
+            endpoint: options.endpoint.clone(),
+            fips: options.use_fips.then_some(true),
+            dual_stack: options.use_dual_stack.then_some(true),
+            account_id_mode: String::new(),
+        }
+        .checked()
     }
-    // With everything else given there is nothing to look up, and looking would ask the metadata service.
-    if options.endpoint.is_some() && options.credentials.is_some() {
-        return Ok(Region::new(SIGNING_REGION));
+
+    /// As AWS's other clients find it: options, variables, profile, instance.
+    fn found(options: &Options) -> Result<Target> {
+        let files = Files::read(&options.environment);
+        // The metadata service, which may know the region, speaks no TLS.
+        let mut loader = credentials::settings(options, &files, &[])
+            .http_client(aws_smithy_http_client::Builder::new().build_http())
+            .no_credentials();
+        let variable = |name| options.environment.get(name);
+        let known = options.region.as_deref().or_else(|| variable("AWS_REGION"));
+        if let Some(known) = known.or_else(|| variable("AWS_DEFAULT_REGION")) {
+            loader = loader.region(valid_region(Region::new(known.to_owned()))?);
+        }
+        let shared = credentials::finished(credentials::LONGEST_ANSWER, loader.load())
+            .map_err(|failure| unsettled(options, &failure))?;
+        let region = match (shared.region().cloned(), &options.endpoint) {
+            (Some(region), _) => valid_region(region)?,
+            (None, Some(_)) => Region::new(SIGNING_REGION),
+            (None, None) => return Err(no_region(options, &files)),
+        };
+        Target {
+            region,
+            endpoint: endpoint(options, &shared)?,
+            fips: shared.use_fips(),
+            dual_stack: shared.use_dual_stack(),
+            account_id_mode: shared.account_id_endpoint_mode().cloned().unwrap_or_default().to_string(),
+        }
+        .checked()
     }
-    let config = ProviderConfig::without_region().with_http_client(http.clone()).with_sleep_impl(TokioSleep::new());
-    let mut profile = ProfileFileRegionProvider::builder().configure(&config);
-    if let Some(name) = &options.profile {
-        profile = profile.profile_name(name);
+
+    fn checked(self) -> Result<Target> {
+        if self.endpoint.is_some() && (self.fips == Some(true) || self.dual_stack == Some(true)) {
+            return Err(Error::new(
+                Code::OptionValue,
+                "an endpoint given by its URL is neither FIPS nor dual-stack: leave out the URL, or \"use_fips\" and \"use_dual_stack\"",
+            ));
+        }
+        Ok(self)
     }
-    // A variable that is set to nothing is one that is not set, as for AWS's other SDKs.
-    let variable = |name| std::env::var(name).ok().filter(|region| !region.is_empty()).map(Region::new);
-    let chain = RegionProviderChain::first_try(variable("AWS_REGION").or_else(|| variable("AWS_DEFAULT_REGION")))
-        .or_else(profile.build())
-        .or_else(ImdsRegionProvider::builder().configure(&config).build());
-    match (chain.region().await, &options.endpoint) {
-        (Some(region), _) => valid_region(region),
-        (None, Some(_)) => Ok(Region::new(SIGNING_REGION)),
-        (None, None) => Err(no_region(options).await),
+
+    fn connection(self, options: &Options, pool: Pool) -> Result<Connection> {
+        let at = self.endpoint.as_deref().map_or_else(|| format!("DynamoDB in {}", self.region), shown);
+        let place = Place { table: options.table.clone(), at };
+        let sources = Sources {
+            options: options.clone(),
+            region: self.region.clone(),
+            use_fips: self.fips == Some(true),
+            use_dual_stack: self.dual_stack == Some(true),
+            http: Box::new({
+                let options = options.clone();
+                move || http_client(&options)
+            }),
+        };
+        let destination = Destination {
+            region: self.region.to_string(),
+            endpoint: self.endpoint,
+            fips: self.fips,
+            dual_stack: self.dual_stack,
+            account_id_mode: self.account_id_mode,
+            table: options.table.clone(),
+        };
+        let identities = match &options.credentials {
+            Some(given) => Identities::fixed(&destination, credentials::fixed(given)?).map_err(|failure| {
+                Error::new(Code::OptionValue, format!("no request to {place} can be made: {failure}"))
+            })?,
+            None => Identities::loaded(destination, patience(options), move |left| sources.load(left)),
+        };
+        Ok(Connection::new(place, pool, identities))
     }
 }
 
@@ -155,19 +232,22 @@ fn valid_region(region: Region) -> Result<Region> {
     if !name.is_empty() && name.bytes().all(of_a_host) && !name.starts_with('-') && !name.ends_with('-') {
         return Ok(region);
     }
+    let may_be_shown = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_. /".contains(&byte);
+    let quoted = name.len() <= LONGEST_QUOTED_REGION && name.bytes().all(may_be_shown);
+    let what = if quoted { format!("{name:?}") } else { "what is given as the region".to_owned() };
     Err(Error::new(
         Code::OptionValue,
         format!(
-            "{name:?} is not an AWS region such as eu-west-1: correct the option \"region\", AWS_REGION or the profile"
+            "{what} is not an AWS region such as eu-west-1: correct the option \"region\", AWS_REGION or the profile"
         ),
     ))
 }
 
-async fn no_region(options: &Options) -> Error {
+fn no_region(options: &Options, files: &Files) -> Error {
     let table = &options.table;
-    let why = match credentials::profiles(options.profile.as_deref()).await {
-        Err(error) => Some(innermost(&error)),
-        Ok(_) => credentials::amiss().await,
+    let why = match credentials::profiles(files, options.profile.as_deref()) {
+        Err(failure) => Some(failure.why),
+        Ok(profiles) => files.unreadable().map(ToOwned::to_owned).or_else(|| credentials::missing_profile(&profiles)),
     };
     let what = match why {
         Some(why) => format!("no AWS region for table \"{table}\" was found, and {why}: correct that, or"),
@@ -176,6 +256,25 @@ async fn no_region(options: &Options) -> Error {
         }
     };
     Error::new(Code::NoRegion, format!("{what} set the option \"region\" or AWS_REGION"))
+}
+
+/// The settings could not be found out.
+fn unsettled(options: &Options, failure: &LoadFailure) -> Error {
+    let table = &options.table;
+    match failure.kind {
+        LoadFailureKind::TimedOut => Error::new(
+            Code::Timeout,
+            format!(
+                "the AWS settings for table \"{table}\" could not be read in time ({failure}): check the file system of the AWS configuration files, and the metadata service"
+            ),
+        ),
+        _ => Error::new(
+            Code::Runtime,
+            format!(
+                "the AWS settings for table \"{table}\" could not be read ({failure}): raise the limits on processes and open files"
+            ),
+        ),
+    }
 }
 
 /// The endpoint's URL, unless it is AWS's own: from the options, else as for AWS's other clients.
@@ -197,55 +296,25 @@ fn endpoint(options: &Options, shared: &SdkConfig) -> Result<Option<String>> {
     ))
 }
 
-/// The connections to DynamoDB.
-fn connector(options: &Options) -> Result<SharedHttpConnector> {
+/// The connections to DynamoDB: no more are kept for later than requests may be in flight.
+fn pool(options: &Options, endpoint: Option<&str>, most: u32) -> Result<Pool> {
     let settings = HttpConnectorSettings::builder().connect_timeout(options.connect_timeout).build();
     let builder = Connector::builder()
         .connector_settings(settings)
         .sleep_impl(TokioSleep::new())
-        .pool_idle_timeout(IDLE_CONNECTION);
-    Ok(SharedHttpConnector::new(match tls(options)? {
-        None => builder.build_http(),
-        Some(tls) => builder.tls_provider(TLS).tls_context(tls).build(),
+        .pool_idle_timeout(IDLE_CONNECTION)
+        .pool_max_idle_per_host(most as usize);
+    // Certificates are read once; connecting anew reads no file.
+    Ok(Pool::new(if is_plain(endpoint) {
+        Box::new(move || SharedHttpConnector::new(builder.clone().build_http()))
+    } else {
+        let builder = builder.tls_provider(TLS).tls_context(trust::trusted(options)?);
+        Box::new(move || SharedHttpConnector::new(builder.clone().build()))
     }))
 }
 
-/// What asks for credentials and regions, with time limits that each of its clients sets.
+/// What asks for credentials, with time limits that each of its clients sets.
 fn http_client(options: &Options) -> Result<SharedHttpClient> {
     let builder = aws_smithy_http_client::Builder::new();
-    Ok(match tls(options)? {
-        None => builder.build_http(),
-        Some(tls) => builder.tls_provider(TLS).tls_context(tls).build_https(),
-    })
-}
-
-/// TLS is set up, and certificates are read, only where a request may need them.
-fn tls(options: &Options) -> Result<Option<TlsContext>> {
-    let plain = options.endpoint.as_deref().is_some_and(|endpoint| endpoint.starts_with("http://"));
-    if plain && options.credentials.is_some() {
-        return Ok(None);
-    }
-    let store = match &options.ca_bundle {
-        None => TrustStore::default(),
-        Some(path) => TrustStore::empty().with_pem_certificate(authorities(path)?),
-    };
-    let unusable = |_| Error::new(Code::OptionValue, "TLS cannot be set up with the certificates of \"ca_bundle\"");
-    TlsContext::builder().with_trust_store(store).build().map(Some).map_err(unusable)
-}
-
-/// The text of a PEM file. The SDK's client panics on certificates that it cannot use, so each is tried before.
-fn authorities(path: &str) -> Result<Vec<u8>> {
-    let refuse =
-        |why: String| Error::new(Code::OptionValue, format!("the option \"ca_bundle\" names the file {path}, {why}"));
-    let pem = std::fs::read(path).map_err(|error| refuse(format!("which cannot be read ({error})")))?;
-    let mut store = RootCertStore::empty();
-    for certificate in CertificateDer::pem_slice_iter(&pem) {
-        certificate.map_err(drop).and_then(|certificate| store.add(certificate).map_err(drop)).map_err(|()| {
-            refuse("which has a damaged certificate: give a PEM file with certificate authorities".into())
-        })?;
-    }
-    if store.is_empty() {
-        return Err(refuse("which has no certificate: give a PEM file with certificate authorities".into()));
-    }
-    Ok(pem)
+    Ok(builder.tls_provider(TLS).tls_context(trust::trusted(options)?).build_https())
 }

@@ -1,43 +1,49 @@
-//! One request and its answer: the SDK's serializers, connections and parsers, with this library's signing in between.
+//! One request and its answer: the SDK's serializers and connections around this library's signing and parsing.
 //!
 //! The SDK's own way from a request to its answer, its orchestrator, merges configurations, asks interceptors, resolves
 //! the endpoint and derives the signing key for each request anew: two thirds of the instructions of a small read. Here,
 //! what stays the same from one request to the next is made once.
 
 use std::any::Any;
-use std::error::Error as StdError;
 use std::fmt::Debug;
-use std::time::SystemTime;
+use std::sync::Arc;
+use std::time::{Instant, SystemTime};
 
-use aws_sdk_dynamodb::error::SdkError;
-use aws_sdk_dynamodb::operation::delete_item::{DeleteItem, DeleteItemError, DeleteItemInput, DeleteItemOutput};
-use aws_sdk_dynamodb::operation::get_item::{GetItem, GetItemError, GetItemInput, GetItemOutput};
-use aws_sdk_dynamodb::operation::put_item::{PutItem, PutItemError, PutItemInput, PutItemOutput};
-use aws_sdk_dynamodb::operation::query::{Query, QueryError, QueryInput, QueryOutput};
+use aws_sdk_dynamodb::operation::delete_item::{DeleteItem, DeleteItemInput};
+use aws_sdk_dynamodb::operation::get_item::{GetItem, GetItemInput};
+use aws_sdk_dynamodb::operation::put_item::{PutItem, PutItemInput};
+use aws_sdk_dynamodb::operation::query::{Query, QueryInput};
 use aws_smithy_runtime_api::box_error::BoxError;
-use aws_smithy_runtime_api::client::http::{HttpConnector, SharedHttpConnector};
 use aws_smithy_runtime_api::client::interceptors::context::Input;
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::runtime_plugin::RuntimePlugin;
-use aws_smithy_runtime_api::client::ser_de::{
-    DeserializeResponse, SerializeRequest, SharedRequestSerializer, SharedResponseDeserializer,
-};
+use aws_smithy_runtime_api::client::ser_de::{SerializeRequest, SharedRequestSerializer};
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::byte_stream::ByteStream;
 use aws_smithy_types::config_bag::{ConfigBag, FrozenLayer, Layer};
+use serde::de::DeserializeOwned;
 
-use super::failure::{NotDynamoDb, Place};
-use super::identity::Identities;
+use super::counters::Counters;
+use super::failure::{Failure, Place, of_connection};
+use super::identity::{Identities, Identity};
+use super::pool::{Generation, Pool};
+use super::refusal::{Meaning, Refusal};
+use super::skew::Clock;
 
 /// What names this client in AWS's logs.
 const USER_AGENT: &str = concat!("flagstore/", env!("CARGO_PKG_VERSION"));
+
+/// Longest body that is read, in bytes. A page has at most 1 MB of data, which JSON's escapes and DynamoDB's types and
+/// names make several times as long, but not sixteen times.
+const LONGEST_BODY: usize = 16 << 20;
 
 /// What requests need, made from the options at the first.
 pub struct Connection {
     /// Where requests go, for messages.
     pub place: Place,
-    connector: SharedHttpConnector,
+    pool: Pool,
     identities: Identities,
+    clock: Clock,
     get_item: FrozenLayer,
     query: FrozenLayer,
     put_item: FrozenLayer,
@@ -46,21 +52,13 @@ pub struct Connection {
 
 /// An operation of the SDK, by what is asked.
 pub trait Operation: Any + Debug + Send + Sync + Sized {
-    /// The answer.
-    type Output: Any + Debug + Send + Sync;
-    /// The refusal.
-    type Refusal: StdError + Any + Send + Sync;
-
-    /// Where the SDK keeps how it is written and read.
+    /// Where the SDK keeps how it is written.
     fn layer(connection: &Connection) -> &FrozenLayer;
 }
 
 macro_rules! operation {
-    ($input:ty, $output:ty, $refusal:ty, $layer:ident) => {
+    ($input:ty, $layer:ident) => {
         impl Operation for $input {
-            type Output = $output;
-            type Refusal = $refusal;
-
             fn layer(connection: &Connection) -> &FrozenLayer {
                 &connection.$layer
             }
@@ -68,23 +66,21 @@ macro_rules! operation {
     };
 }
 
-operation!(GetItemInput, GetItemOutput, GetItemError, get_item);
-operation!(QueryInput, QueryOutput, QueryError, query);
-operation!(PutItemInput, PutItemOutput, PutItemError, put_item);
-operation!(DeleteItemInput, DeleteItemOutput, DeleteItemError, delete_item);
-
-/// What went wrong, as the SDK has it.
-pub type Failure<O> = Box<SdkError<<O as Operation>::Refusal, HttpResponse>>;
+operation!(GetItemInput, get_item);
+operation!(QueryInput, query);
+operation!(PutItemInput, put_item);
+operation!(DeleteItemInput, delete_item);
 
 impl Connection {
     /// Connects nothing yet.
-    pub fn new(place: Place, connector: SharedHttpConnector, identities: Identities) -> Self {
+    pub fn new(place: Place, pool: Pool, identities: Identities) -> Self {
         let layer =
             |operation: &dyn RuntimePlugin| operation.config().unwrap_or_else(|| Layer::new("nothing").freeze());
         Connection {
             place,
-            connector,
+            pool,
             identities,
+            clock: Clock::default(),
             get_item: layer(&GetItem::new()),
             query: layer(&Query::new()),
             put_item: layer(&PutItem::new()),
@@ -92,37 +88,85 @@ impl Connection {
         }
     }
 
-    /// One attempt. Deadlines and repetitions are the caller's.
-    pub async fn call<O: Operation>(&self, input: O) -> Result<O::Output, Failure<O>> {
-        let response = self.answer(input).await?;
-        read::<O>(O::layer(self), response)
+    /// One attempt, which ends at the given time. Repetitions are the caller's.
+    pub async fn call<O: Operation, T: DeserializeOwned>(
+        &self,
+        counters: &Counters,
+        ends: Instant,
+        input: O,
+    ) -> Result<T, Failure> {
+        let started = Instant::now();
+        let mut used = None;
+        let answer = match tokio::time::timeout_at(ends.into(), self.answer(counters, input, &mut used)).await {
+            Ok(answer) => answer?,
+            Err(_) => {
+                let anew = used.is_some_and(|used| self.pool.suspect(&used));
+                return Err(Failure::TimedOut { after: ends.saturating_duration_since(started), anew });
+            }
+        };
+        serde_json::from_slice(answer.body().bytes().unwrap_or_default()).map_err(|_| not_dynamodb())
     }
 
-    /// One attempt whose answer is left unread.
-    pub async fn answer<O: Operation>(&self, input: O) -> Result<HttpResponse, Failure<O>> {
-        let layer = O::layer(self);
-        let now = SystemTime::now();
-        let identity = self.identities.current(now).await.map_err(SdkError::construction_failure)?;
-        let mut request = written(layer, input).map_err(SdkError::construction_failure)?;
-        identity.sign(&mut request, now).map_err(SdkError::construction_failure)?;
-        let mut response = self.connector.call(request).await.map_err(SdkError::dispatch_failure)?;
-        if let Err(error) = load_body(&mut response).await {
-            return failed(SdkError::response_error(error, response));
-        }
+    /// A success of DynamoDB's. `used` tells, also of an attempt that is given up, which connections it was on.
+    async fn answer<O: Operation>(
+        &self,
+        counters: &Counters,
+        input: O,
+        used: &mut Option<Arc<Generation>>,
+    ) -> Result<HttpResponse, Failure> {
+        let identity = self.identities.current(self.now()).await.map_err(Failure::Credentials)?;
+        let mut request = written(O::layer(self), input).map_err(unsent)?;
+        identity.sign(&mut request, self.now()).map_err(unsent)?;
+        let connections = used.insert(self.pool.current(Instant::now(), SystemTime::now()));
+        Counters::add(&counters.requests);
+        let mut response = match connections.call(request).await {
+            Ok(response) => response,
+            Err(error) => {
+                let anew = self.pool.suspect(connections);
+                return Err(of_connection(&error, anew));
+            }
+        };
+        self.pool.answered(connections, Instant::now(), SystemTime::now());
+        load_body(&mut response).await?;
         if !response.status().is_success() {
-            // Whatever a parser made of a status that is none of success, it is no answer.
-            read::<O>(layer, response)?;
-            return failed(SdkError::construction_failure("a refusal was taken for an answer"));
+            return Err(self.refused(&response, &identity).await);
         }
-        if !is_of_dynamodb(&response) {
-            return failed(SdkError::response_error(NotDynamoDb, response));
-        }
-        Ok(response)
+        if is_of_dynamodb(&response) { Ok(response) } else { Err(not_dynamodb()) }
+    }
+
+    /// What a refusal says. What it complains about is put right where that is possible.
+    async fn refused(&self, response: &HttpResponse, identity: &Arc<Identity>) -> Failure {
+        let mut refusal = Refusal::read(response, &identity.secrets());
+        refusal.mended = match refusal.meaning {
+            Meaning::Time => self.learn_the_time(response),
+            Meaning::Signature => self.learn_the_time(response) || self.is_replaced(identity).await,
+            Meaning::Expired | Meaning::Unknown => self.is_replaced(identity).await,
+            _ => false,
+        };
+        Failure::Refused(Box::new(refusal))
+    }
+
+    fn learn_the_time(&self, response: &HttpResponse) -> bool {
+        self.clock.learn(response.headers().get("date"), SystemTime::now())
+    }
+
+    /// Whether there is another identity than the one that the service does not take.
+    async fn is_replaced(&self, refused: &Arc<Identity>) -> bool {
+        self.identities.invalidate(refused);
+        self.identities.current(self.now()).await.is_ok_and(|next| !next.has_the_credentials_of(refused))
+    }
+
+    fn now(&self) -> SystemTime {
+        self.clock.corrected(SystemTime::now())
     }
 }
 
-fn failed<T, E>(error: SdkError<E, HttpResponse>) -> Result<T, Box<SdkError<E, HttpResponse>>> {
-    Err(Box::new(error))
+fn unsent(error: BoxError) -> Failure {
+    Failure::Unsent(error.to_string())
+}
+
+fn not_dynamodb() -> Failure {
+    Failure::Foreign("something that is no DynamoDB response".into())
 }
 
 fn written<O: Operation>(layer: &FrozenLayer, input: O) -> Result<HttpRequest, BoxError> {
@@ -132,16 +176,42 @@ fn written<O: Operation>(layer: &FrozenLayer, input: O) -> Result<HttpRequest, B
     Ok(request)
 }
 
-/// Parsers want the whole body in memory.
-async fn load_body(response: &mut HttpResponse) -> Result<(), BoxError> {
-    let body = std::mem::replace(response.body_mut(), SdkBody::taken());
-    let bytes = ByteStream::new(body).collect().await?.into_bytes();
-    *response.body_mut() = SdkBody::from(bytes);
+/// Reads the whole body into memory, unless it is longer than any of DynamoDB's. What is not read to its end takes its
+/// connection with it.
+async fn load_body(response: &mut HttpResponse) -> Result<(), Failure> {
+    let too_long = || Failure::Foreign(format!("more than {} MiB, which DynamoDB never does", LONGEST_BODY >> 20));
+    let announced = response.headers().get("content-length").and_then(|length| length.parse::<usize>().ok());
+    if announced.is_some_and(|length| length > LONGEST_BODY) {
+        return Err(too_long());
+    }
+    let mut body = ByteStream::new(std::mem::replace(response.body_mut(), SdkBody::taken()));
+    let Some(first) = body.try_next().await.map_err(|_| Failure::Cut)? else {
+        *response.body_mut() = SdkBody::from("");
+        return Ok(());
+    };
+    let Some(mut next) = body.try_next().await.map_err(|_| Failure::Cut)? else {
+        // Nearly always: no copy.
+        *response.body_mut() = SdkBody::from(first);
+        return Ok(());
+    };
+    let mut whole = Vec::with_capacity(announced.unwrap_or(2 * first.len()));
+    whole.extend_from_slice(&first);
+    loop {
+        if whole.len() + next.len() > LONGEST_BODY {
+            return Err(too_long());
+        }
+        whole.extend_from_slice(&next);
+        match body.try_next().await.map_err(|_| Failure::Cut)? {
+            Some(more) => next = more,
+            None => break,
+        }
+    }
+    *response.body_mut() = SdkBody::from(whole);
     Ok(())
 }
 
-/// Whether a success is DynamoDB's. The SDK takes any object, even no body at all, for an answer without content: a proxy
-/// or a wrong endpoint that says 200 would make every flag read as missing and every write as done.
+/// Whether a success is DynamoDB's: a proxy or a wrong endpoint that says 200 would otherwise make every flag read as
+/// missing and every write as done.
 fn is_of_dynamodb(response: &HttpResponse) -> bool {
     let headers = response.headers();
     let typed = headers.get("content-type").is_some_and(|content| content.starts_with("application/x-amz-json"));
@@ -150,21 +220,99 @@ fn is_of_dynamodb(response: &HttpResponse) -> bool {
     !empty && (typed || headers.contains_key("x-amzn-requestid"))
 }
 
-fn read<O: Operation>(layer: &FrozenLayer, response: HttpResponse) -> Result<O::Output, Failure<O>> {
-    let Some(parser) = layer.load::<SharedResponseDeserializer>() else {
-        return failed(SdkError::response_error("the SDK has no parser for it", response));
-    };
-    let failure = match parser.deserialize_nonstreaming_with_config(&response, &ConfigBag::base()) {
-        Ok(output) => match output.downcast::<O::Output>() {
-            Ok(output) => return Ok(output),
-            Err(_) => return failed(SdkError::response_error("the SDK's parser gave something else", response)),
-        },
-        Err(failure) => failure,
-    };
-    let mut refusal = None;
-    let other = failure.map_operation_error(|error| refusal = error.downcast::<O::Refusal>().ok());
-    failed(match refusal {
-        Some(refusal) => SdkError::service_error(refusal, response),
-        None => SdkError::response_error(format!("{other:?}"), response),
-    })
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+    use std::time::Duration;
+
+    use aws_credential_types::Credentials;
+    use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture, SharedHttpConnector};
+    use aws_smithy_runtime_api::http::StatusCode;
+
+    use super::super::answers::{One, Spelled};
+    use super::super::credentials::Life;
+    use super::super::identity::Destination;
+    use super::*;
+    use crate::runtime::lock;
+
+    /// Takes requests that are signed with one key, and knows no other any more.
+    #[derive(Debug, Clone)]
+    struct Service {
+        taken: &'static str,
+        asked: Arc<Mutex<Vec<String>>>,
+    }
+
+    impl HttpConnector for Service {
+        fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+            let signature = request.headers().get("authorization").expect("it is signed");
+            let key = signature.split(['=', '/']).nth(1).expect("a key").to_owned();
+            let (status, body) = if key == self.taken {
+                (200, "{}")
+            } else {
+                (400, r#"{"__type":"x#ExpiredTokenException","message":"It has expired"}"#)
+            };
+            lock(&self.asked).push(key);
+            let mut response = HttpResponse::new(StatusCode::try_from(status).expect("a status"), SdkBody::from(body));
+            response.headers_mut().insert("content-type", "application/x-amz-json-1.0");
+            HttpConnectorFuture::ready(Ok(response))
+        }
+    }
+
+    /// What becomes of requests on a source that gives these keys one after the other, and the keys that were used.
+    fn asked(keys: &'static [&'static str], requests: usize) -> (Vec<Result<(), Failure>>, Vec<String>) {
+        let service = Service { taken: "NEWKEY", asked: Arc::default() };
+        let connector = SharedHttpConnector::new(service.clone());
+        let destination = Destination {
+            region: "eu-west-1".into(),
+            endpoint: Some("http://127.0.0.1:1".into()),
+            fips: None,
+            dual_stack: None,
+            account_id_mode: String::new(),
+            table: "flags".into(),
+        };
+        let left = Mutex::new(keys.iter());
+        let load = move |_| {
+            let key = lock(&left).next().unwrap_or(keys.last().expect("a key"));
+            Ok((Credentials::new(*key, "secret", None, None, "test"), Life::Endless))
+        };
+        let connection = Connection::new(
+            Place { table: "flags".into(), at: "eu-west-1".into() },
+            Pool::new(Box::new(move || connector.clone())),
+            Identities::loaded(destination, Duration::from_secs(10), load),
+        );
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
+        let outcomes = runtime.block_on(async {
+            let mut outcomes = Vec::new();
+            for _ in 0..requests {
+                let input = GetItemInput::builder().table_name("flags").build().expect("complete");
+                let ends = Instant::now() + Duration::from_secs(10);
+                let outcome = connection.call::<_, One<Spelled>>(&Counters::default(), ends, input).await;
+                outcomes.push(outcome.map(drop));
+            }
+            outcomes
+        });
+        let used = lock(&service.asked).clone();
+        (outcomes, used)
+    }
+
+    fn is_mended(outcome: &Result<(), Failure>) -> bool {
+        matches!(outcome, Err(Failure::Refused(refusal)) if refusal.meaning == Meaning::Expired && refusal.mended)
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore = "minutes, interpreted")]
+    fn a_key_that_the_service_does_not_take_is_replaced_before_the_next_attempt() {
+        let (outcomes, used) = asked(&["OLDKEY", "NEWKEY"], 3);
+        assert!(is_mended(&outcomes[0]), "{outcomes:?}");
+        assert_eq!(outcomes[1..], [Ok(()), Ok(())]);
+        assert_eq!(used, ["OLDKEY", "NEWKEY", "NEWKEY"]);
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore = "minutes, interpreted")]
+    fn where_the_source_has_no_other_key_trying_again_makes_no_sense() {
+        let (outcomes, _) = asked(&["OLDKEY"], 1);
+        assert!(outcomes[0].is_err() && !is_mended(&outcomes[0]), "{outcomes:?}");
+        assert_eq!(outcomes[0].as_ref().map_err(Failure::again), Err(super::super::failure::Again::Never));
+    }
 }

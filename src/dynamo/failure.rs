@@ -1,16 +1,18 @@
-//! From the SDK's errors to a code and a sentence that names the remedy.
+//! What can become of one request, other than its answer, and three questions about each failure: do we try again, may
+//! the caller try again, may an older value stand in.
 //!
-//! AWS's own words are quoted only where they can hold neither a credential nor a payload.
+//! The first is [`Failure::again`]. The other two follow from the [`Code`] that the caller gets.
 
 use std::error::Error as StdError;
 use std::fmt;
+use std::time::Duration;
 
-use aws_credential_types::provider::error::CredentialsError;
-use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
-use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_types::error::ErrorMetadata;
 
+use super::budget;
+use super::credentials::{LoadFailure, LoadFailureKind};
+use super::refusal::{Meaning, Refusal};
 use crate::model::{Code, Error};
 
 /// Where requests go, for messages.
@@ -28,244 +30,249 @@ impl fmt::Display for Place {
     }
 }
 
-/// What an SDK error means.
-pub fn classify<E>(error: &SdkError<E, HttpResponse>, place: &Place) -> Error
-where
-    E: StdError + ProvideErrorMetadata + Send + Sync + 'static,
-{
-    match error {
-        SdkError::ServiceError(service) => {
-            let status = service.raw().status().as_u16();
-            of_service(status, service.err().code(), service.err().message(), place)
+/// Why a request has no answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Failure {
+    /// What the options leave open was not found, such as the region.
+    Settings(Error),
+    /// There is no identity to sign it with.
+    Credentials(LoadFailure),
+    /// It could not be made.
+    Unsent(String),
+    /// It could not be sent, or the connection ended before any of the answer came.
+    Connection {
+        /// What the system says.
+        why: String,
+        /// Whether the connection did not open in time.
+        late: bool,
+        /// Whether the next attempt takes a new connection, since the others like this one are suspect.
+        anew: bool,
+    },
+    /// The connection broke in the middle of the answer.
+    Cut,
+    /// Nothing came for so long.
+    TimedOut {
+        /// How long.
+        after: Duration,
+        /// As above.
+        anew: bool,
+    },
+    /// What came is not DynamoDB's, in words to follow "it answered with".
+    Foreign(String),
+    /// DynamoDB refused it.
+    Refused(Box<Refusal>),
+    /// It waited for its place among so many others until the deadline.
+    Queued(u32),
+    /// The deadline came before it could be sent.
+    Late,
+}
+
+/// Whether to try again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Again {
+    /// It would end in the same way.
+    Never,
+    /// At once: the next attempt differs.
+    AtOnce,
+    /// After a pause: it may pass.
+    Later,
+    /// After a pause, and for longer: the table is there, and says that it will do it.
+    WhenThereIsRoom,
+}
+
+impl Failure {
+    /// Whether we try again.
+    pub fn again(&self) -> Again {
+        match self {
+            Failure::Settings(error) if error.code.retriable() => Again::Later,
+            Failure::Credentials(failure) if failure.kind.passes() => Again::Later,
+            Failure::Settings(_) | Failure::Credentials(_) | Failure::Unsent(_) => Again::Never,
+            Failure::Connection { anew: true, .. } | Failure::TimedOut { anew: true, .. } => Again::AtOnce,
+            Failure::Connection { .. } | Failure::TimedOut { .. } | Failure::Cut | Failure::Foreign(_) => Again::Later,
+            Failure::Refused(refusal) if refusal.mended => Again::AtOnce,
+            Failure::Refused(refusal) => match refusal.meaning {
+                Meaning::Throttled => Again::WhenThereIsRoom,
+                Meaning::Fault | Meaning::Foreign => Again::Later,
+                _ => Again::Never,
+            },
+            Failure::Queued(_) | Failure::Late => Again::Never,
         }
-        SdkError::DispatchFailure(dispatch) => {
-            let connector = dispatch.as_connector_error();
-            let source: Option<&(dyn StdError + 'static)> = connector.map(|error| error as _);
-            of_credentials(source, place).unwrap_or_else(|| match connector {
-                Some(error) => of_connection(error, &place.at),
-                None => Error::new(Code::Connection, format!("the connection to {} failed", place.at)),
-            })
+    }
+
+    /// What trying again costs.
+    pub fn cost(&self) -> u32 {
+        match self {
+            // Nothing was lost but a connection that was dead before, and every one is replaced only once.
+            Failure::Connection { anew: true, late: false, .. } => 0,
+            Failure::Connection { late: true, .. } | Failure::TimedOut { .. } => budget::RETRY_AFTER_TIMEOUT,
+            _ => budget::RETRY,
         }
-        SdkError::TimeoutError(_) => Error::new(Code::Timeout, format!("{} did not answer in time", place.at)),
-        SdkError::ResponseError(_) if error.source().is_some_and(is_not_dynamodb) => not_dynamodb(place),
-        // An answer that came whole and cannot be parsed is a service error to the SDK; here it broke off.
-        SdkError::ResponseError(_) => Error::new(
-            Code::Connection,
-            format!(
-                "the connection to {} broke in the middle of the answer: check the endpoint and the network",
-                place.at
+    }
+
+    /// What to tell of two failures, one after the other: the later, unless all that it says is that time ran out.
+    pub fn or_earlier(self, earlier: Option<Failure>, cut_short: bool) -> Failure {
+        match (&self, earlier) {
+            (Failure::TimedOut { .. }, Some(earlier)) if cut_short || matches!(earlier, Failure::Refused(_)) => earlier,
+            _ => self,
+        }
+    }
+
+    /// Whether it asks to slow down.
+    pub fn is_throttle(&self) -> bool {
+        matches!(self, Failure::Refused(refusal) if refusal.meaning == Meaning::Throttled)
+    }
+
+    /// What the caller gets.
+    pub fn code(&self) -> Code {
+        match self {
+            Failure::Settings(error) => error.code,
+            Failure::Credentials(failure) => match failure.kind {
+                LoadFailureKind::NotFound | LoadFailureKind::Misconfigured | LoadFailureKind::Refused => {
+                    Code::NoCredentials
+                }
+                LoadFailureKind::TimedOut => Code::Timeout,
+                LoadFailureKind::Unreachable => Code::Connection,
+                LoadFailureKind::Failing => Code::Service,
+            },
+            Failure::Unsent(_) => Code::Rejected,
+            Failure::Connection { late: true, .. } => Code::Timeout,
+            Failure::Connection { late: false, .. } | Failure::Cut => Code::Connection,
+            Failure::TimedOut { .. } | Failure::Queued(_) | Failure::Late => Code::Timeout,
+            Failure::Foreign(_) => Code::UnexpectedResponse,
+            Failure::Refused(refusal) => match refusal.meaning {
+                Meaning::NoTable => Code::TableNotFound,
+                Meaning::OtherKeys => Code::KeySchema,
+                Meaning::AccessDenied => Code::AccessDenied,
+                Meaning::Expired => Code::ExpiredCredentials,
+                Meaning::Unknown | Meaning::Signature => Code::InvalidCredentials,
+                Meaning::Time => Code::ClockSkew,
+                Meaning::Throttled => Code::Throttled,
+                Meaning::Fault => Code::Service,
+                Meaning::Foreign => Code::UnexpectedResponse,
+                Meaning::Condition | Meaning::Other => Code::Rejected,
+            },
+        }
+    }
+
+    /// The code and a sentence that says what happened where, and names the remedy.
+    pub fn error(&self, place: &Place) -> Error {
+        let Place { at, .. } = place;
+        let sentence = match self {
+            Failure::Settings(error) => return error.clone(),
+            Failure::Credentials(failure) => credentials(failure, at),
+            Failure::Unsent(why) => {
+                format!("the request to {place} could not be made ({why}): check region, endpoint and credentials")
+            }
+            Failure::Connection { late: true, .. } => {
+                format!("no connection to {at} in time: check the endpoint, the network and the security groups")
+            }
+            Failure::Connection { why, .. } => {
+                format!("the connection to {at} failed ({why}): {}", remedy_of_connection(why))
+            }
+            Failure::Cut => {
+                format!("the connection to {at} broke in the middle of the answer: check the endpoint and the network")
+            }
+            Failure::TimedOut { after, .. } => format!(
+                "no answer within {} ms: check the endpoint and the network, or raise the timeouts",
+                after.as_micros().div_ceil(1000)
             ),
-        ),
-        other => {
-            let source: Option<&(dyn StdError + 'static)> = other.source();
-            of_credentials(source, place).unwrap_or_else(|| {
-                let why = source.map(|error| format!(" ({})", innermost(error))).unwrap_or_default();
-                Error::new(
-                    Code::Rejected,
-                    format!("the request to {place} could not be made{why}: check region, endpoint and credentials"),
-                )
-            })
-        }
+            Failure::Foreign(what) => format!("{place} answered with {what}: check that the endpoint is DynamoDB"),
+            Failure::Refused(refusal) => refused(refusal, place),
+            Failure::Queued(others) => format!(
+                "the deadline passed in the queue: {others} requests were in flight, no more are allowed at once: raise \"max_connections\" or the timeout, or call less at once"
+            ),
+            Failure::Late => {
+                "the deadline passed before the request could be sent: raise the timeout, or call less at once".into()
+            }
+        };
+        Error::new(self.code(), sentence)
     }
-}
-
-/// An answer that DynamoDB would not give.
-pub fn not_dynamodb(place: &Place) -> Error {
-    Error::new(
-        Code::UnexpectedResponse,
-        format!("{place} answered with something that is no DynamoDB response: check that the endpoint is DynamoDB"),
-    )
-}
-
-/// Success, from something else than DynamoDB.
-#[derive(Debug)]
-pub struct NotDynamoDb;
-
-impl fmt::Display for NotDynamoDb {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the answer is not DynamoDB's")
-    }
-}
-
-impl StdError for NotDynamoDb {}
-
-fn is_not_dynamodb(error: &(dyn StdError + 'static)) -> bool {
-    causes(error).any(|cause| cause.is::<NotDynamoDb>())
 }
 
 /// No answer, because there is no connection.
-fn of_connection(error: &ConnectorError, at: &str) -> Error {
-    if error.is_timeout() {
-        return Error::new(
-            Code::Timeout,
-            format!("no connection to {at} in time: check the endpoint, the network and the security groups"),
-        );
-    }
-    let why = innermost(error);
-    let remedy = if why.contains("certificate") {
+pub fn of_connection(error: &ConnectorError, anew: bool) -> Failure {
+    Failure::Connection { why: innermost(error), late: error.is_timeout(), anew }
+}
+
+fn remedy_of_connection(why: &str) -> &'static str {
+    if why.contains("certificate") {
         "give the certificate authorities to trust with the option \"ca_bundle\", or check the endpoint's certificate"
+    } else if why.contains("Too many open files") {
+        "raise the limit of open files, or lower \"max_connections\""
     } else {
         "check the endpoint and the network"
-    };
-    Error::new(Code::Connection, format!("the connection to {at} failed ({why}): {remedy}"))
-}
-
-/// An error that DynamoDB itself reported.
-fn of_service(status: u16, code: Option<&str>, message: Option<&str>, place: &Place) -> Error {
-    let code = code.unwrap_or_default();
-    let quoted = message.and_then(quotable).map(|words| format!(" ({words})")).unwrap_or_default();
-    match code {
-        "ResourceNotFoundException" => Error::new(
-            Code::TableNotFound,
-            format!(
-                "there is no {place}: create it with the partition key \"namespace\" (string) and the sort key \"key\" (string), or check table name, region and account"
-            ),
-        ),
-        "AccessDeniedException" | "AccessDenied" => Error::new(
-            Code::AccessDenied,
-            format!("the credentials may not do this on {place}: allow it in the IAM policy{quoted}"),
-        ),
-        "ExpiredTokenException" | "ExpiredToken" => {
-            Error::new(Code::ExpiredCredentials, format!("the credentials for {place} have expired: renew them"))
-        }
-        // AWS's message quotes the signed request, session token included, so it is left out.
-        "InvalidSignatureException" | "SignatureDoesNotMatch" if mentions_time(message) => clock_skew(place),
-        "RequestExpired" | "RequestTimeTooSkewed" | "RequestInTheFuture" => clock_skew(place),
-        "InvalidSignatureException" | "SignatureDoesNotMatch" => Error::new(
-            Code::InvalidCredentials,
-            format!("the signature for {place} is wrong: check the secret access key"),
-        ),
-        "UnrecognizedClientException"
-        | "InvalidClientTokenId"
-        | "MissingAuthenticationTokenException"
-        | "MissingAuthenticationToken"
-        | "IncompleteSignatureException" => Error::new(
-            Code::InvalidCredentials,
-            format!("the credentials for {place} are not known to AWS: check the access key id and the session token"),
-        ),
-        "ProvisionedThroughputExceededException"
-        | "ThrottlingException"
-        | "Throttling"
-        | "RequestLimitExceeded"
-        | "LimitExceededException"
-        | "ThrottledException"
-        | "TooManyRequestsException" => {
-            Error::new(Code::Throttled, format!("{place} is throttled: raise its capacity, or switch it to on-demand"))
-        }
-        "ValidationException" if is_about_keys(message) => Error::new(
-            Code::KeySchema,
-            format!(
-                "{place} has other keys: it needs the partition key \"namespace\" (string) and the sort key \"key\" (string)"
-            ),
-        ),
-        "InternalServerError"
-        | "InternalFailure"
-        | "ServiceUnavailable"
-        | "ServiceUnavailableException"
-        | "TransactionInProgressException"
-        | "ReplicatedWriteConflictException" => service_fault(status, place),
-        _ if status >= 500 => service_fault(status, place),
-        _ if status == 429 => Error::new(Code::Throttled, format!("{place} is throttled (status 429)")),
-        "" => Error::new(
-            Code::UnexpectedResponse,
-            format!("{place} answered with status {status} and no DynamoDB error: check that the endpoint is DynamoDB"),
-        ),
-        _ => {
-            let name = if is_name(code) { code } else { "an error of its own" };
-            Error::new(
-                Code::Rejected,
-                format!(
-                    "{place} refused the request with {name}{quoted}: check the table's settings, and that the endpoint is DynamoDB"
-                ),
-            )
-        }
     }
 }
 
-fn service_fault(status: u16, place: &Place) -> Error {
-    Error::new(Code::Service, format!("{place} reported a fault of its own (status {status}): try again later"))
+fn refused(refusal: &Refusal, place: &Place) -> String {
+    let status = refusal.status;
+    let words = refusal.words.as_ref().map(|words| format!(" ({words})")).unwrap_or_default();
+    let id = refusal.request_id.as_ref().map(|id| format!(" (AWS request id {id})")).unwrap_or_default();
+    let sentence = match refusal.meaning {
+        Meaning::NoTable => format!(
+            "there is no {place}: create it with the partition key \"namespace\" (string) and the sort key \"key\" (string), or check table name, region and account"
+        ),
+        Meaning::AccessDenied => {
+            format!("the credentials may not do this on {place}: allow it in the IAM policy{words}")
+        }
+        Meaning::Expired => format!("the credentials for {place} have expired: renew them"),
+        // AWS's words on a wrong signature quote the signed request, so they are left out here.
+        Meaning::Time => {
+            format!("the request to {place} was refused, because this machine's clock is off: set the clock")
+        }
+        Meaning::Signature => format!("the signature for {place} is wrong: check the secret access key"),
+        Meaning::Unknown => {
+            format!("the credentials for {place} are not known to AWS: check the access key id and the session token")
+        }
+        Meaning::Throttled => format!("{place} is throttled: raise its capacity, or switch it to on-demand"),
+        Meaning::OtherKeys => format!(
+            "{place} has other keys: it needs the partition key \"namespace\" (string) and the sort key \"key\" (string)"
+        ),
+        Meaning::Fault => format!("{place} reported a fault of its own (status {status}): try again later"),
+        Meaning::Foreign => {
+            format!("{place} answered with status {status} and no DynamoDB error: check that the endpoint is DynamoDB")
+        }
+        Meaning::Condition | Meaning::Other => {
+            let name = refusal.name.as_deref().unwrap_or("an error of its own");
+            format!(
+                "{place} refused the request with {name}{words}: check the table's settings, and that the endpoint is DynamoDB"
+            )
+        }
+    };
+    sentence + &id
 }
 
-fn clock_skew(place: &Place) -> Error {
-    Error::new(
-        Code::ClockSkew,
-        format!("the request to {place} was refused, because this machine's clock is off: set the clock"),
-    )
-}
-
-fn mentions_time(message: Option<&str>) -> bool {
-    message.is_some_and(|message| message.contains("expired") || message.contains("not yet current"))
-}
-
-fn is_about_keys(message: Option<&str>) -> bool {
-    message.is_some_and(|message| {
-        [
-            "key element",
-            "key schema element",
-            "number of conditions on the keys",
-            "Missing the key",
-            "Type mismatch for key",
-            "key attribute",
-        ]
-        .iter()
-        .any(|words| message.contains(words))
-    })
-}
-
-/// The failure of the credentials' own providers, found anywhere in the chain of causes.
-fn of_credentials(source: Option<&(dyn StdError + 'static)>, place: &Place) -> Option<Error> {
-    let error = causes(source?).find_map(|cause| cause.downcast_ref::<CredentialsError>())?;
-    Some(credentials_error(error, place))
+fn credentials(failure: &LoadFailure, at: &str) -> String {
+    let why = &failure.why;
+    match failure.kind {
+        LoadFailureKind::NotFound => format!(
+            "no AWS credentials for {at} in the options, the environment, the profile, the container or the instance: give the process a role, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+        ),
+        LoadFailureKind::TimedOut => format!(
+            "the credentials for {at} did not come in time ({why}): check the metadata service, STS or SSO, or the credential_process"
+        ),
+        LoadFailureKind::Unreachable => format!(
+            "loading the credentials for {at} failed ({why}): check the network to STS, SSO or the metadata service"
+        ),
+        LoadFailureKind::Failing => {
+            format!("loading the credentials for {at} failed ({why}): check the credential_process, or try again later")
+        }
+        LoadFailureKind::Misconfigured | LoadFailureKind::Refused => {
+            let remedy = if why.contains("SSO token") {
+                "sign in with `aws sso login`"
+            } else if why.contains("credentials-login") {
+                "use another way to sign in than `aws login`, such as `aws sso login`"
+            } else {
+                "check the profile, role or credential_process"
+            };
+            format!("loading the credentials for {at} failed ({why}): {remedy}")
+        }
+    }
 }
 
 /// An error and what caused it, down to the bottom.
 fn causes<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
     std::iter::successors(Some(error), |error| StdError::source(*error))
-}
-
-/// What a failure to find or load credentials means.
-pub fn credentials_error(error: &CredentialsError, place: &Place) -> Error {
-    match error {
-        CredentialsError::CredentialsNotLoaded(_) => return no_credentials(place),
-        CredentialsError::ProviderTimedOut(_) => {
-            return Error::new(
-                Code::Timeout,
-                format!(
-                    "the credentials for {} did not come in time: check the metadata service, STS or SSO, or the credential_process",
-                    place.at
-                ),
-            );
-        }
-        _ => {}
-    }
-    // An outage of STS or of the metadata service passes, unlike everything else that goes wrong here.
-    let connection = causes(error).find_map(|cause| cause.downcast_ref::<ConnectorError>());
-    let code = match connection {
-        Some(connection) if connection.is_timeout() => Code::Timeout,
-        Some(connection) if connection.is_io() => Code::Connection,
-        _ => Code::NoCredentials,
-    };
-    let why = innermost(error);
-    let remedy = match why.as_str() {
-        _ if code != Code::NoCredentials => "check the network to STS, SSO or the metadata service",
-        why if why.contains("SSO token") => "sign in with `aws sso login`",
-        why if why.contains("credentials-login") => {
-            "use another way to sign in than `aws login`, such as `aws sso login`"
-        }
-        _ => "check the profile, role or credential_process",
-    };
-    Error::new(code, format!("loading the credentials for {} failed ({why}): {remedy}", place.at))
-}
-
-/// Nothing in the default chain had credentials.
-fn no_credentials(place: &Place) -> Error {
-    Error::new(
-        Code::NoCredentials,
-        format!(
-            "no AWS credentials for {} in the options, the environment, the profile, the container or the instance: give the process a role, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
-            place.at
-        ),
-    )
 }
 
 /// The cause at the bottom says most and repeats nothing, such as "Connection refused (os error 111)".
@@ -283,17 +290,6 @@ pub fn innermost(error: &(dyn StdError + 'static)) -> String {
     }
 }
 
-/// What the other side says, unless it looks as if it quoted a request: its JSON, its headers, or a page of HTML.
-fn quotable(message: &str) -> Option<String> {
-    let quotes = |letter: char| letter.is_control() || "{}<>\"=".contains(letter);
-    (!message.is_empty() && !message.contains(quotes)).then(|| shortened(message))
-}
-
-/// Whether this is the name of an error, as AWS makes them.
-fn is_name(code: &str) -> bool {
-    code.len() <= 64 && code.chars().all(|letter| letter.is_ascii_alphanumeric())
-}
-
 /// At most 200 characters on one line.
 fn shortened(text: &str) -> String {
     let line: String = text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).take(200).collect();
@@ -304,41 +300,88 @@ fn shortened(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn place() -> Place {
-        Place { table: "flags".into(), at: "eu-west-1".into() }
+    fn refused(meaning: Meaning) -> Failure {
+        Failure::Refused(Box::new(Refusal { meaning, request_id: Some("REQ7".into()), ..Refusal::throttled() }))
+    }
+
+    fn mended(meaning: Meaning) -> Failure {
+        Failure::Refused(Box::new(Refusal { meaning, mended: true, ..Refusal::throttled() }))
+    }
+
+    fn connection(late: bool, anew: bool) -> Failure {
+        Failure::Connection { why: "Connection refused (os error 111)".into(), late, anew }
+    }
+
+    fn no_answer(anew: bool) -> Failure {
+        Failure::TimedOut { after: Duration::from_secs(2), anew }
+    }
+
+    fn unloaded(kind: LoadFailureKind) -> Failure {
+        Failure::Credentials(LoadFailure::new(kind, "it says no"))
     }
 
     #[test]
-    fn every_cause_has_its_code_and_names_table_and_remedy() {
-        for (status, name, message, code, words) in [
-            (400, "ResourceNotFoundException", "", Code::TableNotFound, "create it"),
-            (400, "AccessDeniedException", "User: arn:x is not authorized", Code::AccessDenied, "IAM policy"),
-            (400, "ExpiredTokenException", "", Code::ExpiredCredentials, "renew"),
-            (400, "UnrecognizedClientException", "", Code::InvalidCredentials, "access key id"),
-            (400, "InvalidSignatureException", "Signature expired: 2020", Code::ClockSkew, "set the clock"),
-            (400, "InvalidSignatureException", "does not match", Code::InvalidCredentials, "secret access key"),
-            (400, "ProvisionedThroughputExceededException", "", Code::Throttled, "capacity"),
-            (
-                400,
-                "ValidationException",
-                "The provided key element does not match the schema",
-                Code::KeySchema,
-                "sort key",
-            ),
-            (400, "ValidationException", "else", Code::Rejected, "ValidationException"),
-            (500, "InternalServerError", "", Code::Service, "later"),
-            (503, "", "", Code::Service, "503"),
-            (404, "", "", Code::UnexpectedResponse, "404"),
+    fn every_failure_has_its_three_answers_and_names_place_and_remedy() {
+        let settings = |code| Failure::Settings(Error::new(code, "no region in eu-west-1: set AWS_REGION"));
+        let (again, never) = (true, false);
+        // Do we try again, at what cost; may the caller; may an older value stand in; what the sentence says.
+        for (failure, tried, cost, caller, older, words) in [
+            (settings(Code::NoRegion), Again::Never, 5, never, true, "AWS_REGION"),
+            (settings(Code::OptionValue), Again::Never, 5, never, false, "AWS_REGION"),
+            (unloaded(LoadFailureKind::NotFound), Again::Never, 5, never, true, "AWS_ACCESS_KEY_ID"),
+            (unloaded(LoadFailureKind::Misconfigured), Again::Never, 5, never, true, "it says no"),
+            (unloaded(LoadFailureKind::Refused), Again::Never, 5, never, true, "role"),
+            (unloaded(LoadFailureKind::TimedOut), Again::Later, 5, again, true, "metadata"),
+            (unloaded(LoadFailureKind::Unreachable), Again::Later, 5, again, true, "network"),
+            (unloaded(LoadFailureKind::Failing), Again::Later, 5, again, true, "credential_process"),
+            (Failure::Unsent("no URL".into()), Again::Never, 5, never, true, "no URL"),
+            (connection(false, false), Again::Later, 5, again, true, "refused"),
+            (connection(false, true), Again::AtOnce, 0, again, true, "network"),
+            (connection(true, false), Again::Later, 10, again, true, "security groups"),
+            (Failure::Cut, Again::Later, 5, again, true, "network"),
+            (no_answer(false), Again::Later, 10, again, true, "2000 ms"),
+            (no_answer(true), Again::AtOnce, 10, again, true, "timeouts"),
+            (Failure::Foreign("a page".into()), Again::Later, 5, again, true, "a page"),
+            (refused(Meaning::NoTable), Again::Never, 5, never, true, "create it"),
+            (refused(Meaning::OtherKeys), Again::Never, 5, never, true, "sort key"),
+            (refused(Meaning::AccessDenied), Again::Never, 5, never, true, "IAM policy"),
+            (refused(Meaning::Expired), Again::Never, 5, never, true, "renew"),
+            (mended(Meaning::Expired), Again::AtOnce, 5, never, true, "renew"),
+            (refused(Meaning::Unknown), Again::Never, 5, never, true, "access key id"),
+            (refused(Meaning::Signature), Again::Never, 5, never, true, "secret access key"),
+            (refused(Meaning::Time), Again::Never, 5, never, true, "set the clock"),
+            (mended(Meaning::Time), Again::AtOnce, 5, never, true, "set the clock"),
+            (refused(Meaning::Throttled), Again::WhenThereIsRoom, 5, again, true, "capacity"),
+            (refused(Meaning::Fault), Again::Later, 5, again, true, "later"),
+            (refused(Meaning::Foreign), Again::Later, 5, again, true, "no DynamoDB error"),
+            (refused(Meaning::Other), Again::Never, 5, never, true, "an error of its own"),
+            (Failure::Queued(128), Again::Never, 5, again, true, "128 requests were in flight"),
+            (Failure::Late, Again::Never, 5, again, true, "raise the timeout"),
         ] {
-            let error = of_service(status, Some(name), Some(message), &place());
-            assert_eq!(error.code, code, "{name}");
-            assert!(error.message.contains(words) && error.message.contains("eu-west-1"), "{name}: {error}");
+            let error = failure.error(&Place { table: "flags".into(), at: "eu-west-1".into() });
+            let answers = (failure.again(), failure.cost(), error.code.retriable(), error.code.older_may_stand_in());
+            assert_eq!(answers, (tried, cost, caller, older), "{failure:?}");
+            let names_place = matches!(failure, Failure::TimedOut { .. } | Failure::Queued(_) | Failure::Late)
+                || error.message.contains("eu-west-1");
+            assert!(error.message.contains(words) && names_place, "{failure:?}: {error}");
+            let number = matches!(&failure, Failure::Refused(refusal) if refusal.request_id.is_some());
+            assert_eq!(error.message.contains("REQ7"), number, "{error}");
         }
     }
 
     #[test]
-    fn a_signature_error_does_not_quote_the_request() {
-        let error = of_service(403, Some("SignatureDoesNotMatch"), Some("x-amz-security-token:PLANTED"), &place());
-        assert!(!error.message.contains("PLANTED"), "{error}");
+    fn what_the_table_said_is_told_rather_than_that_time_ran_out() {
+        let throttled = || refused(Meaning::Throttled);
+        for (earlier, later, cut_short, told) in [
+            (None, no_answer(false), true, no_answer(false)),
+            (Some(throttled()), no_answer(false), true, throttled()),
+            (Some(throttled()), no_answer(false), false, throttled()),
+            (Some(connection(false, false)), no_answer(false), true, connection(false, false)),
+            (Some(connection(false, false)), no_answer(false), false, no_answer(false)),
+            (Some(throttled()), connection(false, false), false, connection(false, false)),
+            (Some(no_answer(false)), throttled(), true, throttled()),
+        ] {
+            assert_eq!(later.clone().or_earlier(earlier.clone(), cut_short), told, "{earlier:?}, then {later:?}");
+        }
     }
 }

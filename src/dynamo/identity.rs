@@ -1,26 +1,23 @@
 //! Who asks, and where: credentials with the endpoint and the signature that follow from them.
 //!
-//! Made when credentials are loaded, and kept until shortly before they end.
+//! Made when credentials are loaded; [`super::credentials`] says when that is.
 
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use aws_credential_types::Credentials;
-use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use aws_sdk_dynamodb::config::endpoint::{DefaultResolver, Params, ResolveEndpoint};
 use aws_sigv4::sign::v4::{calculate_signature, generate_signing_key};
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
+use futures_util::FutureExt;
 use sha2::{Digest, Sha256};
 
+use super::credentials::{LoadFailure, LoadFailureKind, Loaded, Loader};
 use crate::runtime::lock;
 
-/// How long before their end credentials are loaded anew; up to twice as long, so that a fleet does not ask at once.
-const BEFORE_THE_END: Duration = Duration::from_secs(5);
-/// How long credentials without an end are taken for granted.
-const WITHOUT_END: Duration = Duration::from_secs(15 * 60);
 /// DynamoDB's name in signatures, where the endpoint does not say another.
 const SERVICE: &str = "dynamodb";
 
@@ -42,19 +39,18 @@ pub struct Destination {
 }
 
 /// The identity in use, and how to get the next one.
-pub struct Identities {
-    destination: Destination,
-    credentials: SharedCredentialsProvider,
-    resolver: DefaultResolver,
-    current: RwLock<Option<Arc<Identity>>>,
-    loading: tokio::sync::Mutex<()>,
+pub struct Identities(Origin);
+
+enum Origin {
+    /// It was given, and there is no other.
+    Given(Arc<Identity>),
+    /// It is loaded, again and again.
+    Loaded(Loader<Identity, LoadFailure>),
 }
 
 /// Credentials and what follows from them.
 pub struct Identity {
     credentials: Credentials,
-    /// When the next one is to be loaded.
-    until: SystemTime,
     url: String,
     host: String,
     /// The URL's path as it is signed.
@@ -66,80 +62,75 @@ pub struct Identity {
 }
 
 impl Identities {
-    /// Loads nothing yet.
-    pub fn new(destination: Destination, credentials: SharedCredentialsProvider) -> Self {
-        Identities {
-            destination,
-            credentials,
-            resolver: DefaultResolver::new(),
-            current: RwLock::default(),
-            loading: tokio::sync::Mutex::default(),
+    /// The one of credentials that were given.
+    pub fn fixed(destination: &Destination, credentials: Credentials) -> Result<Self, LoadFailure> {
+        Ok(Identities(Origin::Given(Arc::new(destination.identity(credentials)?))))
+    }
+
+    /// Those of credentials that `load` gets, which may block, told how long the last are valid yet. Loads nothing yet. A
+    /// call that needs one waits at most so long.
+    pub fn loaded(
+        destination: Destination,
+        patience: Duration,
+        load: impl Fn(Option<Duration>) -> Result<Loaded, LoadFailure> + Send + Sync + 'static,
+    ) -> Self {
+        Identities(Origin::Loaded(Loader::new(patience, move |left| {
+            let (credentials, life) = load(left)?;
+            Ok((destination.identity(credentials)?, life))
+        })))
+    }
+
+    /// The identity to use now. Waits only when none is held that is valid.
+    pub async fn current(&self, now: SystemTime) -> Result<Arc<Identity>, LoadFailure> {
+        match &self.0 {
+            Origin::Given(identity) => Ok(Arc::clone(identity)),
+            Origin::Loaded(loader) => Ok(loader.current(now).await?),
         }
     }
 
-    /// The identity to use now. Of those who need a new one at once, one loads it.
-    pub async fn current(&self, now: SystemTime) -> Result<Arc<Identity>, BoxError> {
-        match self.usable(now) {
-            Some(identity) => Ok(identity),
-            // Apart, since every request would carry the room that this needs once in a while.
-            None => Box::pin(self.load(now)).await,
+    /// The service did not take this one: it has expired, or is not known, or its signature is wrong. The next that is
+    /// asked for is loaded anew, though not by every request: a wrong key stays wrong.
+    pub fn invalidate(&self, used: &Arc<Identity>) {
+        if let Origin::Loaded(loader) = &self.0 {
+            loader.refused(used);
         }
     }
+}
 
-    async fn load(&self, now: SystemTime) -> Result<Arc<Identity>, BoxError> {
-        let _loading = self.loading.lock().await;
-        if let Some(identity) = self.usable(now) {
-            return Ok(identity);
+impl Destination {
+    fn identity(&self, credentials: Credentials) -> Result<Identity, LoadFailure> {
+        let impossible = |error: BoxError| LoadFailure::new(LoadFailureKind::Misconfigured, error.to_string());
+        if let Some(url) = &self.endpoint {
+            return Identity::new(credentials, url, self.region.clone(), SERVICE.to_owned()).map_err(impossible);
         }
-        let credentials = self.credentials.provide_credentials().await?;
-        let identity = Arc::new(self.identity(credentials, now).await?);
-        *self.current.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&identity));
-        Ok(identity)
+        self.of_aws(credentials).map_err(impossible)
     }
 
-    fn usable(&self, now: SystemTime) -> Option<Arc<Identity>> {
-        let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
-        current.as_ref().filter(|identity| now < identity.until).cloned()
-    }
-
-    async fn identity(&self, credentials: Credentials, now: SystemTime) -> Result<Identity, BoxError> {
-        let to = &self.destination;
+    /// At AWS's own endpoint, by the SDK's rules.
+    fn of_aws(&self, credentials: Credentials) -> Result<Identity, BoxError> {
         let params = Params::builder()
-            .region(&to.region)
-            .set_endpoint(to.endpoint.clone())
-            .set_use_fips(to.fips)
-            .set_use_dual_stack(to.dual_stack)
+            .region(&self.region)
+            .set_use_fips(self.fips)
+            .set_use_dual_stack(self.dual_stack)
             .set_account_id(credentials.account_id().map(|account| account.as_str().to_owned()))
-            .account_id_endpoint_mode(&to.account_id_mode)
-            .resource_arn(&to.table)
+            .account_id_endpoint_mode(&self.account_id_mode)
+            .resource_arn(&self.table)
             .build()?;
-        let endpoint = ResolveEndpoint::resolve_endpoint(&self.resolver, &params).await?;
+        // It has nothing to wait for.
+        let resolved = ResolveEndpoint::resolve_endpoint(&DefaultResolver::new(), &params).now_or_never();
+        let endpoint = resolved.ok_or("the endpoint's rules did not end")??;
         let named = |name: &str| {
             let schemes = endpoint.auth_schemes().iter();
             schemes.filter_map(|scheme| scheme.get(name)?.as_string()).next().map(ToOwned::to_owned)
         };
-        let until = match credentials.expiry() {
-            Some(end) => end - BEFORE_THE_END - BEFORE_THE_END.mul_f64(fastrand::f64()),
-            None => now + WITHOUT_END,
-        };
-        Identity::new(
-            credentials,
-            until,
-            endpoint.url(),
-            named("signingRegion").unwrap_or_else(|| to.region.clone()),
-            named("signingName").unwrap_or_else(|| SERVICE.to_owned()),
-        )
+        let region = named("signingRegion").unwrap_or_else(|| self.region.clone());
+        let service = named("signingName").unwrap_or_else(|| SERVICE.to_owned());
+        Identity::new(credentials, endpoint.url(), region, service)
     }
 }
 
 impl Identity {
-    fn new(
-        credentials: Credentials,
-        until: SystemTime,
-        url: &str,
-        region: String,
-        service: String,
-    ) -> Result<Self, BoxError> {
+    fn new(credentials: Credentials, url: &str, region: String, service: String) -> Result<Self, BoxError> {
         let (scheme, rest) = url.split_once("://").ok_or("the endpoint's URL has no scheme")?;
         let (authority, path) = rest.find('/').map_or((rest, ""), |slash| rest.split_at(slash));
         let path = format!("{}/", path.trim_end_matches('/'));
@@ -147,7 +138,6 @@ impl Identity {
         let usual = if scheme == "https" { ":443" } else { ":80" };
         Ok(Identity {
             credentials,
-            until,
             url: format!("{scheme}://{authority}{path}"),
             host: host.strip_suffix(usual).unwrap_or(host).to_owned(),
             path: encoded(&path),
@@ -155,6 +145,18 @@ impl Identity {
             service,
             key: Mutex::default(),
         })
+    }
+
+    /// What no message may hold.
+    pub fn secrets(&self) -> [&str; 3] {
+        let credentials = &self.credentials;
+        let token = credentials.session_token().unwrap_or_default();
+        [credentials.access_key_id(), credentials.secret_access_key(), token]
+    }
+
+    /// Whether these are the credentials of another identity.
+    pub fn has_the_credentials_of(&self, other: &Identity) -> bool {
+        self.credentials == other.credentials
     }
 
     /// Addresses a request and signs it: AWS Signature Version 4, as its documentation "Create a signed AWS API request"
@@ -286,7 +288,7 @@ mod tests {
             ] {
                 let region = "eu-west-1".to_owned();
                 let identity =
-                    Identity::new(credentials.clone(), start, url, region, SERVICE.to_owned()).expect("a usable URL");
+                    Identity::new(credentials.clone(), url, region, SERVICE.to_owned()).expect("a usable URL");
                 // The first two share a day, and so a key; the third is of the next.
                 for seconds in [0, 0, 1] {
                     let now = start + Duration::from_secs(seconds);
@@ -297,14 +299,6 @@ mod tests {
                 }
             }
         }
-    }
-
-    fn identities(end: Option<SystemTime>, account: Option<&str>, destination: Destination) -> Identities {
-        let mut credentials =
-            Credentials::builder().access_key_id("AKID").secret_access_key("secret").provider_name("test");
-        credentials.set_expiry(end);
-        credentials.set_account_id(account.map(Into::into));
-        Identities::new(destination, SharedCredentialsProvider::new(credentials.build()))
     }
 
     fn destination() -> Destination {
@@ -318,29 +312,16 @@ mod tests {
         }
     }
 
-    fn current(identities: &Identities, now: SystemTime) -> Arc<Identity> {
-        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-        runtime.block_on(identities.current(now)).expect("credentials are there")
-    }
-
-    #[test]
-    fn an_identity_is_kept_until_shortly_before_its_end() {
-        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
-        let hour = Duration::from_secs(3600);
-        let ending = identities(Some(now + hour), None, destination());
-        let first = current(&ending, now);
-        assert!(Arc::ptr_eq(&first, &current(&ending, now + hour - 3 * BEFORE_THE_END)));
-        assert!(!Arc::ptr_eq(&first, &current(&ending, now + hour - BEFORE_THE_END)));
-        let endless = identities(None, None, destination());
-        let first = current(&endless, now);
-        assert!(Arc::ptr_eq(&first, &current(&endless, now + WITHOUT_END - BEFORE_THE_END)));
-        assert!(!Arc::ptr_eq(&first, &current(&endless, now + WITHOUT_END)));
+    fn identity(account: Option<&str>, destination: &Destination) -> Result<Identity, LoadFailure> {
+        let mut credentials =
+            Credentials::builder().access_key_id("AKID").secret_access_key("secret").provider_name("test");
+        credentials.set_account_id(account.map(Into::into));
+        destination.identity(credentials.build())
     }
 
     #[test]
     #[cfg_attr(miri, ignore = "minutes, interpreted")]
     fn requests_go_where_the_sdk_would_send_them() {
-        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
         let local = Some("http://127.0.0.1:8000".to_owned());
         for (account, destination, url) in [
             (None, destination(), "https://dynamodb.eu-west-1.amazonaws.com/"),
@@ -363,10 +344,9 @@ mod tests {
             (None, Destination { dual_stack: Some(true), ..destination() }, "https://dynamodb.eu-west-1.api.aws/"),
             (Some("123456789012"), Destination { endpoint: local, ..destination() }, "http://127.0.0.1:8000/"),
         ] {
-            assert_eq!(current(&identities(None, account, destination), now).url, url);
+            assert_eq!(identity(account, &destination).expect("an identity").url, url);
         }
         let required = Destination { account_id_mode: "required".into(), ..destination() };
-        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-        assert!(runtime.block_on(identities(None, None, required).current(now)).is_err());
+        assert!(identity(None, &required).is_err());
     }
 }

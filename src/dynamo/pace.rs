@@ -1,7 +1,8 @@
 //! How many writes of a data set are in flight: as many as the table takes, no more.
 //!
-//! Additive increase, multiplicative decrease: each acknowledged write widens the window a little, a throttled one
-//! halves it and holds everything back for a moment, so that a throttled table is not stormed.
+//! Additive increase, multiplicative decrease: each acknowledged write widens the window a little, a throttled or failed
+//! one halves it and holds everything back for a moment, so that neither a throttled table nor one that is away is
+//! stormed.
 
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -29,10 +30,20 @@ struct Window {
     size: f64,
     most: f64,
     in_flight: u32,
-    throttled_once: bool,
+    /// Whether the table's last word was to slow down.
+    throttled_last: bool,
     decreased: Option<Instant>,
     /// When the table last did what it was asked for, or said that it will.
     heard: Option<Instant>,
+}
+
+impl Window {
+    fn decrease(&mut self, now: Instant) {
+        if self.decreased.is_none_or(|then| now.duration_since(then) >= ONE_DECREASE_PER) {
+            self.size = (self.size / 2.0).max(1.0);
+            self.decreased = Some(now);
+        }
+    }
 }
 
 /// The right to have one request in flight.
@@ -49,7 +60,7 @@ impl Pace {
             size: FIRST_WINDOW.min(most),
             most,
             in_flight: 0,
-            throttled_once: false,
+            throttled_last: false,
             decreased: None,
             heard: None,
         };
@@ -77,9 +88,10 @@ impl Pace {
     /// A request was acknowledged.
     pub fn acknowledged(&self) {
         let mut window = lock(&self.window);
-        let step = if window.throttled_once { 1.0 / window.size } else { 1.0 };
+        let step = if window.decreased.is_some() { 1.0 / window.size } else { 1.0 };
         window.size = (window.size + step).min(window.most);
         window.heard = Some(Instant::now());
+        window.throttled_last = false;
         drop(window);
         self.freed.notify_one();
     }
@@ -89,11 +101,18 @@ impl Pace {
         let mut window = lock(&self.window);
         let now = Instant::now();
         window.heard = Some(now);
-        if window.decreased.is_none_or(|then| now.duration_since(then) >= ONE_DECREASE_PER) {
-            window.size = (window.size / 2.0).max(1.0);
-            window.decreased = Some(now);
-            window.throttled_once = true;
-        }
+        window.throttled_last = true;
+        window.decrease(now);
+    }
+
+    /// A request failed in a way that may pass.
+    pub fn failed(&self) {
+        lock(&self.window).decrease(Instant::now());
+    }
+
+    /// Whether the table's last word was to slow down.
+    pub fn slowed(&self) -> bool {
+        lock(&self.window).throttled_last
     }
 
     /// Whether the table has been silent for so long, or from the beginning, that waiting for it makes no sense.
@@ -133,6 +152,21 @@ mod tests {
         assert!((pace.size() - 32.0).abs() < f64::EPSILON, "throttles that come together count once");
         pace.acknowledged();
         assert!(pace.size() > 32.0 && pace.size() < 33.0);
+    }
+
+    #[test]
+    fn an_outage_shrinks_the_window_and_is_not_taken_for_throttling() {
+        let pace = Pace::new(64);
+        pace.acknowledged();
+        let size = pace.size();
+        pace.failed();
+        assert!((pace.size() - size / 2.0).abs() < f64::EPSILON && !pace.slowed());
+        pace.throttled();
+        assert!(pace.slowed());
+        pace.failed();
+        assert!(pace.slowed(), "what came later is no word of the table");
+        pace.acknowledged();
+        assert!(!pace.slowed());
     }
 
     #[test]

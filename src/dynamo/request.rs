@@ -1,32 +1,28 @@
 //! The requests themselves: GetItem, Query, PutItem and DeleteItem, and no others. IAM policies need nothing more.
 
-use std::collections::HashMap;
-use std::error::Error as StdError;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
 
 use aws_sdk_dynamodb::error::BuildError;
-use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
-use aws_sdk_dynamodb::operation::delete_item::{DeleteItemError, DeleteItemInput};
+use aws_sdk_dynamodb::operation::delete_item::DeleteItemInput;
 use aws_sdk_dynamodb::operation::get_item::GetItemInput;
-use aws_sdk_dynamodb::operation::put_item::{PutItemError, PutItemInput};
+use aws_sdk_dynamodb::operation::put_item::PutItemInput;
 use aws_sdk_dynamodb::operation::query::QueryInput;
-use aws_sdk_dynamodb::types::{
-    AttributeValue, ConsumedCapacity, ReturnConsumedCapacity, ReturnValuesOnConditionCheckFailure,
-};
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity, ReturnValuesOnConditionCheckFailure};
 
-use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
-use serde::de::DeserializeOwned;
-
-use super::answers::{One, Several, Spelled};
+use super::answers::{Done, One, Several, Spelled, SpelledBigSegments, Spelling};
 use super::client::DynamoTable;
+use super::condition::Condition;
 use super::counters::Capacity;
-use super::exchange::Connection;
-use super::failure::{classify, not_dynamodb};
+use super::exchange::{Connection, Operation};
+use super::failure::Failure;
+use super::refusal::Meaning;
 use super::{Answer, BigSegmentRow, Effort, Page, Table, When, Written, retry, rows};
-use crate::model::row::{NewRow, RawRow, ReadVersion};
-use crate::model::{Code, Error, Result};
+use crate::model::row::{NewRow, RawRow};
+use crate::model::{Code, Error, Result, codec};
 
-type Attributes = HashMap<String, AttributeValue>;
+/// What one attempt brings.
+type Outcome<T> = std::result::Result<T, Failure>;
 
 impl Table for DynamoTable {
     fn get<'a>(
@@ -36,21 +32,7 @@ impl Table for DynamoTable {
         consistent: bool,
         effort: Effort<'a>,
     ) -> Answer<'a, Option<RawRow>> {
-        let text = move || get_item_text(namespace, key);
-        Box::pin(async move {
-            self.attempts(effort, text, move |connection| async move {
-                let input = self.get_item(namespace, key, consistent)?;
-                let answer: One = Self::read(connection.answer(input).await, connection)?;
-                self.counters.consumed(Capacity::Read, answer.units());
-                match answer.row() {
-                    Some(row) if !row.is(namespace, key) => {
-                        Err(unexpected("the row is not the one that was asked for"))
-                    }
-                    row => Ok(row.map(Spelled::into_raw)),
-                }
-            })
-            .await
-        })
+        Box::pin(self.one::<Spelled>(namespace, key, consistent, effort))
     }
 
     fn page<'a>(
@@ -63,7 +45,7 @@ impl Table for DynamoTable {
         let text = move || format!("Query of namespace \"{namespace}\"");
         Box::pin(async move {
             let after = &after;
-            self.attempts(effort, text, move |connection| async move {
+            self.attempts(effort, Capacity::Read, text, move |attempt| async move {
                 let mut input = QueryInput::builder()
                     .table_name(self.name())
                     .key_condition_expression("#namespace = :namespace")
@@ -74,8 +56,7 @@ impl Table for DynamoTable {
                 if let Some(after) = after {
                     input = input.set_exclusive_start_key(Some(rows::key(namespace, after)));
                 }
-                let input = input.build().map_err(unbuilt)?;
-                let mut answer: Several = Self::read(connection.answer(input).await, connection)?;
+                let mut answer: Several = attempt.call(input.build().map_err(unbuilt)?).await?;
                 self.counters.consumed(Capacity::Read, answer.units());
                 let next = answer.next().map_err(unexpected)?;
                 if next.is_some() && next == *after {
@@ -88,15 +69,21 @@ impl Table for DynamoTable {
         })
     }
 
-    fn put<'a>(&'a self, namespace: &'a str, row: &'a NewRow, when: When, effort: Effort<'a>) -> Answer<'a, Written> {
+    fn put<'a>(
+        &'a self,
+        namespace: &'a str,
+        row: &'a NewRow,
+        when: When<'a>,
+        effort: Effort<'a>,
+    ) -> Answer<'a, Written> {
         let text = move || format!("PutItem of \"{}\" in namespace \"{namespace}\"", row.key);
         Box::pin(async move {
             // An attempt whose answer was lost may have written the row; the next attempt then conflicts with itself.
             let sent_before = AtomicBool::new(false);
             let sent_before = &sent_before;
-            self.attempts(effort, text, move |connection| async move {
+            self.attempts(effort, Capacity::Write, text, move |attempt| async move {
                 let repeated = sent_before.swap(true, Ordering::Relaxed);
-                let condition = Condition::for_put(when, row.version);
+                let condition = Condition::for_put(when, row.version).map_err(Failure::Settings)?;
                 let input = PutItemInput::builder()
                     .table_name(self.name())
                     .set_item(Some(rows::attributes(namespace, row)))
@@ -105,16 +92,12 @@ impl Table for DynamoTable {
                     .set_expression_attribute_values(condition.values)
                     .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
                     .return_consumed_capacity(ReturnConsumedCapacity::Total);
-                match connection.call(input.build().map_err(unbuilt)?).await {
-                    Ok(output) => {
-                        self.count(Capacity::Write, output.consumed_capacity.as_ref());
-                        Ok(Written::Done)
+                match self.write(attempt, input.build().map_err(unbuilt)?).await? {
+                    Written::Conflict(stored) if repeated => {
+                        let stored = self.stored(attempt, stored, namespace, &row.key).await?;
+                        Ok(if is_ours(stored.as_ref(), row) { Written::Done } else { Written::Conflict(stored) })
                     }
-                    Err(error) => match stored_row_of_put(&error) {
-                        Some(stored) if repeated && is_ours(stored.as_ref(), row) => Ok(Written::Done),
-                        Some(stored) => Ok(Written::Conflict(stored)),
-                        None => Err(classify(&error, &connection.place)),
-                    },
+                    written => Ok(written),
                 }
             })
             .await
@@ -125,7 +108,7 @@ impl Table for DynamoTable {
         &'a self,
         namespace: &'a str,
         key: &'a str,
-        read: ReadVersion,
+        read: &'a RawRow,
         effort: Effort<'a>,
     ) -> Answer<'a, Written> {
         let text = move || format!("DeleteItem of \"{key}\" in namespace \"{namespace}\"");
@@ -133,9 +116,9 @@ impl Table for DynamoTable {
             // As with a put: an attempt whose answer was lost may have removed the row.
             let sent_before = AtomicBool::new(false);
             let sent_before = &sent_before;
-            self.attempts(effort, text, move |connection| async move {
+            self.attempts(effort, Capacity::Write, text, move |attempt| async move {
                 let repeated = sent_before.swap(true, Ordering::Relaxed);
-                let condition = Condition::as_read(read);
+                let condition = Condition::as_read(read).map_err(Failure::Settings)?;
                 let input = DeleteItemInput::builder()
                     .table_name(self.name())
                     .set_key(Some(rows::key(namespace, key)))
@@ -144,16 +127,12 @@ impl Table for DynamoTable {
                     .set_expression_attribute_values(condition.values)
                     .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
                     .return_consumed_capacity(ReturnConsumedCapacity::Total);
-                match connection.call(input.build().map_err(unbuilt)?).await {
-                    Ok(output) => {
-                        self.count(Capacity::Write, output.consumed_capacity.as_ref());
-                        Ok(Written::Done)
+                match self.write(attempt, input.build().map_err(unbuilt)?).await? {
+                    Written::Conflict(stored) if repeated => {
+                        let stored = self.stored(attempt, stored, namespace, key).await?;
+                        Ok(if stored.is_none() { Written::Done } else { Written::Conflict(stored) })
                     }
-                    Err(error) => match stored_row_of_delete(&error) {
-                        Some(None) if repeated => Ok(Written::Done),
-                        Some(stored) => Ok(Written::Conflict(stored)),
-                        None => Err(classify(&error, &connection.place)),
-                    },
+                    written => Ok(written),
                 }
             })
             .await
@@ -163,15 +142,12 @@ impl Table for DynamoTable {
     fn mark<'a>(&'a self, name: &'a str, effort: Effort<'a>) -> Answer<'a, ()> {
         let text = move || format!("PutItem of the row \"{name}\"");
         Box::pin(async move {
-            self.attempts(effort, text, move |connection| async move {
+            self.attempts(effort, Capacity::Write, text, move |attempt| async move {
                 let input = PutItemInput::builder()
                     .table_name(self.name())
                     .set_item(Some(rows::key(name, name)))
                     .return_consumed_capacity(ReturnConsumedCapacity::Total);
-                let output = connection.call(input.build().map_err(unbuilt)?).await;
-                let output = output.map_err(|error| classify(&error, &connection.place))?;
-                self.count(Capacity::Write, output.consumed_capacity.as_ref());
-                Ok(())
+                self.write(attempt, input.build().map_err(unbuilt)?).await.map(drop)
             })
             .await
         })
@@ -181,161 +157,132 @@ impl Table for DynamoTable {
         &'a self,
         namespace: &'a str,
         key: &'a str,
+        consistent: bool,
         effort: Effort<'a>,
     ) -> Answer<'a, Option<BigSegmentRow>> {
-        Box::pin(async move { Ok(self.attributes(namespace, key, effort).await?.map(rows::big_segment_row)) })
+        Box::pin(self.one::<SpelledBigSegments>(namespace, key, consistent, effort))
+    }
+}
+
+/// One attempt, on the connection that is made at the first.
+#[derive(Clone, Copy)]
+struct Attempt<'a> {
+    table: &'a DynamoTable,
+    connection: &'a Connection,
+    ends: Instant,
+}
+
+impl Attempt<'_> {
+    async fn call<O: Operation, T: serde::de::DeserializeOwned>(self, input: O) -> Outcome<T> {
+        self.connection.call(&self.table.counters, self.ends, input).await
     }
 }
 
 impl DynamoTable {
-    /// One row's attributes, whatever they are.
-    async fn attributes(&self, namespace: &str, key: &str, effort: Effort<'_>) -> Result<Option<Attributes>> {
-        let text = || get_item_text(namespace, key);
-        self.attempts(effort, text, move |connection| async move {
-            let output = connection.call(self.get_item(namespace, key, true)?).await;
-            let output = output.map_err(|error| classify(&error, &connection.place))?;
-            self.count(Capacity::Read, output.consumed_capacity.as_ref());
-            match output.item {
-                Some(item) if !is_row(&item, namespace, key) => {
-                    Err(unexpected("the row is not the one that was asked for"))
-                }
-                item => Ok(item.filter(|item| !item.is_empty())),
-            }
-        })
-        .await
+    /// One row, read as what it is asked for.
+    async fn one<R: Spelling>(
+        &self,
+        namespace: &str,
+        key: &str,
+        consistent: bool,
+        effort: Effort<'_>,
+    ) -> Result<Option<R::Row>> {
+        let text = || format!("GetItem of \"{key}\" in namespace \"{namespace}\"");
+        self.attempts(effort, Capacity::Read, text, move |attempt| self.read::<R>(attempt, namespace, key, consistent))
+            .await
     }
 
-    fn get_item(&self, namespace: &str, key: &str, consistent: bool) -> Result<GetItemInput> {
-        GetItemInput::builder()
+    async fn read<R: Spelling>(
+        &self,
+        attempt: Attempt<'_>,
+        namespace: &str,
+        key: &str,
+        consistent: bool,
+    ) -> Outcome<Option<R::Row>> {
+        let input = GetItemInput::builder()
             .table_name(self.name())
             .set_key(Some(rows::key(namespace, key)))
             .consistent_read(consistent)
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .build()
-            .map_err(unbuilt)
+            .return_consumed_capacity(ReturnConsumedCapacity::Total);
+        let answer: One<R> = attempt.call(input.build().map_err(unbuilt)?).await?;
+        self.counters.consumed(Capacity::Read, answer.units());
+        match answer.row() {
+            Some(row) if !row.is(namespace, key) => Err(unexpected("the row is not the one that was asked for")),
+            row => Ok(row.map(R::into_row)),
+        }
     }
 
-    /// An answer that is read here.
-    fn read<T: DeserializeOwned, E: StdError + ProvideErrorMetadata + Send + Sync + 'static>(
-        answer: std::result::Result<HttpResponse, Box<SdkError<E, HttpResponse>>>,
-        connection: &Connection,
-    ) -> Result<T> {
-        let answer = answer.map_err(|error| classify(&error, &connection.place))?;
-        serde_json::from_slice(answer.body().bytes().unwrap_or_default()).map_err(|_| not_dynamodb(&connection.place))
+    /// A conditional write.
+    async fn write<O: Operation>(&self, attempt: Attempt<'_>, input: O) -> Outcome<Written> {
+        match attempt.call::<O, Done>(input).await {
+            Ok(done) => {
+                self.counters.consumed(Capacity::Write, done.units());
+                Ok(Written::Done)
+            }
+            Err(Failure::Refused(refusal)) if refusal.meaning == Meaning::Condition => {
+                Ok(Written::Conflict(refusal.stored))
+            }
+            Err(failure) => Err(failure),
+        }
     }
 
-    /// Attempts of one request, each with the connection that is made at the first.
-    async fn attempts<'a, T, F: Future<Output = Result<T>>>(
+    /// The row that a repeated write met. Where the endpoint does not say it, it is read: it may be one's own.
+    async fn stored(
+        &self,
+        attempt: Attempt<'_>,
+        said: Option<RawRow>,
+        namespace: &str,
+        key: &str,
+    ) -> Outcome<Option<RawRow>> {
+        match said {
+            Some(said) => Ok(Some(said)),
+            None => self.read::<Spelled>(attempt, namespace, key, true).await,
+        }
+    }
+
+    /// Attempts of one request, each on the connection that is made at the first.
+    async fn attempts<'a, T, F: Future<Output = Outcome<T>>>(
         &'a self,
         effort: Effort<'_>,
+        capacity: Capacity,
         text: impl Fn() -> String,
-        attempt: impl Fn(&'a Connection) -> F,
+        attempt: impl Fn(Attempt<'a>) -> F,
     ) -> Result<T> {
         let attempt = &attempt;
-        let text = || format!("{} of table \"{}\"", text(), self.name());
-        retry::attempts(effort, self.attempt_timeout(), &self.counters, text, || async move {
-            attempt(self.connection().await?).await
+        let writes = matches!(capacity, Capacity::Write);
+        let outcome = retry::attempts(&self.shared, &self.counters, effort, writes, |ends| async move {
+            let connection = self.connected(ends).await?;
+            attempt(Attempt { table: self, connection, ends }).await
+        });
+        outcome.await.map_err(|end| {
+            let mut error = end.failure.error(&self.place());
+            error.message.push_str(end.because);
+            error.during(format_args!("{} of table \"{}\"", text(), self.name()))
         })
-        .await
     }
 
-    fn count(&self, capacity: Capacity, consumed: Option<&ConsumedCapacity>) {
-        self.counters.consumed(capacity, consumed.and_then(ConsumedCapacity::capacity_units));
-    }
-}
-
-/// Whether an answer holds the row that was asked for. Endpoints that leave the keys out are believed.
-fn is_row(item: &Attributes, namespace: &str, key: &str) -> bool {
-    let holds = |name, wanted: &str| match item.get(name) {
-        Some(AttributeValue::S(text)) => text == wanted,
-        Some(_) => false,
-        None => true,
-    };
-    holds(rows::NAMESPACE, namespace) && holds(rows::KEY, key)
-}
-
-fn unexpected(what: &str) -> Error {
-    Error::new(
-        Code::UnexpectedResponse,
-        format!("the answer is not what was asked for ({what}): check that the endpoint is DynamoDB"),
-    )
-}
-
-fn get_item_text(namespace: &str, key: &str) -> String {
-    format!("GetItem of \"{key}\" in namespace \"{namespace}\"")
-}
-
-fn unbuilt(error: BuildError) -> Error {
-    Error::new(Code::Panic, format!("a bug in flagstore: a request was not complete ({error})"))
-}
-
-/// The row that a failed condition met, as the same answer brings it.
-fn stored_row_of_put<R>(error: &SdkError<PutItemError, R>) -> Option<Option<RawRow>> {
-    match error {
-        SdkError::ServiceError(service) => match service.err() {
-            PutItemError::ConditionalCheckFailedException(failed) => Some(failed.item.clone().map(rows::raw_row)),
-            _ => None,
-        },
-        _ => None,
+    /// The connection. Making it may take long, where the region has to be asked for.
+    async fn connected(&self, ends: Instant) -> Outcome<&Connection> {
+        if let Some(connection) = self.made() {
+            return Ok(connection);
+        }
+        let started = Instant::now();
+        match tokio::time::timeout_at(ends.into(), self.connection()).await {
+            Ok(connection) => connection.map_err(Failure::Settings),
+            Err(_) => Err(Failure::TimedOut { after: ends.saturating_duration_since(started), anew: false }),
+        }
     }
 }
 
-/// The row that a delete's failed condition met; none if it was gone already.
-fn stored_row_of_delete<R>(error: &SdkError<DeleteItemError, R>) -> Option<Option<RawRow>> {
-    match error {
-        SdkError::ServiceError(service) => match service.err() {
-            DeleteItemError::ConditionalCheckFailedException(failed) => Some(failed.item.clone().map(rows::raw_row)),
-            _ => None,
-        },
-        _ => None,
-    }
+fn unexpected(what: &str) -> Failure {
+    Failure::Foreign(format!("something else than what was asked for ({what})"))
+}
+
+fn unbuilt(error: BuildError) -> Failure {
+    let bug = format!("a bug in flagstore: a request was not complete ({error})");
+    Failure::Settings(Error::new(Code::Panic, bug))
 }
 
 fn is_ours(stored: Option<&RawRow>, row: &NewRow) -> bool {
-    stored.is_some_and(|stored| {
-        stored.version.as_deref() == Some(row.version.to_string().as_str())
-            && stored.item.as_deref() == Some(&*row.item)
-    })
-}
-
-/// A condition expression with its placeholders.
-struct Condition {
-    expression: &'static str,
-    names: HashMap<String, String>,
-    values: Option<Attributes>,
-}
-
-impl Condition {
-    /// Covers what every SDK's condition covers: a row without version may be overwritten too.
-    fn for_put(when: When, version: i64) -> Condition {
-        let expression = match when {
-            When::Newer => "attribute_not_exists(#namespace) OR attribute_not_exists(#version) OR #version < :version",
-            When::NotOlder => {
-                "attribute_not_exists(#namespace) OR attribute_not_exists(#version) OR #version <= :version"
-            }
-            When::AsRead(read) => return Condition::as_read(read),
-        };
-        Condition::new(expression, Some(version))
-    }
-
-    fn as_read(read: ReadVersion) -> Condition {
-        match read {
-            ReadVersion::Number(version) => {
-                Condition::new("attribute_exists(#namespace) AND #version = :version", Some(version))
-            }
-            ReadVersion::Missing => {
-                Condition::new("attribute_exists(#namespace) AND attribute_not_exists(#version)", None)
-            }
-        }
-    }
-
-    fn new(expression: &'static str, version: Option<i64>) -> Condition {
-        let names = [("#namespace", rows::NAMESPACE), ("#version", rows::VERSION)];
-        Condition {
-            expression,
-            names: names.map(|(placeholder, name)| (placeholder.to_owned(), name.to_owned())).into(),
-            values: version
-                .map(|version| HashMap::from([(":version".to_owned(), AttributeValue::N(version.to_string()))])),
-        }
-    }
+    stored.is_some_and(|stored| codec::is_the_same(stored, row))
 }

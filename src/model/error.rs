@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::line::one_line;
+
 /// The causes of failure. The numbers are the C ABI's: never reused, never changed.
 ///
 /// Positive numbers are outcomes of a call that went well; these are all negative.
@@ -64,7 +66,7 @@ pub enum Code {
     Timeout = -39,
     /// The endpoint could not be reached, or the connection broke.
     Connection = -40,
-    /// DynamoDB reported a fault of its own (5xx).
+    /// DynamoDB (5xx), or a source of credentials, reported a fault of its own.
     Service = -41,
     /// An answer that is not what was asked for.
     UnexpectedResponse = -42,
@@ -87,6 +89,31 @@ impl Code {
                 | Code::Service
                 | Code::UnexpectedResponse
                 | Code::Runtime
+        )
+    }
+
+    /// Whether a value that was read earlier may be served in place of this failure: whatever the reason why DynamoDB
+    /// was not asked or did not answer, yes; only where the question itself was wrong is there nothing to stand in for.
+    pub fn older_may_stand_in(self) -> bool {
+        !matches!(
+            self,
+            Code::NullArgument
+                | Code::InvalidUtf8
+                | Code::InvalidLength
+                | Code::InvalidHandle
+                | Code::TooManyStores
+                | Code::UnknownOption
+                | Code::OptionType
+                | Code::OptionValue
+                | Code::EmptyTableName
+                | Code::EmptyKey
+                | Code::EmptyKind
+                | Code::KeyTooLong
+                | Code::InvalidVersion
+                | Code::InvalidJson
+                | Code::DuplicateKey
+                | Code::EmptyItem
+                | Code::CalledInCallback
         )
     }
 
@@ -145,15 +172,15 @@ pub struct Error {
 }
 
 impl Error {
-    /// A failure with its sentence.
+    /// A failure with its sentence. Whatever keys and words of others the sentence quotes, it stays on one line.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
-        Error { code, message: message.into() }
+        Error { code, message: one_line(message.into()) }
     }
 
     /// The same failure, saying first what was attempted.
     #[must_use]
     pub fn during(mut self, attempt: impl fmt::Display) -> Self {
-        self.message = format!("{attempt}: {}", self.message);
+        self.message = one_line(format!("{attempt}: {}", self.message));
         self
     }
 }
@@ -180,5 +207,21 @@ mod tests {
         numbers.dedup();
         assert_eq!(numbers.len(), Code::ALL.len());
         assert!(numbers.iter().all(|number| *number < 0 && *number > -1000));
+    }
+
+    #[test]
+    fn a_message_is_one_line_whatever_it_quotes() {
+        let error =
+            Error::new(Code::Timeout, "no answer for \"a\nERROR forged\u{1b}[2J\"").during("reading \"b\r\u{2028}\"");
+        assert_eq!(error.message, "reading \"b\\r\\u{2028}\": no answer for \"a\\nERROR forged\\u{1b}[2J\"");
+    }
+
+    #[test]
+    fn what_may_pass_never_hides_an_older_value_and_a_wrong_question_always_does() {
+        for code in Code::ALL {
+            let wrong_question = (-17..=-2).contains(&code.number()) || code == Code::CalledInCallback;
+            assert_eq!(code.older_may_stand_in(), !wrong_question, "{code:?}");
+            assert!(!code.retriable() || code.older_may_stand_in(), "{code:?}");
+        }
     }
 }

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use super::namespace::Namespaces;
+use super::environment::Environment;
+use super::namespace::{MAX_KEY_BYTES, Namespaces};
 use super::{Code, Error, Result};
 
 /// Everything that decides how a store behaves. Two stores with equal options are one live store, unless `shared` is off.
@@ -41,6 +42,8 @@ pub struct Options {
     pub all_timeout: Duration,
     /// How long writing a whole data set may take.
     pub init_timeout: Duration,
+    /// Most requests in flight at once, and so most connections; further ones wait.
+    pub max_connections: u32,
     /// Most writes of an `init` in flight at once.
     pub write_concurrency: u32,
     /// Whether `init` may replace a row by one with a smaller version.
@@ -53,6 +56,8 @@ pub struct Options {
     pub persistent: bool,
     /// The least severe events that are kept for the host.
     pub log_level: LogLevel,
+    /// The AWS settings of the process, as far as the options above leave any to it; see [`Options::in_this_process`].
+    pub environment: Environment,
 }
 
 /// How the cache behaves.
@@ -108,7 +113,7 @@ impl fmt::Debug for Credentials {
 }
 
 /// Every option's name, for the message about one that does not exist.
-const NAMES: [&str; 25] = [
+const NAMES: [&str; 26] = [
     "table",
     "prefix",
     "region",
@@ -126,6 +131,7 @@ const NAMES: [&str; 25] = [
     "timeout_ms",
     "all_timeout_ms",
     "init_timeout_ms",
+    "max_connections",
     "write_concurrency",
     "init_overwrites_newer",
     "cache_ttl_ms",
@@ -160,6 +166,7 @@ impl Options {
             timeout: Duration::from_millis(5_000),
             all_timeout: Duration::from_millis(30_000),
             init_timeout: Duration::from_millis(300_000),
+            max_connections: 128,
             write_concurrency: 128,
             init_overwrites_newer: false,
             cache: CacheOptions {
@@ -171,7 +178,30 @@ impl Options {
             shared: true,
             persistent: false,
             log_level: LogLevel::Info,
+            environment: Environment::default(),
         }
+    }
+
+    /// The same options with what they need of the process's environment, unless they have that already. To be called
+    /// on the thread that opens the store: stores are shared only where these settings are equal too.
+    #[must_use]
+    pub fn in_this_process(mut self) -> Options {
+        if self.environment.is_empty() {
+            self.environment = match (self.is_complete(), self.endpoint.as_deref(), &self.ca_bundle) {
+                (false, ..) => Environment::of_this_process(),
+                (true, Some(endpoint), None) if endpoint.starts_with("https:") => {
+                    Environment::of_trust_in_this_process()
+                }
+                (true, ..) => Environment::default(),
+            };
+        }
+        self
+    }
+
+    /// Whether the keys and the endpoint are given, so that nothing is asked of the process, its files or the machine. The
+    /// region is only signed at such an endpoint.
+    pub fn is_complete(&self) -> bool {
+        self.credentials.is_some() && self.endpoint.is_some()
     }
 
     /// Reads the JSON object that crosses the C ABI.
@@ -219,7 +249,7 @@ impl Reader<'_> {
         }
         let default = Options::for_table(&table);
         Ok(Options {
-            prefix: self.text("prefix")?.unwrap_or_default(),
+            prefix: self.prefix()?,
             region: self.non_empty("region")?,
             endpoint: self.endpoint()?,
             profile: self.non_empty("profile")?,
@@ -233,6 +263,7 @@ impl Reader<'_> {
             timeout: self.time("timeout_ms", default.timeout)?,
             all_timeout: self.time("all_timeout_ms", default.all_timeout)?,
             init_timeout: self.time("init_timeout_ms", default.init_timeout)?,
+            max_connections: u32::try_from(self.number("max_connections", 1, 10_000)?.unwrap_or(128)).unwrap_or(128),
             write_concurrency: u32::try_from(self.number("write_concurrency", 1, 1_000)?.unwrap_or(128)).unwrap_or(128),
             init_overwrites_newer: self.flag("init_overwrites_newer", default.init_overwrites_newer)?,
             cache: self.cache(default.cache)?,
@@ -241,6 +272,18 @@ impl Reader<'_> {
             log_level: self.log_level(default.log_level)?,
             ..default
         })
+    }
+
+    /// Both keys of some rows begin with it, such as `$inited`'s, which is the last to be written.
+    fn prefix(&self) -> Result<String> {
+        let prefix = self.text("prefix")?.unwrap_or_default();
+        if Namespaces::new(&prefix).longest_fixed_key() > MAX_KEY_BYTES {
+            return Err(value(
+                "prefix",
+                "is too long for DynamoDB, whose sort keys have 1024 bytes at most: shorten it to 1002 bytes",
+            ));
+        }
+        Ok(prefix)
     }
 
     fn cache(&self, default: CacheOptions) -> Result<CacheOptions> {
@@ -414,5 +457,20 @@ mod tests {
         .unwrap();
         let shown = format!("{options:?}");
         assert!(!shown.contains("s3cr3t") && !shown.contains("t0k3n") && !shown.contains("AKIA1"), "{shown}");
+    }
+
+    #[test]
+    fn a_prefix_leaves_room_for_every_row_that_begins_with_it() {
+        let open = |length: usize| {
+            Options::from_json(&serde_json::json!({"table": "flags", "prefix": "p".repeat(length)}).to_string())
+        };
+        let prefix = open(1002).unwrap().prefix;
+        let namespaces = Namespaces::new(&prefix);
+        for key in [namespaces.inited(), namespaces.big_segments_metadata()] {
+            assert!(key.len() <= MAX_KEY_BYTES);
+        }
+        let error = open(1003).unwrap_err();
+        assert_eq!(error.code, Code::OptionValue);
+        assert!(error.message.contains("\"prefix\"") && error.message.contains("1002"), "{error}");
     }
 }

@@ -3,12 +3,15 @@
 mod attempt;
 pub mod big_segments;
 pub mod cache;
+pub mod calls;
 pub mod events;
 mod flights;
 pub mod init;
+pub mod report;
 pub mod statistics;
 #[cfg(test)]
 mod tests;
+mod upsert;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,12 +19,11 @@ use std::time::Instant;
 
 use futures_util::FutureExt;
 
-use crate::dynamo::{Counters, DynamoTable, Effort, Table, When, Written};
-use crate::model::data_set::Collection;
+use crate::dynamo::{Counters, DynamoTable, Effort, Table};
 use crate::model::namespace::{Namespaces, check_key};
 use crate::model::options::{LogLevel, Options};
-use crate::model::row::{Item, RawRow, Row};
-use crate::model::{Error, Result, size, tombstone};
+use crate::model::row::{RawRow, Row};
+use crate::model::{Error, Result, codec};
 use crate::runtime;
 
 use attempt::Attempt;
@@ -29,7 +31,6 @@ use big_segments::Membership;
 use cache::{Cache, Generation, Hit};
 use events::{Event, Events, Logger};
 use flights::Flights;
-use init::Report;
 use statistics::{Statistics, count};
 
 /// All rows of a kind, in the order of their keys.
@@ -81,6 +82,7 @@ pub struct Store {
 impl Store {
     /// Opens a store on the table that the options name. Costs no I/O.
     pub fn open(options: Options) -> Arc<Store> {
+        let options = options.in_this_process();
         let counters = Arc::<Counters>::default();
         let table = Arc::new(DynamoTable::new(options.clone(), Arc::clone(&counters)));
         Store::on(options, table, counters)
@@ -113,154 +115,6 @@ impl Store {
     /// What the store was opened with.
     pub fn options(&self) -> &Options {
         &self.options
-    }
-
-    /// One row, a tombstone too. `None` if there is none, or none that can be read.
-    pub fn get(self: &Arc<Self>, kind: &str, key: &str) -> Result<Option<Found>> {
-        if let Some(found) = self.cached(kind, key) {
-            return Ok(found);
-        }
-        let (store, deadline) = (Arc::clone(self), self.deadline());
-        let (owned_kind, owned_key) = (kind.to_owned(), key.to_owned());
-        runtime::block_on(deadline, Attempt::Get { kind, key }, async move {
-            store.read(&owned_kind, &owned_key, deadline).await
-        })
-    }
-
-    /// [`Store::get`] without blocking.
-    pub fn get_then(
-        self: &Arc<Self>,
-        kind: String,
-        key: String,
-        done: impl FnOnce(Result<Option<Found>>) + Send + 'static,
-    ) -> Result<()> {
-        let (store, deadline) = (Arc::clone(self), self.deadline());
-        runtime::spawn(async move {
-            done(match store.cached(&kind, &key) {
-                Some(found) => Ok(found),
-                None => store.read(&kind, &key, deadline).await,
-            });
-        })
-    }
-
-    /// All rows of a kind, tombstones too.
-    pub fn all(self: &Arc<Self>, kind: &str) -> Result<FoundAll> {
-        if let Some(found) = self.cached_list(kind) {
-            return Ok(found);
-        }
-        let (store, deadline, owned) = (Arc::clone(self), self.all_deadline(), kind.to_owned());
-        runtime::block_on(deadline, Attempt::All { kind }, async move { store.read_all(&owned, deadline).await })
-    }
-
-    /// [`Store::all`] without blocking.
-    pub fn all_then(
-        self: &Arc<Self>,
-        kind: String,
-        done: impl FnOnce(Result<FoundAll>) + Send + 'static,
-    ) -> Result<()> {
-        let (store, deadline) = (Arc::clone(self), self.all_deadline());
-        runtime::spawn(async move {
-            done(match store.cached_list(&kind) {
-                Some(found) => Ok(found),
-                None => store.read_all(&kind, deadline).await,
-            });
-        })
-    }
-
-    /// Writes an item if the stored one is older or missing.
-    pub fn upsert(self: &Arc<Self>, kind: &str, item: &Item) -> Result<Upserted> {
-        let (store, deadline) = (Arc::clone(self), self.deadline());
-        let (owned_kind, owned_item) = (kind.to_owned(), item.clone());
-        runtime::block_on(deadline, Attempt::Upsert { kind, key: &item.key }, async move {
-            store.write(&owned_kind, &owned_item, deadline).await
-        })
-    }
-
-    /// [`Store::upsert`] without blocking.
-    pub fn upsert_then(
-        self: &Arc<Self>,
-        kind: String,
-        item: Item,
-        done: impl FnOnce(Result<Upserted>) + Send + 'static,
-    ) -> Result<()> {
-        let (store, deadline) = (Arc::clone(self), self.deadline());
-        runtime::spawn(async move { done(store.write(&kind, &item, deadline).await) })
-    }
-
-    /// Replaces the data set of the given kinds, then marks the store as initialised.
-    pub fn init(self: &Arc<Self>, data: Vec<Collection>) -> Result<Report> {
-        let (store, deadline) = (Arc::clone(self), Instant::now() + self.options.init_timeout);
-        runtime::block_on(deadline, Attempt::Init, async move { store.replace(data, deadline).await })
-    }
-
-    /// [`Store::init`] without blocking.
-    pub fn init_then(
-        self: &Arc<Self>,
-        data: Vec<Collection>,
-        done: impl FnOnce(Result<Report>) + Send + 'static,
-    ) -> Result<()> {
-        let (store, deadline) = (Arc::clone(self), Instant::now() + self.options.init_timeout);
-        runtime::spawn(async move { done(store.replace(data, deadline).await) })
-    }
-
-    /// Whether a data set was ever stored. Once true it stays true.
-    pub fn initialized(self: &Arc<Self>) -> Result<bool> {
-        if self.initialized.load(Ordering::Relaxed) {
-            return Ok(true);
-        }
-        let (store, deadline) = (Arc::clone(self), self.deadline());
-        runtime::block_on(deadline, Attempt::Initialized, async move { store.is_initialized(deadline).await })
-    }
-
-    /// [`Store::initialized`] without blocking.
-    pub fn initialized_then(self: &Arc<Self>, done: impl FnOnce(Result<bool>) + Send + 'static) -> Result<()> {
-        let (store, deadline) = (Arc::clone(self), self.deadline());
-        runtime::spawn(async move { done(store.is_initialized(deadline).await) })
-    }
-
-    /// Whether the table answers; the error says why not.
-    pub fn available(self: &Arc<Self>) -> Result<()> {
-        let (store, deadline) = (Arc::clone(self), self.deadline());
-        runtime::block_on(deadline, Attempt::Initialized, async move { store.answers(deadline).await })
-    }
-
-    /// [`Store::available`] without blocking.
-    pub fn available_then(self: &Arc<Self>, done: impl FnOnce(Result<()>) + Send + 'static) -> Result<()> {
-        let (store, deadline) = (Arc::clone(self), self.deadline());
-        runtime::spawn(async move { done(store.answers(deadline).await) })
-    }
-
-    /// When the big segments were last brought up to date, in milliseconds of Unix time.
-    pub fn big_segments_metadata(self: &Arc<Self>) -> Result<Option<i64>> {
-        let (store, deadline) = (Arc::clone(self), self.deadline());
-        runtime::block_on(deadline, Attempt::BigSegmentsMetadata, async move { store.read_metadata(deadline).await })
-    }
-
-    /// [`Store::big_segments_metadata`] without blocking.
-    pub fn big_segments_metadata_then(
-        self: &Arc<Self>,
-        done: impl FnOnce(Result<Option<i64>>) + Send + 'static,
-    ) -> Result<()> {
-        let (store, deadline) = (Arc::clone(self), self.deadline());
-        runtime::spawn(async move { done(store.read_metadata(deadline).await) })
-    }
-
-    /// The big segments that name a context, by the hash of its key.
-    pub fn big_segments_membership(self: &Arc<Self>, hash: &str) -> Result<Option<Membership>> {
-        let (store, deadline, hash) = (Arc::clone(self), self.deadline(), hash.to_owned());
-        runtime::block_on(deadline, Attempt::BigSegmentsMembership, async move {
-            store.read_membership(&hash, deadline).await
-        })
-    }
-
-    /// [`Store::big_segments_membership`] without blocking.
-    pub fn big_segments_membership_then(
-        self: &Arc<Self>,
-        hash: String,
-        done: impl FnOnce(Result<Option<Membership>>) + Send + 'static,
-    ) -> Result<()> {
-        let (store, deadline) = (Arc::clone(self), self.deadline());
-        runtime::spawn(async move { done(store.read_membership(&hash, deadline).await) })
     }
 
     /// Everything that is counted, as JSON.
@@ -467,8 +321,8 @@ impl Store {
 
     /// A row's meaning; one that has none is reported and left out, so that it never hides the others.
     fn readable(&self, kind: &str, raw: RawRow) -> Option<Row> {
-        let key = raw.key.clone().unwrap_or_default();
-        match tombstone::read(raw) {
+        let key = raw.key.as_deref().unwrap_or_default();
+        match codec::read(&raw) {
             Ok(row) => Some(row),
             Err(reason) => {
                 count(&self.statistics.skipped_rows);
@@ -481,40 +335,6 @@ impl Store {
                 None
             }
         }
-    }
-
-    async fn write(&self, kind: &str, item: &Item, deadline: Instant) -> Result<Upserted> {
-        let namespace = self.namespaces.of(kind)?;
-        let row = tombstone::new_row(kind, item)?;
-        if let Some(bytes) = size::too_large(&self.namespaces, kind, &row)? {
-            self.report_too_large(kind, &row.key, bytes);
-            return Ok(Upserted::TooLarge);
-        }
-        let outcome = self.table.put(&namespace, &row, When::Newer, Effort::until(deadline)).await;
-        if let Some(cache) = &self.cache {
-            cache.forget_row(kind, &row.key);
-        }
-        match outcome.map_err(|error| error.during(Attempt::Upsert { kind, key: &row.key }))? {
-            Written::Done => Ok(Upserted::Written),
-            Written::Conflict(stored) => {
-                // Endpoints that do not return the row on a failed condition need a second request.
-                let stored = match stored {
-                    Some(raw) => self.readable(kind, raw).map(Arc::new),
-                    None => self.ask(kind, &row.key, deadline).await?,
-                };
-                Ok(Upserted::NewerExists(stored.unwrap_or_else(|| Arc::new(row.as_read()))))
-            }
-        }
-    }
-
-    fn report_too_large(&self, kind: &str, key: &str, bytes: usize) {
-        let namespace = self.namespaces.of(kind).unwrap_or_default();
-        self.events.emit(LogLevel::Error, || {
-            format!(
-                "The item \"{key}\" in \"{namespace}\" was too large to store in DynamoDB and was dropped: {bytes} bytes, the limit is {}; an older row stays as it was",
-                size::MAX_ROW_BYTES
-            )
-        });
     }
 
     async fn is_initialized(&self, deadline: Instant) -> Result<bool> {
@@ -534,14 +354,15 @@ impl Store {
 
     async fn read_metadata(&self, deadline: Instant) -> Result<Option<i64>> {
         let name = self.namespaces.big_segments_metadata();
-        let row = self.table.big_segment(&name, &name, Effort::until(deadline)).await;
+        let row = self.table.big_segment(&name, &name, self.options.consistent_reads, Effort::until(deadline)).await;
         row.and_then(big_segments::synchronized_on).map_err(|error| error.during(Attempt::BigSegmentsMetadata))
     }
 
     async fn read_membership(&self, hash: &str, deadline: Instant) -> Result<Option<Membership>> {
         check_key("big_segments_user", hash)?;
         let namespace = self.namespaces.big_segments_user();
-        let row = self.table.big_segment(&namespace, hash, Effort::until(deadline)).await;
+        let row =
+            self.table.big_segment(&namespace, hash, self.options.consistent_reads, Effort::until(deadline)).await;
         row.map(big_segments::membership).map_err(|error| error.during(Attempt::BigSegmentsMembership))
     }
 

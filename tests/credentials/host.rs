@@ -2,8 +2,9 @@
 //! and nothing of the machine that the tests run on.
 
 use std::ffi::OsString;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -100,6 +101,13 @@ impl Host {
         path
     }
 
+    /// Writes a shell script that may be run, and returns its path.
+    pub fn program(&self, name: &str, script: &str) -> String {
+        let program = self.file(name, format!("#!/bin/sh\n{script}\n"));
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o700)).expect("permissions");
+        program.display().to_string()
+    }
+
     /// Writes `~/.aws/config`.
     pub fn config(self, text: &str) -> Host {
         self.file(".aws/config", text);
@@ -118,7 +126,8 @@ impl Host {
     }
 
     /// Makes these calls, each `get` or `upsert`, one after the other on one store. At `sign in` the folder `later`
-    /// takes the place of `~/.aws`.
+    /// takes the place of `~/.aws`; at `wait` more time passes than credentials are used for that have ended before they
+    /// came.
     pub fn calls(mut self, calls: &[&'static str]) -> Host {
         self.calls = calls.to_vec();
         self
@@ -133,17 +142,7 @@ impl Host {
     /// Runs it to its end. Whatever the case, it printed nothing, and no secret is in what it was told.
     pub fn run(self) -> Outcome {
         let orders = json!({"options": self.options, "calls": self.calls, "ignores_sigchld": self.ignores_sigchld});
-        let orders = self.file("orders.json", orders.to_string());
-        let output = Command::new(env::current_exe().expect("this program"))
-            .args(["--ignored", "--exact", "credentials::host::a_host", "--nocapture", "--quiet"])
-            .env_clear()
-            .env("PATH", env::var_os("PATH").unwrap_or_default())
-            .env("HOME", &self.home)
-            .env(ORDERS, orders)
-            .envs(self.environment.iter().map(|(name, value)| (name, value)))
-            .stdin(Stdio::null())
-            .output()
-            .expect("the host runs");
+        let output = self.process("host::a_host", &orders);
         let printed = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success() && printed.is_empty(), "the host ended with {} and:\n{printed}", output.status);
         assert!(!String::from_utf8_lossy(&output.stdout).contains(PLANTED), "printed a secret");
@@ -155,6 +154,42 @@ impl Host {
         let deadline = Duration::from_millis(self.options["timeout_ms"].as_u64().unwrap_or(5_000));
         Outcome { calls: told.as_array().expect("a list").iter().map(call).collect(), deadline }
     }
+}
+
+impl Host {
+    /// Plays a scene in place of the calls: a test that is ignored, since it only makes sense in a process of its own,
+    /// which finds its options with [`on_stage`].
+    pub fn play(self, scene: &str) {
+        let output = self.process(scene, &json!({"options": self.options}));
+        let printed = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "the host ended with {} and:\n{printed}", output.status);
+        assert!(!printed.contains(PLANTED), "printed a secret: {printed}");
+    }
+
+    fn process(&self, test: &str, orders: &Value) -> Output {
+        let orders = self.file("orders.json", orders.to_string());
+        Command::new(env::current_exe().expect("this program"))
+            .args(["--ignored", "--exact", &format!("credentials::{test}"), "--nocapture", "--quiet"])
+            .env_clear()
+            .env("PATH", env::var_os("PATH").unwrap_or_default())
+            .env("HOME", &self.home)
+            .env(ORDERS, orders)
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
+            .stdin(Stdio::null())
+            .output()
+            .expect("the host runs")
+    }
+}
+
+/// The options of the scene's host, in its process; `None` elsewhere.
+pub fn on_stage() -> Option<Value> {
+    let orders = PathBuf::from(env::var_os(ORDERS)?);
+    std::thread::spawn(|| {
+        std::thread::park_timeout(PATIENCE);
+        std::process::exit(70);
+    });
+    let told: Value = serde_json::from_slice(&fs::read(orders).expect("orders")).expect("JSON");
+    Some(told["options"].clone())
 }
 
 impl Drop for Host {
@@ -230,6 +265,10 @@ fn a_host() {
             Some("sign in") => {
                 let _ = fs::remove_dir_all(orders.with_file_name(".aws"));
                 fs::rename(orders.with_file_name("later"), orders.with_file_name(".aws")).expect("a folder");
+                continue;
+            }
+            Some("wait") => {
+                std::thread::sleep(Duration::from_millis(1_100));
                 continue;
             }
             _ => store.get("features", "flag").map(|_| ()),

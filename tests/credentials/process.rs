@@ -1,7 +1,5 @@
 //! `credential_process`: a program of the user's that prints credentials.
 
-use std::os::unix::fs::PermissionsExt;
-
 use flagstore::model::Code;
 
 use super::aws;
@@ -16,9 +14,7 @@ fn host(stub: &Stub, script: &str) -> Host {
 }
 
 fn program(host: &Host, script: &str) -> String {
-    let program = host.file("program", format!("#!/bin/sh\n{script}\n"));
-    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o700)).expect("permissions");
-    program.display().to_string()
+    host.program("program", script)
 }
 
 /// A program that prints credentials, with how often it ran in the key id.
@@ -48,11 +44,11 @@ fn its_credentials_are_used_while_they_last() {
 }
 
 #[test]
-fn expired_credentials_are_asked_for_again() {
+fn expired_credentials_are_asked_for_again_but_not_by_every_request() {
     let stub = aws::start();
     let script = counting(r#","Expiration":"2020-01-01T00:00:00Z""#);
-    host(&stub, &script).calls(&["get", "get", "get"]).run().expect_success();
-    assert_eq!(key_ids(&stub), ["ASIAPROCESS1", "ASIAPROCESS2", "ASIAPROCESS3"]);
+    host(&stub, &script).calls(&["get", "get", "wait", "get", "get"]).run().expect_success();
+    assert_eq!(key_ids(&stub), ["ASIAPROCESS1", "ASIAPROCESS1", "ASIAPROCESS2", "ASIAPROCESS2"]);
 }
 
 #[test]
@@ -125,7 +121,6 @@ fn one_slower_than_one_attempt_is_waited_for_and_runs_once() {
 #[test]
 fn its_failure_is_named_and_its_output_is_not_shown() {
     for (name, script, words) in [
-        ("fails", "echo PLANTED; echo PLANTED >&2; exit 3", "failed"),
         ("says nothing", "exit 0", "not JSON"),
         ("is chatty", "echo 'PLANTED: please sign in'", "not JSON"),
         ("speaks another version", r#"echo '{"Version":2,"SecretAccessKey":"PLANTED"}'"#, "version 1"),
@@ -142,6 +137,17 @@ fn its_failure_is_named_and_its_output_is_not_shown() {
         host(&stub, script).calls(&["get", "upsert"]).run().expect_failure(Code::NoCredentials, &words);
         assert_eq!(stub.requests().len(), 0);
     }
+}
+
+#[test]
+fn one_that_fails_may_be_tried_again() {
+    let stub = aws::start();
+    let script = "echo run >> \"$0.runs\"; echo PLANTED; echo PLANTED >&2; exit 3";
+    host(&stub, script)
+        .calls(&["get", "upsert"])
+        .run()
+        .expect_failure(Code::Service, &["credential_process", "failed"]);
+    assert!(Code::Service.retriable());
 }
 
 #[test]

@@ -207,7 +207,7 @@ fn credentials_that_have_expired_are_renewed() {
             .then(|| aws::sts_credentials("AssumeRole", "ROLE", "2020-01-01T00:00:00Z"))
     });
     let host = Host::new().on(&stub).config(&role()).env("AWS_ENDPOINT_URL_STS", stub.url());
-    host.calls(&["get", "get"]).run().expect_success();
+    host.calls(&["get", "wait", "get"]).run().expect_success();
     assert_eq!((aws::of_dynamo(&stub).len(), stub.requests().len()), (2, 4));
 }
 

@@ -13,6 +13,10 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import re
+import time
+from datetime import datetime, timedelta, timezone
+from email.utils import format_datetime
 
 from http1 import Message, response
 
@@ -37,12 +41,25 @@ async def refuse(exchange, status: int, type: str, message: str) -> None:
 
 
 async def echo(exchange, type: str, quote: str) -> None:
-    """Quotes the request's credentials or its payload, as a careless gateway might."""
+    """Quotes the request's credentials or its payload, as a careless gateway might; or the token alone, in a sentence."""
     request = exchange.request
     names = ("authorization", "x-amz-security-token")
-    credentials = "\n".join(f"{name}: {request.header(name)}" for name in names)
-    text = request.body.decode("utf-8", "replace") if quote == "body" else credentials
-    await exchange.send(error(400, type, text).wire)
+    texts = {
+        "body": request.body.decode("utf-8", "replace"),
+        "credentials": "\n".join(f"{name}: {request.header(name)}" for name in names),
+        "token": f"The token {request.header(names[1])} is not known.",
+    }
+    await exchange.send(error(400, type, texts[quote]).wire)
+
+
+async def clock(exchange, ahead_s: float) -> None:
+    """A service whose clock is ahead of this machine's, and which takes no signature that is five minutes off."""
+    now = datetime.now(timezone.utc) + timedelta(seconds=ahead_s)
+    signed = datetime.strptime(exchange.request.header("x-amz-date") + "+0000", "%Y%m%dT%H%M%SZ%z")
+    if abs(now - signed) <= timedelta(minutes=5):
+        return await passed(exchange)
+    refusal = error(400, "InvalidSignatureException", f"Signature expired: {signed:%Y%m%dT%H%M%SZ} is now earlier.")
+    await exchange.send(refusal.with_header("date", format_datetime(now, usegmt=True)))
 
 
 async def answer(exchange, status: int, body: str, content_type: str, forward: bool) -> None:
@@ -91,6 +108,41 @@ async def wrong_length(exchange, by: int, then: str) -> None:
         await (exchange.close() if then == "close" else exchange.client_gone())
 
 
+async def ended(exchange) -> None:
+    """A service that does not take keys that have ended. Those of `tests/soak/credentials` tell when they end."""
+    key = re.search(r"Credential=SOAK(\d+)/", exchange.request.header("authorization") or "")
+    # The clocks are one, but the request was under way.
+    if key and time.time() > int(key.group(1)) + 2:
+        return await refuse(exchange, 400, "ExpiredTokenException", "The key has ended.")
+    await passed(exchange)
+
+
+async def endless(exchange) -> None:
+    """A body that never ends, in chunks."""
+    head = "HTTP/1.1 200 OK\r\ncontent-type: application/x-amz-json-1.0\r\ntransfer-encoding: chunked\r\n\r\n"
+    await exchange.send(head.encode())
+    chunk = b"10000\r\n" + b" " * 0x10000 + b"\r\n"
+    while True:
+        exchange.record["sent"] = exchange.record.get("sent", 0) + 0x10000
+        await exchange.send(chunk)
+
+
+async def rowless(exchange) -> None:
+    """The upstream's answer, but a failed condition brings no row, as with some other endpoints."""
+    message = await exchange.forwarded()
+    if b"ConditionalCheckFailedException" not in message.body:
+        return await exchange.send(message.wire)
+    body = json.loads(message.body)
+    body.pop("Item", None)
+    await exchange.send(response(message.status, json.dumps(body).encode(), {"x-amzn-requestid": "FAULT"}).wire)
+
+
+async def silent(exchange) -> None:
+    """The answer, after which this connection is dead and nobody is told, as when a NAT gateway forgot it."""
+    await passed(exchange)
+    exchange.endpoint.silence(exchange.writer)
+
+
 async def drip(exchange, bytes_per_second: float) -> None:
     for byte in (await exchange.forwarded()).wire:
         await exchange.send(bytes([byte]))
@@ -126,6 +178,7 @@ ACTIONS = {
     "fault": (fault, {"status": 500}),
     "refuse": (refuse, {"status": 400, "type": "ValidationException", "message": ""}),
     "echo": (echo, {"type": "ValidationException", "quote": "body"}),
+    "clock": (clock, {"ahead_s": 3600}),
     "answer": (answer, {"status": 200, "body": "{}", "content_type": "application/x-amz-json-1.0", "forward": False}),
     "garbage": (garbage, {"forward": True}),
     "delay": (delay, {"ms": 100, **AT}),
@@ -135,6 +188,10 @@ ACTIONS = {
     "close": (close, AT),
     "kill": (kill, {**AT, "pid": 0}),
     "wrong_length": (wrong_length, {"by": 10, "then": "wait"}),
+    "ended": (ended, {}),
+    "endless": (endless, {}),
+    "rowless": (rowless, {}),
+    "silent": (silent, {}),
     "drip": (drip, {"bytes_per_second": 1}),
     "unprocessed": (unprocessed, {"share": 0.3}),
 }

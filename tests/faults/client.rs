@@ -63,6 +63,16 @@ impl Faults {
         self.ask("/release", &json!({}));
     }
 
+    /// Every connection that is open now is dead from here on, and nobody is told.
+    pub fn silence(&self) {
+        self.ask("/silence", &json!({}));
+    }
+
+    /// How many connections are open.
+    pub fn connections(&self) -> u64 {
+        self.ask("/counts", &json!({}))["connections"].as_u64().expect("a number")
+    }
+
     /// Waits for requests with certain members, or for `connections` to be few. See the README for the members.
     pub fn wait(&self, wanted: &Value) {
         self.ask("/wait", wanted);

@@ -40,6 +40,8 @@ class Control:
             endpoint.replace_script(given)
         elif path == "/release":
             endpoint.let_go()
+        elif path == "/silence":
+            endpoint.silence(*endpoint.connections)
         elif path == "/reset":
             endpoint.start_over()
         elif path == "/wait":
@@ -49,7 +51,7 @@ class Control:
         elif path == "/log":
             return 200, {**self.state(), "requests": endpoint.log.records}
         else:
-            return 404, {"error": f"there is no {path}; there are /script /release /reset /wait /counts /log"}
+            return 404, {"error": f"there is no {path}; there are /script /release /silence /reset /wait /counts /log"}
         return 200, self.state()
 
     def state(self) -> dict:

@@ -41,6 +41,10 @@ class Message:
     def says_close(self) -> bool:
         return (self.header("connection") or "").lower() == "close"
 
+    def with_header(self, name: str, value: str) -> bytes:
+        """The whole message with one header more."""
+        return self.head[:-2] + f"{name}: {value}\r\n\r\n".encode("latin-1") + self.wire_body
+
     def with_length(self, length: int) -> bytes:
         """The whole message, announcing a body of another length than it has."""
         lines = [

@@ -11,24 +11,30 @@
  * then is what the library keeps for itself, which is to stay the same. The first time after WARM_MS, and at the end,
  * all stores are closed too: then nothing comes and goes any more, and the smallest leak shows.
  *
+ * One of the stores has its keys from a program, whose keys end after seconds and which fails at times. And every now and
+ * then the process may start no thread and no program for a moment; also where it is root.
+ *
  * With the last argument one get in a hundred leaks what it is called, to show that it is found.
  */
 #include "../c/endpoint.h"
 
+#include <linux/capability.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "samples.h"
 #include "worker.h"
 
-enum { BATCH = 8 };
+enum { BATCH = 8, NOBODY = 65534, MS_BETWEEN_LIMITS = 2000, MS_OF_LIMIT = 300 };
 
 /* The stores that all threads share. */
-static uint64_t plain, cached;
+static uint64_t plain, cached, rotating;
 
 static const char *url;
 static const char *leak = "";
@@ -199,18 +205,26 @@ static void initialized(struct worker *worker)
 
 /* The rest */
 
-static uint64_t open_as(const char *prefix, const char *options)
+#define KEYS_GIVEN "\"region\":\"us-east-1\",\"access_key_id\":\"test\",\"secret_access_key\":\"test\""
+/* In the configuration that `run` writes. */
+#define KEYS_OF_A_PROGRAM "\"profile\":\"soak\""
+
+static uint64_t open_with(const char *keys, const char *prefix, const char *options)
 {
   char text[1024];
   uint64_t store;
   store_error error;
   int length = snprintf(text, sizeof text,
-                        "{\"table\":\"flags\",\"endpoint\":\"%s\",\"prefix\":\"%s\",\"region\":\"us-east-1\","
-                        "\"access_key_id\":\"test\",\"secret_access_key\":\"test\",\"attempt_timeout_ms\":1000,"
+                        "{\"table\":\"flags\",\"endpoint\":\"%s\",\"prefix\":\"%s\",%s,\"attempt_timeout_ms\":1000,"
                         "\"timeout_ms\":3000,\"all_timeout_ms\":5000,\"init_timeout_ms\":15000%s}",
-                        url, prefix, options);
+                        url, prefix, keys, options);
   CHECK_CODE(STORE_OK, store_open(text, (size_t)length, &store, &error), &error);
   return store;
+}
+
+static uint64_t open_as(const char *prefix, const char *options)
+{
+  return open_with(KEYS_GIVEN, prefix, options);
 }
 
 static void open_and_close(struct worker *worker)
@@ -257,8 +271,8 @@ static void events(struct worker *worker)
   int32_t level;
   char *text;
   store_error error;
-  uint64_t stores[] = {plain, cached, worker->store};
-  for (int place = 0; place < 3; place++) {
+  uint64_t stores[] = {plain, cached, rotating, worker->store};
+  for (int place = 0; place < 4; place++) {
     while (store_next_event(stores[place], &level, &text, &error) == STORE_OK) {
       CHECK(strlen(text) > 0);
       store_string_free(text);
@@ -275,7 +289,7 @@ static void call_something(struct worker *worker)
   store_error error;
   uint64_t dice = any(worker, 1000);
   if (dice < 250) {
-    get(worker, plain, 0);
+    get(worker, dice < 125 ? plain : rotating, 0);
   } else if (dice < 500) {
     get(worker, cached, 1);
   } else if (dice < 730) {
@@ -307,12 +321,44 @@ static void open_shared_stores(void)
 {
   plain = open_as("soak", "");
   cached = open_as("soak", ",\"cache_ttl_ms\":50,\"cache_max_bytes\":100000");
+  rotating = open_with(KEYS_OF_A_PROGRAM, "soak", ",\"shared\":false");
 }
 
 static void close_shared_stores(void)
 {
   CHECK_INT(STORE_OK, store_close(plain, NULL));
   CHECK_INT(STORE_OK, store_close(cached, NULL));
+  CHECK_INT(STORE_OK, store_close(rotating, NULL));
+}
+
+/* Now and then the process may start nothing. No limit on processes holds for root, who is somebody else meanwhile as far
+ * as the kernel counts processes, nor for who may go beyond limits. */
+static void *limit_now_and_then(void *argument)
+{
+  int root = geteuid() == 0;
+  struct rlimit whole, none;
+  CHECK_INT(0, getrlimit(RLIMIT_NPROC, &whole));
+  none = whole;
+  none.rlim_cur = 1;
+  while (!atomic_load(&stop)) {
+    usleep(MS_BETWEEN_LIMITS * 1000);
+    CHECK_INT(0, setrlimit(RLIMIT_NPROC, &none));
+    CHECK(!root || setreuid(NOBODY, (uid_t)-1) == 0);
+    usleep(MS_OF_LIMIT * 1000);
+    CHECK(!root || setreuid(0, (uid_t)-1) == 0);
+    CHECK_INT(0, setrlimit(RLIMIT_NPROC, &whole));
+  }
+  return argument;
+}
+
+/* For this thread and those that it starts. */
+static void give_up_what_knows_no_limit(void)
+{
+  struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+  struct __user_cap_data_struct capabilities[_LINUX_CAPABILITY_U32S_3];
+  CHECK_INT(0, syscall(SYS_capget, &header, capabilities));
+  capabilities[0].effective &= ~(1U << CAP_SYS_RESOURCE | 1U << CAP_SYS_ADMIN);
+  CHECK_INT(0, syscall(SYS_capset, &header, capabilities));
 }
 
 /* All threads wait between two calls. */
@@ -376,6 +422,7 @@ int main(int argc, char **argv)
   uint64_t seed = strtoull(argv[6], NULL, 10);
   leak = argc > 7 ? argv[7] : "";
   current_test = "soak";
+  give_up_what_knows_no_limit();
   put_big_segments();
   open_shared_stores();
   pthread_barrier_init(&quiet, NULL, THREADS + 1);
@@ -386,6 +433,11 @@ int main(int argc, char **argv)
     workers[number].random = (seed + 1) * UINT64_C(0x9e3779b97f4a7c15) + (uint64_t)number;
     snprintf(workers[number].prefix, sizeof workers[number].prefix, "soak-%d", number);
     CHECK_INT(0, pthread_create(&workers[number].thread, NULL, work, &workers[number]));
+  }
+  pthread_t limiter;
+  int limits = *leak == '\0';
+  if (limits) {
+    CHECK_INT(0, pthread_create(&limiter, NULL, limit_now_and_then, NULL));
   }
   while (!atomic_load(&stop)) {
     int64_t now = milliseconds(), next = next_sample < next_quiet ? next_sample : next_quiet;
@@ -411,6 +463,9 @@ int main(int argc, char **argv)
   }
   for (int number = 0; number < THREADS; number++) {
     pthread_join(workers[number].thread, NULL);
+  }
+  if (limits) {
+    pthread_join(limiter, NULL);
   }
   close_shared_stores();
   print_counts();

@@ -1,66 +1,63 @@
 //! What the AWS configuration files say, as far as it is not left to the SDK.
 
-use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use aws_config::profile::{Profile, ProfileSet};
 use aws_credential_types::Credentials;
-use aws_credential_types::provider::SharedCredentialsProvider;
-use aws_credential_types::provider::error::CredentialsError;
-use aws_runtime::env_config::file::EnvConfigFiles;
-use aws_types::os_shim_internal::{Env, Fs};
 
-use super::program::Program;
+use super::files::Files;
+use super::program;
+use super::{LoadFailure, LoadFailureKind};
+use crate::model::environment::Environment;
 
 /// The AWS configuration files. A profile given by its name must be there.
-pub async fn profiles(given: Option<&str>) -> Result<ProfileSet, CredentialsError> {
-    let files = EnvConfigFiles::default();
-    let profiles =
-        aws_config::profile::load(&Fs::real(), &Env::real(), &files, given.map(|name| name.to_owned().into()))
-            .await
-            .map_err(CredentialsError::invalid_configuration)?;
+pub fn profiles(files: &Files, given: Option<&str>) -> Result<ProfileSet, LoadFailure> {
+    let profiles = files.profiles(given).map_err(misconfigured)?;
     match given {
-        Some(name) if profiles.get_profile(name).is_none() => Err(CredentialsError::invalid_configuration(
-            unreadable_file()
-                .unwrap_or_else(|| format!("the profile \"{name}\" is not in the AWS configuration files")),
-        )),
+        Some(name) if profiles.get_profile(name).is_none() => {
+            let missing = || format!("the profile \"{name}\" is not in the AWS configuration files");
+            Err(misconfigured(files.unreadable().map_or_else(missing, ToOwned::to_owned)))
+        }
         _ => Ok(profiles),
     }
 }
 
-/// What the SDK passes over in silence, and may be why nothing was found.
-pub async fn amiss() -> Option<String> {
-    if let Some(what) = unreadable_file() {
-        return Some(what);
-    }
-    let profiles = profiles(None).await.ok()?;
+/// That the selected profile is not there, which the SDK passes over in silence.
+pub fn missing_profile(profiles: &ProfileSet) -> Option<String> {
     let selected = profiles.selected_profile();
     (selected != "default" && profiles.get_profile(selected).is_none())
         .then(|| format!("the profile \"{selected}\" of AWS_PROFILE is not in the AWS configuration files"))
 }
 
-/// The first of the AWS configuration files that is there, or should be, and cannot be read.
-fn unreadable_file() -> Option<String> {
-    let files = [("AWS_CONFIG_FILE", ".aws/config"), ("AWS_SHARED_CREDENTIALS_FILE", ".aws/credentials")];
-    files.into_iter().find_map(|(variable, usual)| {
-        let named = std::env::var_os(variable).map(PathBuf::from);
-        let missing_is_fine = named.is_none();
-        let path = named.or_else(|| Some(Path::new(&std::env::var_os("HOME")?).join(usual)))?;
-        match std::fs::read_to_string(&path) {
-            Err(error) if !(missing_is_fine && error.kind() == ErrorKind::NotFound) => {
-                Some(format!("the file {} cannot be read: {error}", path.display()))
-            }
-            _ => None,
-        }
-    })
+/// Whether the selected profile says where credentials come from.
+pub fn has_credentials(profiles: &ProfileSet) -> bool {
+    const WAYS: [&str; 7] = [
+        "aws_access_key_id",
+        "role_arn",
+        "credential_process",
+        "sso_session",
+        "sso_start_url",
+        "web_identity_token_file",
+        "login_session",
+    ];
+    let profile = profiles.get_profile(profiles.selected_profile());
+    profile.is_some_and(|profile| WAYS.iter().any(|name| profile.get(name).is_some()))
 }
 
 /// Where a profile gets its credentials, if that is a way that the SDK is not left to go.
 pub struct Base {
-    /// The keys, or the program that has them.
-    pub source: SharedCredentialsProvider,
+    /// What the first role is assumed with.
+    pub source: Source,
     /// In the order in which they are assumed.
     pub roles: Vec<Role>,
+}
+
+/// Where the first credentials come from.
+pub enum Source {
+    /// They stand in the profile, or in the environment that it points to.
+    Keys(Credentials),
+    /// A shell command prints them.
+    Program(String),
 }
 
 /// A role that a profile assumes.
@@ -73,16 +70,27 @@ pub struct Role {
     pub external_id: Option<String>,
 }
 
+impl Source {
+    /// Gets them. A program may run for so long.
+    pub fn credentials(self, timeout: Duration) -> Result<Credentials, LoadFailure> {
+        match self {
+            Source::Keys(keys) => Ok(keys),
+            Source::Program(command) => program::credentials(&command, timeout),
+        }
+    }
+}
+
 impl Base {
-    /// Follows the roles of the selected profile to a `credential_process`.
-    pub fn of(profiles: &ProfileSet) -> Result<Option<Base>, CredentialsError> {
+    /// Follows the roles of the selected profile to a `credential_process`, or to the keys of the environment, which the
+    /// SDK would not look for behind a profile that goes before them.
+    pub fn of(profiles: &ProfileSet, environment: &Environment) -> Result<Option<Base>, LoadFailure> {
         let mut name = profiles.selected_profile();
         let (mut roles, mut seen) = (Vec::new(), Vec::new());
         loop {
             let Some(profile) = profiles.get_profile(name) else {
                 return match seen.last() {
                     None => Ok(None),
-                    Some(last) => Err(CredentialsError::invalid_configuration(format!(
+                    Some(last) => Err(misconfigured(format!(
                         "the profile \"{name}\", the source_profile of \"{last}\", is not in the AWS configuration files"
                     ))),
                 };
@@ -95,13 +103,17 @@ impl Base {
             let get = |name| profile.get(name).map(ToOwned::to_owned);
             if let (Some(arn), None) = (get("role_arn"), get("web_identity_token_file")) {
                 roles.push(Role { arn, session_name: get("role_session_name"), external_id: get("external_id") });
-                match profile.get("source_profile") {
-                    Some(source) if source != name => {
+                match (profile.get("source_profile"), profile.get("credential_source")) {
+                    (Some(source), _) if source != name => {
                         name = source;
                         continue;
                     }
-                    Some(_) => {}
-                    None => return Ok(None),
+                    (Some(_), _) => {}
+                    (None, Some(source)) if source.eq_ignore_ascii_case("Environment") => {
+                        roles.reverse();
+                        return Ok(keys_in(environment).map(|keys| Base { source: Source::Keys(keys), roles }));
+                    }
+                    (None, _) => return Ok(None),
                 }
             }
             let goes_first = ["credential_source", "web_identity_token_file", "sso_session", "sso_start_url"];
@@ -111,8 +123,7 @@ impl Base {
             }
             roles.reverse();
             // The SDK for Rust would run the program; AWS's other SDKs and its CLI take the keys.
-            let source = keys
-                .map_or_else(|| SharedCredentialsProvider::new(Program { command }), SharedCredentialsProvider::new);
+            let source = keys.map_or_else(|| Source::Program(command), Source::Keys);
             return Ok(Some(Base { source, roles }));
         }
     }
@@ -123,4 +134,30 @@ fn keys_of(profile: &Profile) -> Option<Credentials> {
     let (id, secret) = (profile.get("aws_access_key_id")?, profile.get("aws_secret_access_key")?);
     let token = profile.get("aws_session_token").map(ToOwned::to_owned);
     Some(Credentials::new(id, secret, token, None, "profile"))
+}
+
+/// The keys in the environment. A line break at an end is one that nobody meant.
+pub fn keys_in(environment: &Environment) -> Option<Credentials> {
+    let get = |name| environment.get(name).map(str::trim).filter(|value| !value.is_empty()).map(ToOwned::to_owned);
+    let secret = get("AWS_SECRET_ACCESS_KEY")?;
+    let mut credentials = Credentials::builder().access_key_id(get("AWS_ACCESS_KEY_ID")?).secret_access_key(secret);
+    credentials.set_session_token(get("AWS_SESSION_TOKEN"));
+    credentials.set_account_id(get("AWS_ACCOUNT_ID").map(Into::into));
+    Some(credentials.provider_name("environment").build())
+}
+
+/// A variable without the one that belongs to it, which the SDK passes over in silence.
+pub fn half_set(environment: &Environment) -> Option<String> {
+    let pairs = [
+        ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"),
+        ("AWS_SECRET_ACCESS_KEY", "AWS_ACCESS_KEY_ID"),
+        ("AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_ROLE_ARN"),
+    ];
+    let set = |name: &str| environment.get(name).is_some();
+    let (given, missing) = pairs.into_iter().find(|(given, other)| set(given) && !set(other))?;
+    Some(format!("{given} is set without {missing}"))
+}
+
+fn misconfigured(why: String) -> LoadFailure {
+    LoadFailure::new(LoadFailureKind::Misconfigured, why)
 }

@@ -1,83 +1,87 @@
 //! `credential_process`: a program of the user's that prints credentials.
 //!
 //! aws-config runs it through `tokio::process`, whose signal handling does not survive a fork and must not be in
-//! somebody else's process. Here the program is started by the standard library on a blocking thread.
+//! somebody else's process. Here the standard library starts it, on a loader's thread, in a process group of its own that
+//! ends with its deadline: a shell does not take what it started along. It finds the host's environment as that is then,
+//! which the kernel copies.
 
 use std::io::Read;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant, SystemTime};
 
 use aws_credential_types::Credentials;
-use aws_credential_types::provider::error::CredentialsError;
-use aws_credential_types::provider::{ProvideCredentials, future};
 use serde_json::Value;
 
-use super::LONGEST_LOADING;
+use super::{LoadFailure, LoadFailureKind};
+use crate::runtime::{aside, end_group, in_group};
 
 /// The most that it may print.
 const MAX_OUTPUT_BYTES: u64 = 1024 * 1024;
+/// The shell that runs it. By its whole name, since a search would read the environment.
+const SHELL: &str = if cfg!(unix) { "/bin/sh" } else { "sh" };
+/// How a shell ends that cannot run what it was told to.
+const NOT_RUN: [i32; 2] = [126, 127];
+/// Between two looks at a program that has closed its output and goes on.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(10);
 
-/// The program that a profile names.
-#[derive(Debug)]
-pub struct Program {
-    /// A shell command.
-    pub command: String,
-}
-
-impl ProvideCredentials for Program {
-    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
-    where
-        Self: 'a,
-    {
-        future::ProvideCredentials::new(async {
-            let command = self.command.clone();
-            let output = tokio::task::spawn_blocking(move || run(&command, LONGEST_LOADING))
-                .await
-                .map_err(|_| failed("ended unexpectedly"))?;
-            parse(&output.map_err(failed)?).map_err(failed)
-        })
-    }
+/// Runs the shell command that a profile names, for so long at most.
+pub fn credentials(command: &str, timeout: Duration) -> Result<Credentials, LoadFailure> {
+    let output = run(command, timeout).map_err(|(kind, what)| failed(kind, what))?;
+    parse(&output).map_err(|what| failed(LoadFailureKind::Misconfigured, what))
 }
 
 /// The message never holds what the program printed.
-fn failed(what: &'static str) -> CredentialsError {
-    CredentialsError::provider_error(format!("the credential_process of the profile {what}"))
+fn failed(kind: LoadFailureKind, what: &str) -> LoadFailure {
+    LoadFailure::new(kind, format!("the credential_process of the profile {what}"))
 }
 
 /// Runs a shell command and returns what it printed. Its end is seen by its output closing, not by its status: a
 /// host that ignores or collects SIGCHLD takes the status away.
-fn run(command: &str, timeout: Duration) -> Result<Vec<u8>, &'static str> {
-    let mut child = Command::new("sh")
-        .arg("-c")
-        .arg(command)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .map_err(|_| "could not be started")?;
-    let Some(stdout) = child.stdout.take() else { return Err("has no output") };
+fn run(command: &str, timeout: Duration) -> Result<Vec<u8>, (LoadFailureKind, &'static str)> {
+    use LoadFailureKind::{Failing, TimedOut};
+    let deadline = Instant::now() + timeout;
+    let mut program = Command::new(SHELL);
+    program.args(["-c", command]).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut child = in_group(&mut program).spawn().map_err(|_| (Failing, "could not be started"))?;
     let (sender, receiver) = std::sync::mpsc::sync_channel(1);
-    let reader = std::thread::Builder::new().name("flagstore-creds".into()).spawn(move || {
+    let stdout = child.stdout.take();
+    let reader = aside(move || {
         let mut output = Vec::new();
-        let read = stdout.take(MAX_OUTPUT_BYTES).read_to_end(&mut output).map(|_| output);
+        let read = stdout.map(|stdout| stdout.take(MAX_OUTPUT_BYTES).read_to_end(&mut output));
         // The receiver is gone only after the timeout.
-        let _ = sender.send(read);
+        let _ = sender.send(matches!(read, Some(Ok(_))).then_some(output));
     });
     if reader.is_err() {
-        let _ = child.kill();
-        return Err("could not be read");
+        end_group(&mut child);
+        let _ = child.wait();
+        return Err((Failing, "could not be read"));
     }
-    let started = Instant::now();
-    let output = receiver.recv_timeout(timeout.saturating_sub(started.elapsed()));
-    if output.is_err() {
-        let _ = child.kill();
+    let output = receiver.recv_timeout(deadline.saturating_duration_since(Instant::now()));
+    let status = output.is_ok().then(|| ended(&mut child, deadline)).flatten();
+    if status.is_none() {
+        end_group(&mut child);
+        let _ = child.wait();
     }
-    let status = child.wait();
-    match output {
-        Err(_) => Err("did not end in time"),
-        Ok(Err(_)) => Err("could not be read"),
-        Ok(Ok(_)) if status.is_ok_and(|status| !status.success()) => Err("failed"),
-        Ok(Ok(output)) => Ok(output),
+    match (output, status) {
+        (Err(_), _) | (_, None) => Err((TimedOut, "did not end in time")),
+        (Ok(None), _) => Err((Failing, "could not be read")),
+        (_, Some(Some(status))) if status.code().is_some_and(|code| NOT_RUN.contains(&code)) => {
+            Err((LoadFailureKind::Misconfigured, "is not there, or may not be run"))
+        }
+        (_, Some(Some(status))) if !status.success() => Err((Failing, "failed")),
+        (Ok(Some(output)), _) => Ok(output),
+    }
+}
+
+/// How it ended, by the deadline; without its status where the host took that away.
+fn ended(child: &mut Child, deadline: Instant) -> Option<Option<ExitStatus>> {
+    loop {
+        match child.try_wait() {
+            Ok(Some(status)) => return Some(Some(status)),
+            Err(_) => return Some(None),
+            Ok(None) if Instant::now() >= deadline => return None,
+            Ok(None) => std::thread::sleep(BETWEEN_LOOKS),
+        }
     }
 }
 
@@ -121,10 +125,42 @@ mod tests {
     #[test]
     #[cfg_attr(miri, ignore = "it starts processes")]
     fn what_goes_wrong_is_said_without_the_output() {
-        assert_eq!(run("echo secret; exit 3", Duration::from_secs(10)), Err("failed"));
-        assert_eq!(run("sleep 60", Duration::from_millis(50)), Err("did not end in time"));
+        use LoadFailureKind::{Failing, TimedOut};
+        assert_eq!(run("echo secret; exit 3", Duration::from_secs(10)), Err((Failing, "failed")));
+        assert_eq!(run("sleep 60", Duration::from_millis(50)), Err((TimedOut, "did not end in time")));
+        let closed = "exec >&-; exec sleep 60";
+        assert_eq!(run(closed, Duration::from_millis(50)), Err((TimedOut, "did not end in time")));
         assert_eq!(parse(b"secret"), Err("printed something that is not JSON"));
         assert_eq!(parse(br#"{"Version":2}"#), Err("printed a format other than version 1"));
         assert_eq!(parse(br#"{"Version":1,"AccessKeyId":"a"}"#), Err("printed no AccessKeyId or SecretAccessKey"));
+    }
+
+    #[test]
+    #[cfg(unix)]
+    #[cfg_attr(miri, ignore = "it starts processes")]
+    fn one_that_hangs_ends_with_all_that_it_started() {
+        let list = std::env::temp_dir().join(format!("flagstore-program-{}", std::process::id()));
+        // The shell, a pipeline of its own, and something in the background.
+        let command = format!(
+            "echo $$ > {0}; sh -c 'echo $$ >> {0}; sleep 600 | cat'; sleep 600 & echo $! >> {0}; wait",
+            list.display()
+        )
+        .replacen("'; sleep 600 &", "' & sleep 600 &", 1);
+        let ended = run(&command, Duration::from_millis(500));
+        assert_eq!(ended, Err((LoadFailureKind::TimedOut, "did not end in time")));
+        let started = std::fs::read_to_string(&list).expect("it ran");
+        std::fs::remove_file(list).expect("the file goes");
+        assert_eq!(started.lines().count(), 3, "{started}");
+        let alive = |number: &str| {
+            let found = Command::new("kill").args(["-0", number]).stderr(Stdio::null()).status();
+            // Whoever collects orphans may take a moment for those that are not ours.
+            let state = std::fs::read_to_string(format!("/proc/{number}/stat")).unwrap_or_default();
+            found.is_ok_and(|found| found.success()) && !state.contains(") Z ")
+        };
+        let begun = Instant::now();
+        while started.lines().any(alive) {
+            assert!(begun.elapsed() < Duration::from_secs(10), "still there: {started}");
+            std::thread::sleep(BETWEEN_LOOKS);
+        }
     }
 }
