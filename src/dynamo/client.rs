@@ -28,9 +28,8 @@ const SIGNING_REGION: &str = "us-east-1";
 const IDLE_CONNECTION: Duration = Duration::from_secs(60);
 /// The smaller of the SDK's TLS implementations.
 const TLS: Provider = Provider::Rustls(CryptoMode::Ring);
-/// The longest region that a message quotes: what is longer, or has other letters than a region, may be something secret
-/// that came to the wrong place.
-const LONGEST_QUOTED_REGION: usize = 24;
+/// The longest region that a message shows.
+const LONGEST_SHOWN_REGION: usize = 24;
 
 /// A table in DynamoDB, or in something that speaks its protocol.
 pub struct DynamoTable {
@@ -183,7 +182,11 @@ impl Target {
     }
 
     fn connection(self, options: &Options, connector: SharedHttpConnector) -> Result<Connection> {
-        let at = self.endpoint.as_deref().map_or_else(|| format!("DynamoDB in {}", self.region), shown);
+        let at = match (self.endpoint.as_deref(), self.region.as_ref()) {
+            (Some(endpoint), _) => shown(endpoint),
+            (None, region) if may_be_shown(region) => format!("DynamoDB in {region}"),
+            (None, _) => "DynamoDB".to_owned(),
+        };
         let place = Place { table: options.table.clone(), at };
         let sources = Sources {
             options: options.clone(),
@@ -213,6 +216,13 @@ impl Target {
     }
 }
 
+/// Whether a region's name looks like one. What is longer, or has other letters, may be something secret that came to the
+/// wrong place.
+fn may_be_shown(region: &str) -> bool {
+    let usual = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_. /".contains(&byte);
+    region.len() <= LONGEST_SHOWN_REGION && region.bytes().all(usual)
+}
+
 /// A region becomes a part of a host's name.
 fn valid_region(region: Region) -> Result<Region> {
     let name = region.as_ref();
@@ -220,9 +230,7 @@ fn valid_region(region: Region) -> Result<Region> {
     if !name.is_empty() && name.bytes().all(of_a_host) && !name.starts_with('-') && !name.ends_with('-') {
         return Ok(region);
     }
-    let may_be_shown = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_. /".contains(&byte);
-    let quoted = name.len() <= LONGEST_QUOTED_REGION && name.bytes().all(may_be_shown);
-    let what = if quoted { format!("{name:?}") } else { "what is given as the region".to_owned() };
+    let what = if may_be_shown(name) { format!("{name:?}") } else { "what is given as the region".to_owned() };
     Err(Error::new(
         Code::OptionValue,
         format!(
@@ -237,7 +245,7 @@ fn no_region(options: &Options, files: &Files) -> Error {
         Err(failure) => Some(failure.why),
         Ok(profiles) => files.unreadable().map(ToOwned::to_owned).or_else(|| credentials::missing_profile(&profiles)),
     };
-    let what = match why {
+    let what = match why.as_deref().map(credentials::on_one_line) {
         Some(why) => format!("no AWS region for table \"{table}\" was found, and {why}: correct that, or"),
         None => {
             format!("no AWS region for table \"{table}\" in the options, the environment, the profile or the instance:")

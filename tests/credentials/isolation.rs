@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use flagstore::abi::{store_available, store_open};
 use flagstore::model::Code;
 use flagstore::model::options::Options;
 use flagstore::store::Store;
@@ -202,6 +203,34 @@ fn nothing_is_read_where_everything_is_given() {
     .expect_success();
     assert_eq!(aws::of_dynamo(&stub)[0].region(), Some("eu-west-1"));
     assert_eq!((stub.requests().len(), elsewhere.requests().len()), (2, 0));
+}
+
+#[test]
+#[ignore = "a scene"]
+fn a_host_that_serves_one_tenant_after_the_other() {
+    let Some(options) = on_stage() else { return };
+    let options = options.to_string();
+    for tenant in ["TENANTA", "TENANTB", "TENANTA"] {
+        for (name, value) in [("AWS_ACCESS_KEY_ID", tenant), ("AWS_SECRET_ACCESS_KEY", "PLANTED")] {
+            // SAFETY: no other thread of this process reads or writes the environment; the library's do not.
+            unsafe { std::env::set_var(name, value) };
+        }
+        let mut handle = 0;
+        // SAFETY: the pointers are to live values; the errors are not wanted.
+        let codes = unsafe {
+            let opened = store_open(options.as_ptr().cast(), options.len(), &raw mut handle, std::ptr::null_mut());
+            [opened, store_available(handle, std::ptr::null_mut())]
+        };
+        assert_eq!(codes, [0, 0]);
+    }
+}
+
+#[test]
+fn stores_are_shared_only_by_who_has_the_same_settings() {
+    let stub = aws::start();
+    Host::new().option("endpoint", stub.url()).play("isolation::a_host_that_serves_one_tenant_after_the_other");
+    let asked: Vec<_> = aws::of_dynamo(&stub).iter().map(|ask| ask.key_id().unwrap_or_default().to_owned()).collect();
+    assert_eq!(asked, ["TENANTA", "TENANTB", "TENANTA"]);
 }
 
 /// Sets and unsets variables of the host, as no host should and some do, so that libc moves its list of them about.

@@ -64,7 +64,7 @@ impl Sources {
         let keys = if given.is_none() { keys_in(environment) } else { None };
         let credentials = match keys {
             Some(keys) => keys,
-            None => self.from_files(left)?,
+            None => self.of_files(left)?,
         };
         if let Some(what) = unsendable(&credentials) {
             return Err(LoadFailure::new(LoadFailureKind::Misconfigured, what));
@@ -73,7 +73,7 @@ impl Sources {
         Ok((credentials, life))
     }
 
-    fn from_files(&self, left: Option<Duration>) -> Result<Credentials, LoadFailure> {
+    fn of_files(&self, left: Option<Duration>) -> Result<Credentials, LoadFailure> {
         let (given, environment) = (self.options.profile.as_deref(), &self.options.environment);
         let files = Files::read(environment);
         let profiles = profiles(&files, given)?;
