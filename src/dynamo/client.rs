@@ -21,6 +21,7 @@ use super::shown::shown;
 use super::trust;
 use crate::model::options::Options;
 use crate::model::{Code, Error, Result};
+use crate::runtime::Runtimes;
 
 /// The region that signs requests to an endpoint given by URL when no region is known. Such endpoints ignore it.
 const SIGNING_REGION: &str = "us-east-1";
@@ -38,6 +39,8 @@ pub struct DynamoTable {
     connection: OnceLock<Arc<Connection>>,
     /// Makes the connection where that may block: files are read, or the metadata service is asked.
     connecting: Loader<Connection, Error>,
+    /// What that waits with.
+    runtimes: Arc<Runtimes>,
 }
 
 impl DynamoTable {
@@ -47,15 +50,16 @@ impl DynamoTable {
             // The first of its kind looks for a variable, which only the thread that opens a store may.
             let _ = DefaultResolver::new();
         }
-        let given = options.clone();
-        let connecting = Loader::new(patience(&options), move |_| Ok((connect(&given)?, Life::Endless)));
-        DynamoTable { options, counters, connection: OnceLock::new(), connecting }
+        let runtimes = Arc::new(Runtimes::new());
+        let (given, used) = (options.clone(), Arc::clone(&runtimes));
+        let connecting = Loader::new(patience(&options), move |_| Ok((connect(&given, &used)?, Life::Endless)));
+        DynamoTable { options, counters, connection: OnceLock::new(), connecting, runtimes }
     }
 
     /// A table whose requests go through another connector. The options give everything.
     #[cfg(any(test, fuzzing))]
     pub fn through(options: Options, connector: SharedHttpConnector) -> Result<Self> {
-        let connection = Target::given(&options)?.connection(&options, connector)?;
+        let connection = Target::given(&options)?.connection(&options, &Arc::new(Runtimes::new()), connector)?;
         let table = DynamoTable::new(options, Arc::default());
         Ok(DynamoTable { connection: OnceLock::from(Arc::new(connection)), ..table })
     }
@@ -83,7 +87,7 @@ impl DynamoTable {
         let connection = if blocks(&self.options) {
             self.connecting.current(SystemTime::now()).await.map_err(|why| self.unconnected(why))?
         } else {
-            Arc::new(connect(&self.options)?)
+            Arc::new(connect(&self.options, &self.runtimes)?)
         };
         Ok(self.connection.get_or_init(|| connection))
     }
@@ -112,10 +116,10 @@ fn is_plain(endpoint: Option<&str>) -> bool {
 }
 
 /// Finds out where requests go and who asks. Connects nothing yet, but may block.
-fn connect(options: &Options) -> Result<Connection> {
-    let target = if options.is_complete() { Target::given(options)? } else { Target::found(options)? };
+fn connect(options: &Options, runtimes: &Arc<Runtimes>) -> Result<Connection> {
+    let target = if options.is_complete() { Target::given(options)? } else { Target::found(options, runtimes)? };
     let connector = connector(options, target.endpoint.as_deref())?;
-    target.connection(options, connector)
+    target.connection(options, runtimes, connector)
 }
 
 /// Where requests go.
@@ -143,7 +147,7 @@ impl Target {
     }
 
     /// As AWS's other clients find it: options, variables, profile, instance.
-    fn found(options: &Options) -> Result<Target> {
+    fn found(options: &Options, runtimes: &Runtimes) -> Result<Target> {
         let files = Files::read(&options.environment);
         // The metadata service, which may know the region, speaks no TLS.
         let mut loader = credentials::settings(options, &files, &[])
@@ -154,7 +158,7 @@ impl Target {
         if let Some(known) = known.or_else(|| variable("AWS_DEFAULT_REGION")) {
             loader = loader.region(valid_region(Region::new(known.to_owned()))?);
         }
-        let shared = credentials::finished(credentials::LONGEST_ANSWER, loader.load())
+        let shared = credentials::finished(runtimes, credentials::LONGEST_ANSWER, loader.load())
             .map_err(|failure| unsettled(options, &failure))?;
         let region = match (shared.region().cloned(), &options.endpoint) {
             (Some(region), _) => valid_region(region)?,
@@ -181,7 +185,12 @@ impl Target {
         Ok(self)
     }
 
-    fn connection(self, options: &Options, connector: SharedHttpConnector) -> Result<Connection> {
+    fn connection(
+        self,
+        options: &Options,
+        runtimes: &Arc<Runtimes>,
+        connector: SharedHttpConnector,
+    ) -> Result<Connection> {
         let at = match (self.endpoint.as_deref(), self.region.as_ref()) {
             (Some(endpoint), _) => shown(endpoint),
             (None, region) if may_be_shown(region) => format!("DynamoDB in {region}"),
@@ -193,6 +202,7 @@ impl Target {
             region: self.region.clone(),
             use_fips: self.fips == Some(true),
             use_dual_stack: self.dual_stack == Some(true),
+            runtimes: Arc::clone(runtimes),
             http: Box::new({
                 let options = options.clone();
                 move || http_client(&options)

@@ -233,21 +233,24 @@ fn stores_are_shared_only_by_who_has_the_same_settings() {
     assert_eq!(asked, ["TENANTA", "TENANTB", "TENANTA"]);
 }
 
-/// Sets and unsets variables of the host, as no host should and some do, so that libc moves its list of them about.
+/// Sets and unsets variables of the host, as no host should and some do: many and long ones, so that libc moves its list of
+/// them about, and writes text to where the list was.
 fn churn(stop: &AtomicBool) {
-    while !stop.load(Ordering::Relaxed) {
-        for set in [true, false] {
-            for number in 0..400 {
-                let name = CString::new(format!("APP_VARIABLE_{number}")).expect("a name");
-                // SAFETY: both are strings that live for the call. That other threads may read is what is tested.
-                unsafe {
-                    if set {
-                        libc::setenv(name.as_ptr(), name.as_ptr(), 1);
-                    } else {
-                        libc::unsetenv(name.as_ptr());
-                    }
-                }
-            }
+    for round in 0_usize.. {
+        if stop.load(Ordering::Relaxed) {
+            return;
+        }
+        let many = 200 + round * 37 % 400;
+        let names = (0..many).map(|number| CString::new(format!("APP_VARIABLE_{number}")).expect("a name"));
+        let names: Vec<_> = names.collect();
+        for (number, name) in names.iter().enumerate() {
+            let value = CString::new("v".repeat(10 + (round + number) * 53 % 590)).expect("a value");
+            // SAFETY: both are strings that live for the call. That other threads may read is what is tested.
+            unsafe { libc::setenv(name.as_ptr(), value.as_ptr(), 1) };
+        }
+        for name in &names {
+            // SAFETY: as above.
+            unsafe { libc::unsetenv(name.as_ptr()) };
         }
     }
 }
@@ -277,6 +280,9 @@ fn a_host_may_set_variables_while_it_calls() {
     let of_file = Host::new().on(&stub).credentials(keys);
     let of_variables =
         Host::new().on(&stub).env("AWS_ACCESS_KEY_ID", "AKIAENVIRONMENT").env("AWS_SECRET_ACCESS_KEY", "PLANTED");
+    let of_container = Host::new()
+        .on(&stub)
+        .env("AWS_CONTAINER_CREDENTIALS_FULL_URI", format!("{}/container/credentials", stub.url()));
     for host in [of_file, of_variables] {
         host.option("shared", false).play("isolation::a_host_that_sets_variables_while_it_calls");
     }

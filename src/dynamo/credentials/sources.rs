@@ -6,6 +6,7 @@
 //! to STS, IAM Identity Center or the metadata service, is AWS_EXECUTION_ENV, for the header that names it.
 
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_config::profile::ProfileSet;
@@ -26,7 +27,7 @@ use super::{Files, Life, LoadFailure, LoadFailureKind, missing_profile, outcome,
 use crate::model::Result as Outcome;
 use crate::model::environment::Environment;
 use crate::model::options::Options;
-use crate::runtime::whole_across_forks;
+use crate::runtime::{Runtimes, whole_across_forks};
 
 /// The longest that the services may take for one load. The calls that wait for it have their own, shorter deadline.
 pub const LONGEST_ANSWER: Duration = Duration::from_secs(15);
@@ -53,6 +54,8 @@ pub struct Sources {
     pub use_fips: bool,
     /// Endpoints with IPv6.
     pub use_dual_stack: bool,
+    /// What a load waits with.
+    pub runtimes: Arc<Runtimes>,
     /// Makes the client that asks them, which lives as long as one load.
     pub http: Box<dyn Fn() -> Outcome<SharedHttpClient> + Send + Sync>,
 }
@@ -85,7 +88,7 @@ impl Sources {
         // What goes before the environment must not find it.
         let hidden: &[&str] = if given.is_some() && has_credentials(&profiles) { &KEYS } else { &[] };
         let loader = self.loader(&files, hidden)?.fs(snapshot.fs.clone());
-        let asked = finished(within(LONGEST_ANSWER, left), async {
+        let asked = finished(&self.runtimes, within(LONGEST_ANSWER, left), async {
             let config = loader.load().await;
             let source = config.credentials_provider().ok_or_else(|| CredentialsError::not_loaded("no source"))?;
             source.provide_credentials().await
@@ -130,7 +133,7 @@ impl Sources {
             .map(ToOwned::to_owned)
             .collect();
         let loader = self.loader(files, &[])?.no_credentials();
-        let asked = finished(within(LONGEST_ANSWER, left), async {
+        let asked = finished(&self.runtimes, within(LONGEST_ANSWER, left), async {
             let source = roles_on(&loader.load().await, SharedCredentialsProvider::new(base), roles).await;
             source.provide_credentials().await
         })?;
@@ -200,11 +203,11 @@ fn within(longest: Duration, left: Option<Duration>) -> Duration {
 
 /// Runs what the SDK does to its end, on this thread, for so long at most. A fork waits for its polls, none of which
 /// blocks.
-pub fn finished<T>(timeout: Duration, future: impl Future<Output = T>) -> Result<T, LoadFailure> {
+pub fn finished<T>(runtimes: &Runtimes, timeout: Duration, future: impl Future<Output = T>) -> Result<T, LoadFailure> {
     let not_started = |error: std::io::Error| {
         LoadFailure::new(LoadFailureKind::Failing, format!("the system refuses what it takes to ask ({error})"))
     };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(not_started)?;
+    let runtime = runtimes.one().map_err(not_started)?;
     let bounded = async { tokio::time::timeout(timeout, future).await };
     let ended = runtime.block_on(whole_across_forks(bounded));
     // A name that is still being looked up must not be waited for.
