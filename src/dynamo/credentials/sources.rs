@@ -2,8 +2,9 @@
 //! instance. A profile named in the options goes before the environment.
 //!
 //! Everything here runs on a loader's thread and may block. The SDK is handed the variables and the files, so that it
-//! reads neither, and nothing that blocks happens while a fork waits. What it reads all the same, while it sends a request
-//! to STS, IAM Identity Center or the metadata service, is AWS_EXECUTION_ENV, for the header that names it.
+//! reads neither, and nothing that blocks happens while a fork waits. What it reads all the same, where STS, IAM Identity
+//! Center, the container's or the instance's endpoint is asked, is AWS_EXECUTION_ENV, for the header that names it, and
+//! LOG_SENSITIVE_BODIES: keys in the environment or a profile, and a `credential_process`, are found without it.
 
 use std::future::Future;
 use std::sync::Arc;
