@@ -260,6 +260,8 @@ fn churn(stop: &AtomicBool) {
 fn a_host_that_sets_variables_while_it_calls() {
     let Some(options) = on_stage() else { return };
     let stores: Vec<_> = (0..200).map(|_| open(&options)).collect();
+    // The first call of a process starts the library's threads: on the calling thread, where tokio looks for a variable.
+    open(&options).get("features", "flag").expect("it has what it needs");
     let stop = Arc::new(AtomicBool::new(false));
     let churning = std::thread::spawn({
         let stop = Arc::clone(&stop);
@@ -280,11 +282,8 @@ fn a_host_may_set_variables_while_it_calls() {
     let of_file = Host::new().on(&stub).credentials(keys);
     let of_variables =
         Host::new().on(&stub).env("AWS_ACCESS_KEY_ID", "AKIAENVIRONMENT").env("AWS_SECRET_ACCESS_KEY", "PLANTED");
-    let of_container = Host::new()
-        .on(&stub)
-        .env("AWS_CONTAINER_CREDENTIALS_FULL_URI", format!("{}/container/credentials", stub.url()));
     for host in [of_file, of_variables] {
         host.option("shared", false).play("isolation::a_host_that_sets_variables_while_it_calls");
     }
-    assert_eq!(aws::of_dynamo(&stub).len(), 400);
+    assert_eq!(aws::of_dynamo(&stub).len(), 402);
 }
