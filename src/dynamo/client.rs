@@ -50,7 +50,7 @@ impl DynamoTable {
             // The first of its kind looks for a variable, which only the thread that opens a store may.
             let _ = DefaultResolver::new();
         }
-        let runtimes = Arc::new(Runtimes::new());
+        let runtimes = Arc::new(if options.is_complete() { Runtimes::none() } else { Runtimes::new() });
         let (given, used) = (options.clone(), Arc::clone(&runtimes));
         let connecting = Loader::new(patience(&options), move |_| Ok((connect(&given, &used)?, Life::Endless)));
         DynamoTable { options, counters, connection: OnceLock::new(), connecting, runtimes }
@@ -59,7 +59,7 @@ impl DynamoTable {
     /// A table whose requests go through another connector. The options give everything.
     #[cfg(any(test, fuzzing))]
     pub fn through(options: Options, connector: SharedHttpConnector) -> Result<Self> {
-        let connection = Target::given(&options)?.connection(&options, &Arc::new(Runtimes::new()), connector)?;
+        let connection = Target::given(&options)?.connection(&options, &Arc::new(Runtimes::none()), connector)?;
         let table = DynamoTable::new(options, Arc::default());
         Ok(DynamoTable { connection: OnceLock::from(Arc::new(connection)), ..table })
     }

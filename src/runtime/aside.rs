@@ -42,18 +42,24 @@ pub fn end_group(program: &mut Child) {
 
 /// Makes runtimes for such threads, each for one job. Made itself on the thread that opens a store, since tokio then looks
 /// for a variable of the environment.
-pub struct Runtimes(Mutex<Builder>);
+pub struct Runtimes(Option<Mutex<Builder>>);
 
 impl Runtimes {
     /// To be called where the environment may be read.
     pub fn new() -> Self {
         let mut builder = Builder::new_current_thread();
         builder.enable_io().enable_time();
-        Runtimes(Mutex::new(builder))
+        Runtimes(Some(Mutex::new(builder)))
+    }
+
+    /// Where no job needs one.
+    pub fn none() -> Self {
+        Runtimes(None)
     }
 
     /// A runtime whose work is done on the thread that waits for it.
     pub fn one(&self) -> std::io::Result<Runtime> {
-        lock(&self.0).build()
+        let builder = self.0.as_ref().ok_or_else(|| std::io::Error::other("none was to be needed"))?;
+        lock(builder).build()
     }
 }
