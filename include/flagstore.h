@@ -399,6 +399,11 @@ const char *store_code_name(int32_t code);
  first call. Opening equal options again returns another handle to the same live store (connections, cache,
  events), unless `"shared"` is false.
 
+ What the options leave to the process's environment (`AWS_…`, `HOME`, `SSL_CERT_FILE`) is taken now, on the calling
+ thread, as by getenv: no other thread may change the environment meanwhile. Later changes do not matter to this
+ store; stores are shared only if these variables are equal too. With `"endpoint"` and the keys given, none is read,
+ nor any file.
+
  Errors: INVALID_JSON, UNKNOWN_OPTION, OPTION_TYPE, OPTION_VALUE, EMPTY_TABLE_NAME, TOO_MANY_STORES.
 
  Example: `store_open("{\"table\":\"flags\"}", 17, &store, &error)`

@@ -24,7 +24,7 @@ use tokio::runtime::Runtime;
 
 use crate::model::{Code, Error, Result};
 
-pub use aside::{aside, end_group, in_group};
+pub use aside::{Runtimes, aside, end_group, in_group};
 pub use polls::{contained, outside, whole_across_forks};
 
 /// How much longer than its deadline a caller waits for the answer of a call that ends itself at the deadline.

@@ -23,6 +23,7 @@ use super::shown::shown;
 use super::trust;
 use crate::model::options::Options;
 use crate::model::{Code, Error, Result};
+use crate::runtime::Runtimes;
 
 /// The region that signs requests to an endpoint given by URL when no region is known. Such endpoints ignore it.
 const SIGNING_REGION: &str = "us-east-1";
@@ -30,9 +31,8 @@ const SIGNING_REGION: &str = "us-east-1";
 const IDLE_CONNECTION: Duration = Duration::from_secs(60);
 /// The smaller of the SDK's TLS implementations.
 const TLS: Provider = Provider::Rustls(CryptoMode::Ring);
-/// The longest region that a message quotes: what is longer, or has other letters than a region, may be something secret
-/// that came to the wrong place.
-const LONGEST_QUOTED_REGION: usize = 24;
+/// The longest region that a message shows.
+const LONGEST_SHOWN_REGION: usize = 24;
 
 /// A table in DynamoDB, or in something that speaks its protocol.
 pub struct DynamoTable {
@@ -42,6 +42,8 @@ pub struct DynamoTable {
     connection: OnceLock<Arc<Connection>>,
     /// Makes the connection where that may block: files are read, or the metadata service is asked.
     connecting: Loader<Connection, Error>,
+    /// What that waits with.
+    runtimes: Arc<Runtimes>,
 }
 
 impl DynamoTable {
@@ -52,16 +54,17 @@ impl DynamoTable {
             let _ = DefaultResolver::new();
         }
         let shared = Shared::new(&options);
-        let (given, most) = (options.clone(), shared.in_flight.most());
-        let connecting = Loader::new(patience(&options), move |_| Ok((connect(&given, most)?, Life::Endless)));
-        DynamoTable { options, counters, shared, connection: OnceLock::new(), connecting }
+        let runtimes = Arc::new(if options.is_complete() { Runtimes::none() } else { Runtimes::new() });
+        let (given, most, used) = (options.clone(), shared.in_flight.most(), Arc::clone(&runtimes));
+        let connecting = Loader::new(patience(&options), move |_| Ok((connect(&given, most, &used)?, Life::Endless)));
+        DynamoTable { options, counters, shared, connection: OnceLock::new(), connecting, runtimes }
     }
 
     /// A table whose requests go through another connector. The options give everything.
     #[cfg(any(test, fuzzing))]
     pub fn through(options: Options, connector: SharedHttpConnector) -> Result<Self> {
         let pool = Pool::new(Box::new(move || connector.clone()));
-        let connection = Target::given(&options)?.connection(&options, pool)?;
+        let connection = Target::given(&options)?.connection(&options, &Arc::new(Runtimes::none()), pool)?;
         let table = DynamoTable::new(options, Arc::default());
         Ok(DynamoTable { connection: OnceLock::from(Arc::new(connection)), ..table })
     }
@@ -96,7 +99,7 @@ impl DynamoTable {
         let connection = if blocks(&self.options) {
             self.connecting.current(SystemTime::now()).await.map_err(|why| self.unconnected(why))?
         } else {
-            Arc::new(connect(&self.options, self.shared.in_flight.most())?)
+            Arc::new(connect(&self.options, self.shared.in_flight.most(), &self.runtimes)?)
         };
         Ok(self.connection.get_or_init(|| connection))
     }
@@ -125,10 +128,10 @@ fn is_plain(endpoint: Option<&str>) -> bool {
 }
 
 /// Finds out where requests go and who asks. Connects nothing yet, but may block.
-fn connect(options: &Options, most: u32) -> Result<Connection> {
-    let target = if options.is_complete() { Target::given(options)? } else { Target::found(options)? };
+fn connect(options: &Options, most: u32, runtimes: &Arc<Runtimes>) -> Result<Connection> {
+    let target = if options.is_complete() { Target::given(options)? } else { Target::found(options, runtimes)? };
     let pool = pool(options, target.endpoint.as_deref(), most)?;
-    target.connection(options, pool)
+    target.connection(options, runtimes, pool)
 }
 
 /// Where requests go.
@@ -156,7 +159,7 @@ impl Target {
     }
 
     /// As AWS's other clients find it: options, variables, profile, instance.
-    fn found(options: &Options) -> Result<Target> {
+    fn found(options: &Options, runtimes: &Runtimes) -> Result<Target> {
         let files = Files::read(&options.environment);
         // The metadata service, which may know the region, speaks no TLS.
         let mut loader = credentials::settings(options, &files, &[])
@@ -167,7 +170,7 @@ impl Target {
         if let Some(known) = known.or_else(|| variable("AWS_DEFAULT_REGION")) {
             loader = loader.region(valid_region(Region::new(known.to_owned()))?);
         }
-        let shared = credentials::finished(credentials::LONGEST_ANSWER, loader.load())
+        let shared = credentials::finished(runtimes, credentials::LONGEST_ANSWER, loader.load())
             .map_err(|failure| unsettled(options, &failure))?;
         let region = match (shared.region().cloned(), &options.endpoint) {
             (Some(region), _) => valid_region(region)?,
@@ -194,14 +197,19 @@ impl Target {
         Ok(self)
     }
 
-    fn connection(self, options: &Options, pool: Pool) -> Result<Connection> {
-        let at = self.endpoint.as_deref().map_or_else(|| format!("DynamoDB in {}", self.region), shown);
+    fn connection(self, options: &Options, runtimes: &Arc<Runtimes>, pool: Pool) -> Result<Connection> {
+        let at = match (self.endpoint.as_deref(), self.region.as_ref()) {
+            (Some(endpoint), _) => shown(endpoint),
+            (None, region) if may_be_shown(region) => format!("DynamoDB in {region}"),
+            (None, _) => "DynamoDB".to_owned(),
+        };
         let place = Place { table: options.table.clone(), at };
         let sources = Sources {
             options: options.clone(),
             region: self.region.clone(),
             use_fips: self.fips == Some(true),
             use_dual_stack: self.dual_stack == Some(true),
+            runtimes: Arc::clone(runtimes),
             http: Box::new({
                 let options = options.clone();
                 move || http_client(&options)
@@ -225,6 +233,13 @@ impl Target {
     }
 }
 
+/// Whether a region's name looks like one. What is longer, or has other letters, may be something secret that came to the
+/// wrong place.
+fn may_be_shown(region: &str) -> bool {
+    let usual = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_. /".contains(&byte);
+    region.len() <= LONGEST_SHOWN_REGION && region.bytes().all(usual)
+}
+
 /// A region becomes a part of a host's name.
 fn valid_region(region: Region) -> Result<Region> {
     let name = region.as_ref();
@@ -232,9 +247,7 @@ fn valid_region(region: Region) -> Result<Region> {
     if !name.is_empty() && name.bytes().all(of_a_host) && !name.starts_with('-') && !name.ends_with('-') {
         return Ok(region);
     }
-    let may_be_shown = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_. /".contains(&byte);
-    let quoted = name.len() <= LONGEST_QUOTED_REGION && name.bytes().all(may_be_shown);
-    let what = if quoted { format!("{name:?}") } else { "what is given as the region".to_owned() };
+    let what = if may_be_shown(name) { format!("{name:?}") } else { "what is given as the region".to_owned() };
     Err(Error::new(
         Code::OptionValue,
         format!(
@@ -249,7 +262,7 @@ fn no_region(options: &Options, files: &Files) -> Error {
         Err(failure) => Some(failure.why),
         Ok(profiles) => files.unreadable().map(ToOwned::to_owned).or_else(|| credentials::missing_profile(&profiles)),
     };
-    let what = match why {
+    let what = match why.as_deref().map(credentials::on_one_line) {
         Some(why) => format!("no AWS region for table \"{table}\" was found, and {why}: correct that, or"),
         None => {
             format!("no AWS region for table \"{table}\" in the options, the environment, the profile or the instance:")

@@ -18,7 +18,7 @@ use aws_credential_types::Credentials;
 use crate::model::options;
 use crate::model::{Code, Error, Result};
 
-pub use failure::{LoadFailure, LoadFailureKind};
+pub use failure::{LoadFailure, LoadFailureKind, on_one_line};
 pub use files::Files;
 pub use loader::{Loader, Unavailable};
 pub use profile::{missing_profile, profiles};

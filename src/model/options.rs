@@ -450,6 +450,27 @@ mod tests {
     }
 
     #[test]
+    fn the_environment_is_taken_as_far_as_something_is_left_to_it() {
+        let taken = |text: &str| Options::from_json(text).unwrap().in_this_process().environment;
+        let complete = r#"{"table":"t","access_key_id":"a","secret_access_key":"b","endpoint":"http://localhost"}"#;
+        assert!(taken(complete).is_empty());
+        let variables =
+            |environment: Environment| -> Vec<String> { environment.iter().map(|(name, _)| name.to_owned()).collect() };
+        let of_tls = variables(taken(&complete.replace("http:", "https:")));
+        assert!(of_tls.iter().all(|name| name.starts_with("SSL_CERT_")), "{of_tls:?}");
+        let all = variables(taken(r#"{"table":"t"}"#));
+        assert!(all.iter().all(|name| name != "PATH"), "{all:?}");
+        assert_eq!(all.contains(&"HOME".to_owned()), std::env::var("HOME").is_ok());
+        // What was taken stays, in a forked child too.
+        let mut options = Options::for_table("t");
+        options.environment = [("AWS_PROFILE".to_owned(), "s3cr3t".to_owned())].into_iter().collect();
+        let again = options.clone().in_this_process();
+        assert_eq!(again, options);
+        assert_ne!(again, Options::for_table("t"), "stores with other settings are other stores");
+        assert!(!format!("{options:?}").contains("s3cr3t"));
+    }
+
+    #[test]
     fn credentials_are_never_shown() {
         let options = Options::from_json(
             r#"{"table":"t","access_key_id":"AKIA1","secret_access_key":"s3cr3t","session_token":"t0k3n"}"#,

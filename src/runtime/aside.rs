@@ -3,7 +3,11 @@
 
 use std::process::{Child, Command};
 
-use super::{MaskedSignals, STACK_BYTES};
+use std::sync::Mutex;
+
+use tokio::runtime::{Builder, Runtime};
+
+use super::{MaskedSignals, STACK_BYTES, lock};
 
 /// The name of such threads.
 const NAME: &str = "flagstore-creds";
@@ -34,4 +38,28 @@ pub fn end_group(program: &mut Child) {
     }
     // Where there are no groups, the program itself; else it is gone already.
     let _ = program.kill();
+}
+
+/// Makes runtimes for such threads, each for one job. Made itself on the thread that opens a store, since tokio then looks
+/// for a variable of the environment.
+pub struct Runtimes(Option<Mutex<Builder>>);
+
+impl Runtimes {
+    /// To be called where the environment may be read.
+    pub fn new() -> Self {
+        let mut builder = Builder::new_current_thread();
+        builder.enable_io().enable_time();
+        Runtimes(Some(Mutex::new(builder)))
+    }
+
+    /// Where no job needs one.
+    pub fn none() -> Self {
+        Runtimes(None)
+    }
+
+    /// A runtime whose work is done on the thread that waits for it.
+    pub fn one(&self) -> std::io::Result<Runtime> {
+        let builder = self.0.as_ref().ok_or_else(|| std::io::Error::other("none was to be needed"))?;
+        lock(builder).build()
+    }
 }

@@ -354,6 +354,73 @@ fn keys_that_no_header_can_hold_are_refused() {
 }
 
 #[test]
+fn what_an_endpoint_s_url_holds_besides_the_host_is_in_no_message() {
+    let url = |stub: &Stub| stub.url().replace("http://", "http://user:PLANTED@");
+    type Answer = fn() -> Response;
+    let answers: [Answer; 4] = [
+        || aws::refusal(400, "AccessDeniedException", "not authorized"),
+        || Response::new(404, "text/html", "<html></html>"),
+        || Response::new(200, "text/plain", "hello"),
+        || Response::new(503, "text/plain", ""),
+    ];
+    for answer in answers {
+        let stub = Stub::start(move |_| answer());
+        for end in ["", "/?token=PLANTED", "/#PLANTED"] {
+            let url = url(&stub) + end;
+            let outcome = host(&stub).option("endpoint", url.as_str()).run();
+            assert!(outcome.calls[0].message.contains(&stub.address.to_string()), "{}", outcome.calls[0].message);
+            let outcome = host(&stub).env("AWS_ENDPOINT_URL_DYNAMODB", url).run();
+            assert!(outcome.calls[0].message.contains(&stub.address.to_string()), "{}", outcome.calls[0].message);
+        }
+    }
+    let closed = Stub::start(|_| Response::new(200, "text/plain", ""));
+    let gone = url(&closed);
+    drop(closed);
+    let stub = aws::start();
+    host(&stub).option("endpoint", gone).run().expect_failure(Code::Connection, &["check the endpoint"]);
+}
+
+#[test]
+fn a_secret_that_came_to_the_place_of_a_region_is_not_quoted() {
+    let stub = aws::start();
+    for region in ["PLANTED/bPxRfiCYEXAMPLEKEY", "PLANTED", "x\n aws_secret_access_key = PLANTED"] {
+        let outcome = Host::new()
+            .env("AWS_ACCESS_KEY_ID", "AKIAPLANTED")
+            .env("AWS_SECRET_ACCESS_KEY", "PLANTED")
+            .env("AWS_REGION", region)
+            // Nobody is there, if this is taken for a region.
+            .option("connect_timeout_ms", 100)
+            .option("timeout_ms", 500)
+            .run();
+        assert!(outcome.calls[0].code.is_some());
+    }
+    let lines = "[default]\nregion = eu-west-1\n aws_secret_access_key = PLANTED\n";
+    let outcome = Host::new().env("AWS_ENDPOINT_URL_DYNAMODB", stub.url()).config(lines).run();
+    outcome.expect_failure(Code::OptionValue, &["not an AWS region"]);
+}
+
+#[test]
+fn what_a_source_echoes_is_not_quoted() {
+    let stub = aws::start_with(|request| {
+        request.body.contains("WebIdentity").then(|| {
+            aws::sts_refusal(
+                "InvalidIdentityToken",
+                "the token PLANTED.jwt, or Zm9vYmFyYmF6cXV4MTIzNDU2Nzg5MA==, is not valid",
+            )
+        })
+    });
+    let host = Host::new().on(&stub);
+    let token = host.file("token", "PLANTED.jwt");
+    let outcome = host
+        .env("AWS_WEB_IDENTITY_TOKEN_FILE", token)
+        .env("AWS_ROLE_ARN", "arn:aws:iam::123456789012:role/flags")
+        .env("AWS_ENDPOINT_URL_STS", stub.url())
+        .run();
+    outcome.expect_failure(Code::NoCredentials, &["InvalidIdentityToken", "is not valid"]);
+    assert!(!outcome.calls[0].message.contains("Zm9v"), "{}", outcome.calls[0].message);
+}
+
+#[test]
 fn a_damaged_file_does_not_pass_for_a_missing_region() {
     let stub = aws::start();
     let host = Host::new()

@@ -31,8 +31,8 @@ pub enum LoadFailureKind {
 
 impl LoadFailure {
     /// A failure with its words.
-    pub fn new(kind: LoadFailureKind, why: impl Into<String>) -> Self {
-        LoadFailure { kind, why: why.into() }
+    pub fn new(kind: LoadFailureKind, why: impl AsRef<str>) -> Self {
+        LoadFailure { kind, why: on_one_line(why.as_ref()) }
     }
 }
 
@@ -41,6 +41,18 @@ impl LoadFailureKind {
     pub fn passes(self) -> bool {
         matches!(self, LoadFailureKind::TimedOut | LoadFailureKind::Unreachable | LoadFailureKind::Failing)
     }
+}
+
+/// A text whose line breaks and other control characters are escaped: names of files and profiles may have any.
+pub fn on_one_line(text: &str) -> String {
+    text.chars().fold(String::with_capacity(text.len()), |mut line, letter| {
+        if letter.is_control() {
+            line.extend(letter.escape_default())
+        } else {
+            line.push(letter)
+        }
+        line
+    })
 }
 
 impl fmt::Display for LoadFailure {

@@ -81,8 +81,9 @@ impl Source {
 }
 
 impl Base {
-    /// Follows the roles of the selected profile to a `credential_process`, or to the keys of the environment, which the
-    /// SDK would not look for behind a profile that goes before them.
+    /// The keys that stand in the selected profile, which need nobody to be asked. Else follows its roles to a
+    /// `credential_process`, or to the keys of the environment, which the SDK would not look for behind a profile that goes
+    /// before them.
     pub fn of(profiles: &ProfileSet, environment: &Environment) -> Result<Option<Base>, LoadFailure> {
         let mut name = profiles.selected_profile();
         let (mut roles, mut seen) = (Vec::new(), Vec::new());
@@ -116,14 +117,18 @@ impl Base {
                     (None, _) => return Ok(None),
                 }
             }
-            let goes_first = ["credential_source", "web_identity_token_file", "sso_session", "sso_start_url"];
-            let Some(command) = get("credential_process") else { return Ok(None) };
+            let goes_first =
+                ["credential_source", "web_identity_token_file", "sso_session", "sso_start_url", "login_session"];
             if goes_first.iter().any(|name| profile.get(name).is_some()) {
                 return Ok(None);
             }
+            let source = match (keys, get("credential_process")) {
+                // The SDK for Rust would run the program; AWS's other SDKs and its CLI take the keys.
+                (Some(keys), _) => Source::Keys(keys),
+                (None, Some(command)) => Source::Program(command),
+                (None, None) => return Ok(None),
+            };
             roles.reverse();
-            // The SDK for Rust would run the program; AWS's other SDKs and its CLI take the keys.
-            let source = keys.map_or_else(|| Source::Program(command), Source::Keys);
             return Ok(Some(Base { source, roles }));
         }
     }
@@ -131,8 +136,9 @@ impl Base {
 
 /// The keys in a profile.
 fn keys_of(profile: &Profile) -> Option<Credentials> {
-    let (id, secret) = (profile.get("aws_access_key_id")?, profile.get("aws_secret_access_key")?);
-    let token = profile.get("aws_session_token").map(ToOwned::to_owned);
+    let get = |name| profile.get(name).filter(|value| !value.is_empty());
+    let (id, secret) = (get("aws_access_key_id")?, get("aws_secret_access_key")?);
+    let token = get("aws_session_token").map(ToOwned::to_owned);
     Some(Credentials::new(id, secret, token, None, "profile"))
 }
 

@@ -2,10 +2,12 @@
 //! instance. A profile named in the options goes before the environment.
 //!
 //! Everything here runs on a loader's thread and may block. The SDK is handed the variables and the files, so that it
-//! reads neither, and nothing that blocks happens while a fork waits. What it reads all the same, while it sends a request
-//! to STS, IAM Identity Center or the metadata service, is AWS_EXECUTION_ENV, for the header that names it.
+//! reads neither, and nothing that blocks happens while a fork waits. What it reads all the same, where STS, IAM Identity
+//! Center, the container's or the instance's endpoint is asked, is AWS_EXECUTION_ENV, for the header that names it, and
+//! LOG_SENSITIVE_BODIES: keys in the environment or a profile, and a `credential_process`, are found without it.
 
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_config::profile::ProfileSet;
@@ -26,7 +28,7 @@ use super::{Files, Life, LoadFailure, LoadFailureKind, missing_profile, outcome,
 use crate::model::Result as Outcome;
 use crate::model::environment::Environment;
 use crate::model::options::Options;
-use crate::runtime::whole_across_forks;
+use crate::runtime::{Runtimes, whole_across_forks};
 
 /// The longest that the services may take for one load. The calls that wait for it have their own, shorter deadline.
 pub const LONGEST_ANSWER: Duration = Duration::from_secs(15);
@@ -53,6 +55,8 @@ pub struct Sources {
     pub use_fips: bool,
     /// Endpoints with IPv6.
     pub use_dual_stack: bool,
+    /// What a load waits with.
+    pub runtimes: Arc<Runtimes>,
     /// Makes the client that asks them, which lives as long as one load.
     pub http: Box<dyn Fn() -> Outcome<SharedHttpClient> + Send + Sync>,
 }
@@ -64,7 +68,7 @@ impl Sources {
         let keys = if given.is_none() { keys_in(environment) } else { None };
         let credentials = match keys {
             Some(keys) => keys,
-            None => self.from_files(left)?,
+            None => self.of_files(left)?,
         };
         if let Some(what) = unsendable(&credentials) {
             return Err(LoadFailure::new(LoadFailureKind::Misconfigured, what));
@@ -73,7 +77,7 @@ impl Sources {
         Ok((credentials, life))
     }
 
-    fn from_files(&self, left: Option<Duration>) -> Result<Credentials, LoadFailure> {
+    fn of_files(&self, left: Option<Duration>) -> Result<Credentials, LoadFailure> {
         let (given, environment) = (self.options.profile.as_deref(), &self.options.environment);
         let files = Files::read(environment);
         let profiles = profiles(&files, given)?;
@@ -85,7 +89,7 @@ impl Sources {
         // What goes before the environment must not find it.
         let hidden: &[&str] = if given.is_some() && has_credentials(&profiles) { &KEYS } else { &[] };
         let loader = self.loader(&files, hidden)?.fs(snapshot.fs.clone());
-        let asked = finished(within(LONGEST_ANSWER, left), async {
+        let asked = finished(&self.runtimes, within(LONGEST_ANSWER, left), async {
             let config = loader.load().await;
             let source = config.credentials_provider().ok_or_else(|| CredentialsError::not_loaded("no source"))?;
             source.provide_credentials().await
@@ -130,7 +134,7 @@ impl Sources {
             .map(ToOwned::to_owned)
             .collect();
         let loader = self.loader(files, &[])?.no_credentials();
-        let asked = finished(within(LONGEST_ANSWER, left), async {
+        let asked = finished(&self.runtimes, within(LONGEST_ANSWER, left), async {
             let source = roles_on(&loader.load().await, SharedCredentialsProvider::new(base), roles).await;
             source.provide_credentials().await
         })?;
@@ -200,11 +204,11 @@ fn within(longest: Duration, left: Option<Duration>) -> Duration {
 
 /// Runs what the SDK does to its end, on this thread, for so long at most. A fork waits for its polls, none of which
 /// blocks.
-pub fn finished<T>(timeout: Duration, future: impl Future<Output = T>) -> Result<T, LoadFailure> {
+pub fn finished<T>(runtimes: &Runtimes, timeout: Duration, future: impl Future<Output = T>) -> Result<T, LoadFailure> {
     let not_started = |error: std::io::Error| {
         LoadFailure::new(LoadFailureKind::Failing, format!("the system refuses what it takes to ask ({error})"))
     };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(not_started)?;
+    let runtime = runtimes.one().map_err(not_started)?;
     let bounded = async { tokio::time::timeout(timeout, future).await };
     let ended = runtime.block_on(whole_across_forks(bounded));
     // A name that is still being looked up must not be waited for.
