@@ -7,6 +7,7 @@
 //!   ever, using it would hang: it is leaked, and the child builds its own.
 //! * A fork waits until none of its threads is in the middle of something, see [`polls`].
 
+mod clock;
 mod polls;
 
 use std::cell::Cell;
@@ -21,6 +22,7 @@ use tokio::runtime::Runtime;
 
 use crate::model::{Code, Error, Result};
 
+pub use clock::{WALL_TICK, boot_now, wall_now};
 pub use polls::{outside, whole_across_forks};
 
 /// How much longer than its deadline a caller waits for the answer of a call that ends itself at the deadline.
