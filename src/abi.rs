@@ -15,12 +15,13 @@ use crate::ffi::buffers::{StoreCollection, StoreItem, StoreItems, StoreMembershi
 use crate::ffi::callbacks::{StoreCallback, StoreLogger, StoreResult, completion, logger};
 use crate::ffi::codes;
 use crate::ffi::error::{StoreError, c_string, free_c_string};
-use crate::ffi::guard::{MAX_NAME_BYTES, MAX_OPTIONS_BYTES, MAX_TEXT_BYTES, call, not_null, silence_panics, text};
+use crate::ffi::guard::{MAX_NAME_BYTES, MAX_OPTIONS_BYTES, MAX_TEXT_BYTES, call, not_null, text};
 use crate::ffi::handles;
 use crate::model::Code;
 use crate::model::data_set as data;
 use crate::model::options::Options;
 use crate::model::row::Item;
+use crate::runtime::panics;
 use crate::store::{Found, Upserted};
 
 /// The number of the ABI that this library implements. Compare it with `STORE_ABI_VERSION` of the header you were
@@ -71,7 +72,7 @@ pub unsafe extern "C" fn store_open(
     store: *mut u64,
     error: *mut StoreError,
 ) -> i32 {
-    silence_panics();
+    panics::silence();
     call(error, || {
         not_null("store", store)?;
         // SAFETY: the header asks for `options_len` readable bytes.

@@ -8,6 +8,7 @@
 //! * A fork waits until none of its threads is in the middle of something, see [`polls`].
 
 mod clock;
+pub mod panics;
 mod polls;
 
 use std::cell::Cell;
@@ -23,7 +24,7 @@ use tokio::runtime::Runtime;
 use crate::model::{Code, Error, Result};
 
 pub use clock::{WALL_TICK, boot_now, wall_now};
-pub use polls::{outside, whole_across_forks};
+pub use polls::{contained, outside, whole_across_forks};
 
 /// How much longer than its deadline a caller waits for the answer of a call that ends itself at the deadline.
 const GRACE: Duration = Duration::from_millis(90);
@@ -76,7 +77,7 @@ pub fn block_on<T: Send + 'static>(
     let (sender, receiver) = sync_channel(1);
     spawn(async move {
         // The receiver is gone only if the caller stopped waiting.
-        let _ = sender.send(future.await);
+        let _ = sender.send(contained(future).await);
     })?;
     let patience = deadline.saturating_duration_since(Instant::now()) + GRACE;
     match receiver.recv_timeout(patience) {

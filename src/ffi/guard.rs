@@ -1,14 +1,13 @@
 //! What stands around every exported function: no panic gets out, no NULL, bad length or bad text gets in.
 
-use std::cell::RefCell;
 use std::ffi::c_char;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::panic::AssertUnwindSafe;
 
 use ffi_support::{ErrorCode, ExternError};
 
 use crate::ffi::error::StoreError;
 use crate::model::{Code, Error, Result};
+use crate::runtime::panics::caught;
 
 /// Longest kind or key that is looked at; DynamoDB's own limits are far below, and their error names the offender.
 pub const MAX_NAME_BYTES: usize = 64 * 1024;
@@ -18,18 +17,13 @@ pub const MAX_OPTIONS_BYTES: usize = 1024 * 1024;
 /// is made up, is refused without a look at the bytes.
 pub const MAX_TEXT_BYTES: usize = isize::MAX as usize / 2;
 
-thread_local! {
-    /// Where in the library's source this thread panicked last.
-    static PANICKED_AT: RefCell<String> = const { RefCell::new(String::new()) };
-}
-
 /// Runs the body of an exported function. Returns the outcome, or the number of the error that `error` then holds.
 pub fn call(error: *mut StoreError, body: impl FnOnce() -> Result<i32>) -> i32 {
     let mut external = ExternError::success();
     let mut failure = None;
     let outcome = ffi_support::call_with_result(
         &mut external,
-        AssertUnwindSafe(|| match contained(body) {
+        AssertUnwindSafe(|| match caught(body) {
             Ok(outcome) => Ok(outcome),
             Err(error) => {
                 let code = ErrorCode::from(FailureCode(error.code));
@@ -61,32 +55,6 @@ impl From<FailureCode> for ErrorCode {
             code => ErrorCode::new(code.number()),
         }
     }
-}
-
-/// Runs something that may panic; a panic becomes an error that names the place and nothing else, since the text
-/// of a panic can quote a payload.
-pub fn contained<T>(body: impl FnOnce() -> Result<T>) -> Result<T> {
-    catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|_| {
-        let place = PANICKED_AT.try_with(|place| place.borrow().clone()).unwrap_or_default();
-        let place = if place.is_empty() { "an unknown place".to_owned() } else { place };
-        Err(Error::new(
-            Code::Panic,
-            format!("a bug in flagstore {} at {place}: please report it", env!("CARGO_PKG_VERSION")),
-        ))
-    })
-}
-
-/// A library never prints, and the default hook prints panics to the host's standard error. The shared library
-/// has a standard library of its own, so this hook sees only the library's own panics.
-pub fn silence_panics() {
-    static SILENCED: AtomicBool = AtomicBool::new(false);
-    if SILENCED.swap(true, Ordering::Relaxed) {
-        return;
-    }
-    std::panic::set_hook(Box::new(|panic| {
-        let place = panic.location().map(ToString::to_string).unwrap_or_default();
-        let _ = PANICKED_AT.try_with(|last| *last.borrow_mut() = place);
-    }));
 }
 
 /// Refuses NULL for an out-param.
@@ -129,16 +97,17 @@ pub unsafe fn text<'a>(name: &str, pointer: *const c_char, length: usize, most: 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::runtime::panics;
 
     #[test]
     fn a_panic_becomes_an_error_without_its_text() {
-        silence_panics();
+        panics::silence();
         let mut error = StoreError::success();
         let number = call(&raw mut error, || panic!("payload\0 inside"));
         assert_eq!((number, error.code), (-1, -1));
         // SAFETY: call filled it.
         let message = unsafe { std::ffi::CStr::from_ptr(error.message) }.to_string_lossy().into_owned();
-        assert!(message.contains("guard.rs") && !message.contains("payload"), "{message}");
+        assert!(message.contains(" src/ffi/guard.rs:") && !message.contains("payload"), "{message}");
         // SAFETY: as above, freed once.
         unsafe { error.free() };
         assert_eq!((error.code, error.message.is_null()), (0, true));

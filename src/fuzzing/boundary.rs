@@ -12,11 +12,11 @@ use crate::dynamo::{BigSegmentRow, Counters};
 use crate::ffi::buffers::{StoreCollection, StoreItem, data_set};
 use crate::ffi::callbacks::StoreResult;
 use crate::ffi::error::StoreError;
-use crate::ffi::guard::silence_panics;
 use crate::ffi::{codes, handles};
 use crate::model::options::Options;
 use crate::model::row::{Payload, Row};
 use crate::model::{Code, data_set as data, tombstone};
+use crate::runtime::panics;
 use crate::store::Store;
 use crate::store::cache::{Cache, Hit};
 
@@ -92,7 +92,7 @@ fn hear_panics() {
     static HEARD: Once = Once::new();
     HEARD.call_once(|| {
         let hook = std::panic::take_hook();
-        silence_panics();
+        panics::silence();
         std::panic::set_hook(hook);
     });
 }

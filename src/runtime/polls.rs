@@ -7,10 +7,14 @@
 
 use std::cell::Cell;
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::Poll;
 use std::time::{Duration, Instant};
+
+use super::panics::of_panic;
+use crate::model::Result;
 
 /// How long a fork waits at most: a poll that takes longer is stuck, and the host must not be.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -35,6 +39,28 @@ pub async fn whole_across_forks<F: Future>(future: F) -> F::Output {
     std::future::poll_fn(move |context| -> Poll<F::Output> {
         let _counted = Counted::enter();
         future.as_mut().poll(context)
+    })
+    .await
+}
+
+/// A future whose polls a fork waits for, and whose panic is its error. Whoever waits for it always gets an answer, as
+/// long as it is polled.
+pub async fn contained<T>(future: impl Future<Output = Result<T>>) -> Result<T> {
+    let mut future = pin!(Some(future));
+    std::future::poll_fn(move |context| -> Poll<Result<T>> {
+        let _counted = Counted::enter();
+        let Some(running) = future.as_mut().as_pin_mut() else { return Poll::Pending };
+        let polled = catch_unwind(AssertUnwindSafe(|| running.poll(context)));
+        if matches!(polled, Ok(Poll::Pending)) {
+            return Poll::Pending;
+        }
+        let outcome = match polled {
+            Ok(outcome) => outcome,
+            Err(panic) => Poll::Ready(Err(of_panic(panic))),
+        };
+        // What the future holds may panic as it goes, too; the outcome is there by then.
+        let _ = catch_unwind(AssertUnwindSafe(|| future.set(None)));
+        outcome
     })
     .await
 }
@@ -124,10 +150,36 @@ mod tests {
     use std::task::{Context, Waker};
 
     use super::*;
+    use crate::model::Code;
 
     fn poll_once(future: impl Future<Output = ()>) {
         let mut future = pin!(whole_across_forks(future));
         assert!(future.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready());
+    }
+
+    #[test]
+    fn a_panic_of_a_future_is_its_error_also_when_it_is_dropped() {
+        struct PanicsWhenDropped;
+        impl Drop for PanicsWhenDropped {
+            fn drop(&mut self) {
+                panic!("dropped");
+            }
+        }
+        super::super::panics::silence();
+        let outcome = |future: &mut dyn FnMut() -> Result<u8>, dropped: bool| {
+            let mut contained = pin!(contained(async {
+                let _held = dropped.then(|| PanicsWhenDropped);
+                future()
+            }));
+            match contained.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+                Poll::Ready(outcome) => outcome.map_err(|error| error.code),
+                Poll::Pending => panic!("nothing to wait for"),
+            }
+        };
+        assert_eq!(outcome(&mut || Ok(1), false), Ok(1));
+        assert_eq!(outcome(&mut || panic!("polled"), false), Err(Code::Panic));
+        assert_eq!(outcome(&mut || Ok(1), true), Err(Code::Panic));
+        assert!(!COUNTED.get());
     }
 
     /// One test, since the counts are the process's.
