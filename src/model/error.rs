@@ -90,6 +90,31 @@ impl Code {
         )
     }
 
+    /// Whether a value that was read earlier may be served in place of this failure: whatever the reason why DynamoDB
+    /// was not asked or did not answer, yes; only where the question itself was wrong is there nothing to stand in for.
+    pub fn older_may_stand_in(self) -> bool {
+        !matches!(
+            self,
+            Code::NullArgument
+                | Code::InvalidUtf8
+                | Code::InvalidLength
+                | Code::InvalidHandle
+                | Code::TooManyStores
+                | Code::UnknownOption
+                | Code::OptionType
+                | Code::OptionValue
+                | Code::EmptyTableName
+                | Code::EmptyKey
+                | Code::EmptyKind
+                | Code::KeyTooLong
+                | Code::InvalidVersion
+                | Code::InvalidJson
+                | Code::DuplicateKey
+                | Code::EmptyItem
+                | Code::CalledInCallback
+        )
+    }
+
     /// The number that crosses the C ABI.
     pub fn number(self) -> i32 {
         self as i32
@@ -180,5 +205,14 @@ mod tests {
         numbers.dedup();
         assert_eq!(numbers.len(), Code::ALL.len());
         assert!(numbers.iter().all(|number| *number < 0 && *number > -1000));
+    }
+
+    #[test]
+    fn what_may_pass_never_hides_an_older_value_and_a_wrong_question_always_does() {
+        for code in Code::ALL {
+            let wrong_question = (-17..=-2).contains(&code.number()) || code == Code::CalledInCallback;
+            assert_eq!(code.older_may_stand_in(), !wrong_question, "{code:?}");
+            assert!(!code.retriable() || code.older_may_stand_in(), "{code:?}");
+        }
     }
 }
