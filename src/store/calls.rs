@@ -63,7 +63,8 @@ impl Calls<'_> {
             return Call::Answered(found);
         }
         let (owned_kind, owned_key) = (kind.to_owned(), key.to_owned());
-        self.ask(self.0.options.timeout, Attempt::Get { kind, key }, |store, deadline| async move {
+        let deadline = Instant::now() + self.0.options.timeout;
+        self.ask(self.0.row_patience(kind, key), Attempt::Get { kind, key }, |store, _| async move {
             store.read(&owned_kind, &owned_key, deadline).await
         })
     }
@@ -74,7 +75,8 @@ impl Calls<'_> {
             return Call::Answered(found);
         }
         let owned = kind.to_owned();
-        self.ask(self.0.options.all_timeout, Attempt::All { kind }, |store, deadline| async move {
+        let deadline = Instant::now() + self.0.options.all_timeout;
+        self.ask(self.0.list_patience(kind), Attempt::All { kind }, |store, _| async move {
             store.read_all(&owned, deadline).await
         })
     }
@@ -159,12 +161,12 @@ impl Store {
 
     /// [`Calls::get`].
     pub fn get(self: &Arc<Self>, kind: &str, key: &str) -> Result<Option<Found>> {
-        self.calls().get(kind, key).wait()
+        self.calls().get(kind, key).wait().or_else(|error| self.instead_of_row(kind, key, error))
     }
 
     /// [`Calls::all`].
     pub fn all(self: &Arc<Self>, kind: &str) -> Result<FoundAll> {
-        self.calls().all(kind).wait()
+        self.calls().all(kind).wait().or_else(|error| self.instead_of_list(kind, error))
     }
 
     /// [`Calls::upsert`].

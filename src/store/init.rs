@@ -90,16 +90,15 @@ impl Store {
             let rows = self.stored_rows(&collection.collection.kind, effort).await;
             stored.push(rows.map_err(|error| error.during(Attempt::Init))?);
         }
+        let replacing = self.reading.replacing(data.iter().map(|given| given.collection.kind.clone()).collect());
         let outcome = async {
             self.write_waves(&data, &stored, effort, &mut report).await?;
             self.delete_leftovers(&data, stored, effort, &mut report).await?;
             self.mark_initialized(effort).await
         }
         .await;
-        if let Some(cache) = &self.cache {
-            cache.clear();
-        }
         outcome?;
+        replacing.done();
         self.initialized.store(true, Ordering::Relaxed);
         self.events.emit(LogLevel::Info, || {
             format!(

@@ -8,7 +8,7 @@
 //!
 //! Reads that have nothing ask for themselves in every state, and any answer to any of them closes it.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::moment::Moment;
@@ -33,9 +33,16 @@ pub enum Circuit {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     Closed,
-    Open { until: Moment, pause: Duration },
+    Open {
+        until: Moment,
+        pause: Duration,
+    },
     /// The probe counts as lost from `until` on, should the threads that it runs on be no more.
-    Probing { until: Moment, pause: Duration, number: u64 },
+    Probing {
+        until: Moment,
+        pause: Duration,
+        number: u64,
+    },
 }
 
 impl State {
@@ -82,11 +89,7 @@ fn opened(pause: Duration, now: Moment, jitter: f64) -> State {
 }
 
 /// The breaker of one store.
-pub struct Breaker {
-    inner: Mutex<Inner>,
-    /// How long a probe takes at most.
-    probe: Duration,
-}
+pub struct Breaker(Mutex<Inner>);
 
 struct Inner {
     state: State,
@@ -94,49 +97,49 @@ struct Inner {
 }
 
 /// The right to ask once. Given back without an answer having closed the breaker, it has failed.
-pub struct Probe<'a> {
-    breaker: &'a Breaker,
+pub struct Probe {
+    breaker: Arc<Breaker>,
     number: u64,
 }
 
 impl Breaker {
-    /// Closed. A probe is given up after `probe`.
-    pub fn new(probe: Duration) -> Breaker {
-        Breaker { inner: Mutex::new(Inner { state: State::Closed, probes: 0 }), probe }
+    /// Closed.
+    pub fn new() -> Arc<Breaker> {
+        Arc::new(Breaker(Mutex::new(Inner { state: State::Closed, probes: 0 })))
     }
 
     /// What a read sees.
     pub fn circuit(&self, now: Moment) -> Circuit {
-        lock(&self.inner).state.circuit(now)
+        lock(&self.0).state.circuit(now)
     }
 
-    /// The right to probe, if it is time and nobody else does.
-    pub fn probe(&self, now: Moment) -> Option<Probe<'_>> {
-        let mut inner = lock(&self.inner);
+    /// The right to probe, if it is time and nobody else does. The probe takes `at_most` so long.
+    pub fn probe(self: &Arc<Self>, now: Moment, at_most: Duration) -> Option<Probe> {
+        let mut inner = lock(&self.0);
         let number = inner.probes + 1;
-        inner.state = inner.state.probed(number, now, self.probe)?;
+        inner.state = inner.state.probed(number, now, at_most)?;
         inner.probes = number;
-        Some(Probe { breaker: self, number })
+        Some(Probe { breaker: Arc::clone(self), number })
     }
 
     /// DynamoDB answered. Returns whether that is news.
     pub fn answered(&self) -> bool {
-        let mut inner = lock(&self.inner);
+        let mut inner = lock(&self.0);
         std::mem::replace(&mut inner.state, State::Closed) != State::Closed
     }
 
     /// DynamoDB did not answer, or not within the soft wait. Returns whether that is news.
     pub fn failed(&self, now: Moment) -> bool {
-        let mut inner = lock(&self.inner);
+        let mut inner = lock(&self.0);
         let news = inner.state == State::Closed;
         inner.state = inner.state.failed(now, fastrand::f64());
         news
     }
 }
 
-impl Drop for Probe<'_> {
+impl Drop for Probe {
     fn drop(&mut self) {
-        let mut inner = lock(&self.breaker.inner);
+        let mut inner = lock(&self.breaker.0);
         inner.state = inner.state.probe_failed(self.number, Moment::now(), fastrand::f64());
     }
 }
@@ -202,14 +205,14 @@ mod tests {
 
     #[test]
     fn a_probe_that_is_dropped_has_failed_and_one_that_was_answered_has_not() {
-        let breaker = Breaker::new(PROBE);
+        let breaker = Breaker::new();
         assert!(breaker.failed(at(0)) && !breaker.failed(at(0)), "told once");
-        let probe = breaker.probe(at(500)).expect("it is time");
-        assert!(breaker.probe(at(500)).is_none());
+        let probe = breaker.probe(at(500), PROBE).expect("it is time");
+        assert!(breaker.probe(at(500), PROBE).is_none());
         drop(probe);
-        assert!(matches!(lock(&breaker.inner).state, State::Open { pause, .. } if pause == 2 * FIRST_PAUSE));
+        assert!(matches!(lock(&breaker.0).state, State::Open { pause, .. } if pause == 2 * FIRST_PAUSE));
         let long_after = Moment::at(u64::MAX / 2_000_000, 0);
-        let probe = breaker.probe(long_after).expect("it is time");
+        let probe = breaker.probe(long_after, PROBE).expect("it is time");
         assert!(breaker.answered() && !breaker.answered(), "told once");
         drop(probe);
         assert_eq!(breaker.circuit(long_after), Circuit::Closed);

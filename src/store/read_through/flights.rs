@@ -7,7 +7,6 @@
 use std::collections::HashMap;
 use std::future::Future;
 use std::hash::Hash;
-use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -15,7 +14,7 @@ use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared, WeakShared};
 
 use crate::model::{Code, Error, Result};
-use crate::runtime::lock;
+use crate::runtime::{contained, lock};
 
 /// A read that ends itself at its deadline is given this much longer to say so in its own words.
 pub const GRACE: Duration = Duration::from_millis(30);
@@ -44,7 +43,7 @@ pub struct Flight<T: Clone> {
     pub joined: bool,
 }
 
-impl<K: Eq + Hash + Clone + Send + 'static, T: Clone + Send + 'static> Flights<K, T> {
+impl<K: Eq + Hash + Clone + Send + 'static, T: Clone + Send + Sync + 'static> Flights<K, T> {
     /// None yet.
     pub fn new() -> Self {
         Flights(Arc::new(Mutex::new(Listed { flights: HashMap::new(), started: 0 })))
@@ -67,7 +66,7 @@ impl<K: Eq + Hash + Clone + Send + 'static, T: Clone + Send + 'static> Flights<K
         let landing = Landing { listed: Arc::clone(&self.0), key: key.clone(), number };
         let read = start(ends);
         let flight = async move {
-            let outcome = contained(ends, read).await;
+            let outcome = ended(ends, read).await;
             drop(landing);
             outcome
         };
@@ -102,20 +101,24 @@ impl<K: Eq + Hash, T: Clone> Drop for Landing<K, T> {
 }
 
 /// A read that ends, whatever happens to it.
-async fn contained<T>(ends: Instant, read: impl Future<Output = Result<T>>) -> Result<T> {
-    match tokio::time::timeout_at((ends + GRACE).into(), AssertUnwindSafe(read).catch_unwind()).await {
-        Ok(Ok(outcome)) => outcome,
-        Ok(Err(_)) => Err(Error::new(
-            Code::Panic,
-            "a bug in flagstore ended the read: please report it with the events of the store",
-        )),
-        Err(_) => Err(Error::new(Code::Timeout, "there was no answer before the deadline: check the network")),
-    }
+async fn ended<T>(ends: Instant, read: impl Future<Output = Result<T>>) -> Result<T> {
+    let in_time = tokio::time::timeout_at((ends + GRACE).into(), contained(read)).await;
+    in_time.unwrap_or_else(|_| Err(too_late()))
+}
+
+/// A read that did not end itself at its deadline.
+pub fn too_late() -> Error {
+    Error::new(
+        Code::Timeout,
+        "there was no answer before the deadline: check the endpoint and the network, or raise the timeouts",
+    )
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    use tokio::sync::oneshot;
 
     type Reads = Flights<&'static str, u32>;
 
@@ -129,12 +132,12 @@ mod tests {
     fn who_asks_meanwhile_joins_and_who_asks_afterwards_starts_anew() {
         run(async {
             let reads = Reads::new();
-            let (answer, answered) = futures_util::future::ready(7).remote_handle();
-            let first = reads.join(&"a", LONG, |_| answered.map(Ok));
+            let (answer, answered) = oneshot::channel();
+            let first = reads.join(&"a", LONG, |_| async { Ok(answered.await.expect("an answer")) });
             let second = reads.join(&"a", LONG, |_| std::future::ready(Ok(8)));
             let other = reads.join(&"b", LONG, |_| std::future::ready(Ok(9)));
             assert_eq!((first.joined, second.joined, other.joined), (false, true, false));
-            answer.await;
+            answer.send(7).expect("awaited");
             assert_eq!((first.outcome.await, second.outcome.await, other.outcome.await), (Ok(7), Ok(7), Ok(9)));
             assert_eq!(reads.listed(), 0);
             assert!(!reads.join(&"a", LONG, |_| std::future::ready(Ok(8))).joined);
@@ -160,11 +163,11 @@ mod tests {
     fn who_leaves_takes_the_read_along_only_if_nobody_else_waits_for_it() {
         run(async {
             let reads = Reads::new();
-            let (answer, answered) = futures_util::future::ready(7).remote_handle();
-            let first = reads.join(&"a", LONG, |_| answered.map(Ok));
+            let (answer, answered) = oneshot::channel();
+            let first = reads.join(&"a", LONG, |_| async { Ok(answered.await.expect("an answer")) });
             let second = reads.join(&"a", LONG, |_| std::future::ready(Ok(8)));
             drop(first);
-            answer.await;
+            answer.send(7).expect("awaited");
             assert_eq!(second.outcome.await, Ok(7));
 
             let abandoned = reads.join(&"a", LONG, |_| std::future::pending());

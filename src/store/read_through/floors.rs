@@ -179,7 +179,7 @@ mod tests {
     #[test]
     fn what_is_too_much_to_remember_is_read_consistently_for_a_while() {
         let floors = Floors::default();
-        let seconds = |seconds| at(seconds * 1_000);
+        let seconds = |seconds: u64| at(seconds * 1_000);
         floors.replaced("k", seconds(0));
         assert!(floors.consistently("k", seconds(59)) && !floors.consistently("other", seconds(59)));
         assert!(!floors.consistently("k", seconds(60)));

@@ -23,9 +23,8 @@ impl Moment {
 
     /// A time later.
     pub fn after(self, time: Duration) -> Moment {
-        let later = |clock: u64, time: Duration| {
-            clock.saturating_add(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX))
-        };
+        let later =
+            |clock: u64, time: Duration| clock.saturating_add(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX));
         // The wall clock is read in ticks; the other one, which is exact, is to decide where both go alike.
         Moment { boot: later(self.boot, time), wall: later(self.wall, time.saturating_add(WALL_TICK)) }
     }

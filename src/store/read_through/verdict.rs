@@ -128,11 +128,9 @@ mod tests {
     fn who_never_waits_gets_what_stands_in_and_asks_in_the_background() {
         use Verdict::{Fresh, Stale, StaleAndAsk, Wait};
         let cold = Standing { hot: false, doubted: false };
-        for (now, expected) in [
-            (19_999, [Fresh, Fresh, Fresh]),
-            (20_000, [StaleAndAsk, Stale, StaleAndAsk]),
-            (50_000, [Wait, Wait, Wait]),
-        ] {
+        for (now, expected) in
+            [(19_999, [Fresh, Fresh, Fresh]), (20_000, [StaleAndAsk, Stale, StaleAndAsk]), (50_000, [Wait, Wait, Wait])]
+        {
             assert_eq!(all(times(), cold, now, true), expected, "at {now}");
         }
     }
@@ -144,9 +142,6 @@ mod tests {
         let hot = Standing { hot: true, doubted: false };
         assert_eq!(all(times, hot, long, false), [Verdict::Fresh; 3]);
         let doubted = Standing { hot: true, doubted: true };
-        assert_eq!(
-            all(times, doubted, long, false),
-            [Verdict::WaitSoftly, Verdict::Stale, Verdict::StaleAndAsk]
-        );
+        assert_eq!(all(times, doubted, long, false), [Verdict::WaitSoftly, Verdict::Stale, Verdict::StaleAndAsk]);
     }
 }

@@ -1,37 +1,45 @@
-//! The cache: time to live with jitter, misses too, bounded, refreshed ahead, and a stand-in for reads that fail.
+//! The cache: time to live with jitter, misses too, bounded, refreshed ahead; what expired stands in for a while.
 //!
 //! A hit takes the lock of its thread's stripe and clones an `Arc` that is the stripe's own (see `near`): it waits
-//! for nobody and copies no payload. What is stored is decided by a write's generation: a read that began before a
-//! write of the same store does not overwrite what the write left.
+//! for nobody and copies no payload. What is stored is decided by marks: a read that began before a write of the same
+//! row, or of the same kind for a list, does not overwrite what the write left. Rows and lists share one bound.
 
+mod entry;
+mod lists;
 mod near;
 
-use std::collections::HashMap;
 use std::hash::{BuildHasher, Hash, Hasher};
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Instant;
 
 use foldhash::fast::RandomState;
 use quick_cache::sync::Cache as BoundedMap;
-use quick_cache::{Equivalent, Lifecycle, Weighter};
+use quick_cache::{Equivalent, Lifecycle, OptionsBuilder, Weighter};
 
-use super::Rows;
+use super::breaker::Breaker;
+use super::moment::Moment;
+use super::verdict::{Times, Verdict};
 use crate::model::options::CacheOptions;
 use crate::model::row::Row;
+use crate::model::size::MAX_ROW_BYTES;
 use crate::runtime::lock;
+use crate::store::Rows;
+use crate::stripes::Count;
+use entry::Entry;
+use lists::Lists;
 use near::Near;
 
-/// A value is refreshed ahead only if it was asked for this often since it was read.
-const HOT_HITS: u32 = 2;
-/// After a failed read, stale values are served at least this long without trying again,
-const BETWEEN_TRIES: Duration = Duration::from_millis(500);
-/// and at most this long, so that an outage meets fewer requests the longer it lasts.
-const MOST_BETWEEN_TRIES: Duration = Duration::from_millis(8_000);
-/// Most kinds whose whole list is kept. SDKs have two.
-const MOST_LISTS: usize = 8;
+pub use entry::StandIn;
+
 /// What an entry costs beside its row: key, map slot, times, and a stripe's copy of each.
 const ENTRY_BYTES: u64 = 400;
+/// The largest row that DynamoDB holds, as it is weighed here: with its names again, and its entry.
+const LARGEST: u64 = MAX_ROW_BYTES as u64 + 4_096;
+/// Most parts of the map of rows, each with a lock and a share of the bound.
+const MOST_SHARDS: u64 = 64;
+/// Writes are counted for so many groups of keys.
+const GROUPS: usize = 256;
 
 /// A row with its times, or that there is none.
 type KeptRow = Arc<Entry<Option<Arc<Row>>>>;
@@ -42,10 +50,29 @@ pub struct Cache {
     rows: BoundedMap<Place, KeptRow, Weigh, RandomState, Evicted>,
     near: Near,
     hasher: RandomState,
-    lists: RwLock<HashMap<String, Arc<Entry<Rows>>>>,
-    generation: AtomicU64,
+    lists: Lists,
+    /// How often each group of keys was written to; held while a row of the group is stored.
+    marks: [Mutex<u64>; GROUPS],
+    /// Values that were served, but for those that `near` counts.
+    hits: Count,
+    uncached: AtomicU64,
     random: Mutex<fastrand::Rng>,
 }
+
+/// What the cache has for a question.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Look<T> {
+    /// What to do.
+    pub verdict: Verdict,
+    /// The value.
+    pub value: T,
+    /// When it was read.
+    pub read: Moment,
+}
+
+/// Which writes a read has seen, so that its answer is not stored over a newer one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Mark(u64);
 
 /// A kind and a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -111,218 +138,248 @@ impl Weighter<Place, KeptRow> for Weigh {
     }
 }
 
-/// A value with its times.
-pub struct Entry<T> {
-    /// What was read.
-    pub value: T,
-    /// When it is too old to be served without asking; `None` for never.
-    expires: Option<Instant>,
-    /// When a hot value is read again.
-    refresh: Option<Instant>,
-    /// Until when it may stand in for a read that fails.
-    stale_until: Option<Instant>,
-    hits: AtomicU32,
-    refreshing: AtomicBool,
-    /// When a failed read may be tried again, in milliseconds after `expires`.
-    failed_until: AtomicU64,
-}
-
-/// What the cache has for a place.
-pub enum Hit<T> {
-    /// A value to serve.
-    Fresh(T),
-    /// A value to serve, and the asker is the one to read it again in the background.
-    Refresh(T),
-    /// An expired value whose reading failed just now: serve it as stale.
-    Stale(T),
-    /// Nothing to serve.
-    Miss,
-}
-
-/// Which writes a read has seen, so that its result is not stored over a newer one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Generation(u64);
-
 impl Cache {
     /// An empty cache, or `None` if the options switch it off.
     pub fn new(options: &CacheOptions) -> Option<Cache> {
-        let expected_rows = usize::try_from(options.max_bytes / 2048).unwrap_or(usize::MAX).clamp(16, 1 << 16);
+        if !options.enabled() {
+            return None;
+        }
+        let room = Room::of(options.max_bytes);
         let hasher = RandomState::default();
-        options.enabled().then(|| Cache {
+        let map = OptionsBuilder::new()
+            .estimated_items_capacity(
+                usize::try_from(options.max_bytes / 2048).unwrap_or(usize::MAX).clamp(16, 1 << 16),
+            )
+            .weight_capacity(options.max_bytes)
+            .shards(room.shards)
+            .build()
+            .ok()?;
+        Some(Cache {
             options: options.clone(),
-            rows: BoundedMap::with(expected_rows, options.max_bytes, Weigh, hasher.clone(), Evicted),
+            rows: BoundedMap::with_options(map, Weigh, hasher.clone(), Evicted),
             near: Near::new(),
+            lists: Lists::new(room.lists, hasher.clone()),
             hasher,
-            lists: RwLock::default(),
-            generation: AtomicU64::new(0),
+            marks: std::array::from_fn(|_| Mutex::default()),
+            hits: Count::default(),
+            uncached: AtomicU64::new(0),
             random: Mutex::new(fastrand::Rng::with_seed(seed())),
         })
     }
 
     /// Looks for one row.
-    pub fn row(&self, kind: &str, key: &str) -> Hit<Option<Arc<Row>>> {
-        let place = PlaceRef { kind, key };
+    pub fn row(&self, kind: &str, key: &str, breaker: &Breaker) -> Option<Look<Option<Arc<Row>>>> {
+        let (place, now) = (PlaceRef { kind, key }, Moment::now());
+        let judge = |entry: &KeptRow| entry.judge(now, self.never_waits(), breaker);
         let hash = self.hasher.hash_one(&place);
-        if let Some((hit, touch)) = self.near.find(hash, &place, |entry, row| entry.hit(row)) {
+        if let Some((look, touch)) = self.near.find(hash, &place, judge) {
             if touch {
                 self.rows.get(&place);
             }
-            return hit;
+            return Some(if look.verdict == Verdict::Fresh { look } else { self.counted(look) });
         }
-        let Some(entry) = self.rows.get(&place) else { return Hit::Miss };
-        let row = self.near.take_in(hash, &place, &entry, || self.rows.peek(&place));
-        entry.hit(&row)
+        let entry = self.rows.get(&place)?;
+        let value = self.near.take_in(hash, &place, &entry, || self.rows.peek(&place));
+        Some(self.counted(Look { verdict: judge(&entry), value, read: entry.read_at() }))
     }
 
     /// Looks for a whole kind.
-    pub fn list(&self, kind: &str) -> Hit<Rows> {
-        let entry = self.lists.read().unwrap_or_else(PoisonError::into_inner).get(kind).cloned();
-        entry.map_or(Hit::Miss, |entry| entry.hit(&entry.value))
+    pub fn list(&self, kind: &str, breaker: &Breaker) -> Option<Look<Rows>> {
+        self.lists.look(kind, Moment::now(), self.never_waits(), breaker).map(|look| self.counted(look))
     }
 
-    /// The value that may stand in for a read of a row that failed just now.
-    pub fn stale_row(&self, kind: &str, key: &str) -> Option<Option<Arc<Row>>> {
-        let entry = self.rows.get(&PlaceRef { kind, key })?;
-        entry.stand_in()
-    }
-
-    /// The list that may stand in for a read of a kind that failed just now.
-    pub fn stale_list(&self, kind: &str) -> Option<Rows> {
-        let entry = self.lists.read().unwrap_or_else(PoisonError::into_inner).get(kind).cloned()?;
-        entry.stand_in()
-    }
-
-    /// Which writes have happened.
-    pub fn generation(&self) -> Generation {
-        Generation(self.generation.load(Ordering::Acquire))
-    }
-
-    /// Keeps a row, or that there is none, unless something was written since.
-    pub fn keep_row(&self, seen: Generation, kind: &str, key: &str, row: Option<Arc<Row>>) {
-        if seen != self.generation() {
-            return;
+    fn counted<T>(&self, look: Look<T>) -> Look<T> {
+        if !matches!(look.verdict, Verdict::Wait | Verdict::WaitSoftly) {
+            self.hits.add();
         }
+        look
+    }
+
+    fn never_waits(&self) -> bool {
+        self.options.soft_wait.is_zero()
+    }
+
+    /// The value that may stand in for an answer for a row.
+    pub fn row_to_stand_in(&self, kind: &str, key: &str, now: Moment) -> Option<StandIn<Option<Arc<Row>>>> {
+        self.rows.get(&PlaceRef { kind, key })?.stand_in(now)
+    }
+
+    /// The list that may stand in for an answer for a kind.
+    pub fn list_to_stand_in(&self, kind: &str, now: Moment) -> Option<StandIn<Rows>> {
+        self.lists.stand_in(kind, now)
+    }
+
+    /// Which writes of a row have happened.
+    pub fn row_mark(&self, kind: &str, key: &str) -> Mark {
+        Mark(*self.group(&PlaceRef { kind, key }))
+    }
+
+    /// Which writes of a kind have happened.
+    pub fn list_mark(&self, kind: &str) -> Mark {
+        self.lists.mark(kind)
+    }
+
+    /// Keeps a row, or that there is none, unless it was written since.
+    pub fn keep_row(&self, seen: Mark, kind: &str, key: &str, row: Option<Arc<Row>>) {
         let place = PlaceRef { kind, key };
-        let mut evicted = Vec::new();
-        self.rows.insert_with_lifecycle(place.to_owned(), Arc::new(self.entry(row)), &mut evicted);
-        for (place, _) in evicted {
-            self.near.forget(self.hasher.hash_one(&place));
-        }
-        if seen == self.generation() {
-            self.near.forget(self.hasher.hash_one(&place));
-        } else {
-            // A write came between the look and the insertion; what it left unknown must stay unknown.
-            self.remove(&place);
+        let row = row.map(|row| self.lists.row(kind, key).filter(|kept| *kept == *row).map_or(row, Arc::new));
+        let entry = Entry::read(row, self.times());
+        let mark = self.group(&place);
+        if Mark(*mark) == seen {
+            self.insert(&place, entry);
         }
     }
 
-    /// Keeps a whole kind, unless something was written since or it is larger than the cache.
-    pub fn keep_list(&self, seen: Generation, kind: &str, rows: Rows) {
-        let bytes: usize = rows.iter().map(Row::memory).sum();
-        if bytes as u64 > self.options.max_bytes {
-            return;
+    /// Keeps a whole kind, unless it was written to since. Returns the same rows, their payloads shared with those that
+    /// are kept one by one.
+    pub fn keep_list(&self, seen: Mark, kind: &str, mut rows: Rows) -> Rows {
+        for row in Arc::make_mut(&mut rows) {
+            let kept = self.rows.peek(&PlaceRef { kind, key: &row.key });
+            if let Some(kept) = kept.as_ref().and_then(|entry| entry.value.as_deref()).filter(|kept| *kept == row) {
+                row.payload = kept.payload.clone();
+            }
         }
-        let entry = Arc::new(self.entry(rows));
-        let mut lists = self.lists.write().unwrap_or_else(PoisonError::into_inner);
-        if seen != self.generation() {
-            return;
+        if !self.lists.keep(seen, kind, Entry::read(Arc::clone(&rows), self.times())) {
+            self.uncached.fetch_add(1, Ordering::Relaxed);
         }
-        if lists.len() >= MOST_LISTS && !lists.contains_key(kind) {
-            lists.clear();
-        }
-        lists.insert(kind.to_owned(), entry);
+        self.fit();
+        rows
     }
 
-    /// A row may have been written: what is known of it is void.
-    pub fn forget_row(&self, kind: &str, key: &str) {
-        self.generation.fetch_add(1, Ordering::AcqRel);
-        self.remove(&PlaceRef { kind, key });
-        self.lists.write().unwrap_or_else(PoisonError::into_inner).remove(kind);
+    /// A row was written, or met in the way of a write: it stands in until it is read.
+    pub fn wrote(&self, kind: &str, row: &Arc<Row>) {
+        let place = PlaceRef { kind, key: &row.key };
+        {
+            let mut mark = self.group(&place);
+            *mark += 1;
+            match self.rows.peek(&place) {
+                // Of two writes, the answer to the older one came later.
+                Some(kept) if kept.value.as_ref().is_some_and(|kept| kept.version > row.version) => kept.doubt(),
+                _ => self.insert(&place, Entry::unread(Some(Arc::clone(row)), self.times())),
+            }
+        }
+        self.lists.wrote(kind, row);
+        self.fit();
     }
 
-    /// In this order: what a stripe takes in it compares with `rows`.
-    fn remove(&self, place: &PlaceRef<'_>) {
-        self.rows.remove(place);
-        self.near.forget(self.hasher.hash_one(place));
+    /// A row may have been written: what is known of it only stands in from now on.
+    pub fn doubt(&self, kind: &str, key: &str) {
+        let place = PlaceRef { kind, key };
+        {
+            let mut mark = self.group(&place);
+            *mark += 1;
+            if let Some(kept) = self.rows.peek(&place) {
+                kept.doubt();
+            }
+        }
+        self.lists.doubt(kind);
+    }
+
+    /// Anything may have been written: what is known only stands in from now on.
+    pub fn doubt_all(&self) {
+        self.marks.iter().for_each(|mark| *lock(mark) += 1);
+        self.rows.iter().for_each(|(_, kept)| kept.doubt());
+        self.lists.doubt_all();
     }
 
     /// Everything is void.
     pub fn clear(&self) {
-        self.generation.fetch_add(1, Ordering::AcqRel);
+        self.marks.iter().for_each(|mark| *lock(mark) += 1);
         self.rows.clear();
         self.near.clear();
-        self.lists.write().unwrap_or_else(PoisonError::into_inner).clear();
+        self.lists.clear();
+        self.fit();
+    }
+
+    /// How many values were served without waiting.
+    pub fn hits(&self) -> u64 {
+        self.hits.get() + self.near.hits()
+    }
+
+    /// How many answers were not kept, being larger than what the bound leaves for one.
+    pub fn uncached(&self) -> u64 {
+        self.uncached.load(Ordering::Relaxed)
     }
 
     /// How many rows are kept, lists aside.
-    pub fn count(&self) -> usize {
+    pub fn row_count(&self) -> usize {
         self.rows.len()
     }
 
-    /// Bytes of the rows that are kept, lists aside.
-    pub fn bytes(&self) -> u64 {
-        self.rows.weight()
+    /// How many lists are kept.
+    pub fn list_count(&self) -> usize {
+        self.lists.count()
     }
 
-    fn entry<T>(&self, value: T) -> Entry<T> {
-        let now = Instant::now();
+    /// Bytes of what is kept. What a row and a list share counts for both.
+    pub fn bytes(&self) -> u64 {
+        self.rows.weight() + self.lists.bytes()
+    }
+
+    /// The mark of a key's group, and with it the right to store rows of the group.
+    fn group(&self, place: &PlaceRef<'_>) -> MutexGuard<'_, u64> {
+        #[allow(clippy::cast_possible_truncation, reason = "the remainder is small")]
+        let group = (self.hasher.hash_one(place) % GROUPS as u64) as usize;
+        lock(&self.marks[group])
+    }
+
+    /// Called with the group's lock held. In this order: what a stripe takes in it compares with `rows`.
+    fn insert(&self, place: &PlaceRef<'_>, entry: Entry<Option<Arc<Row>>>) {
+        let mut evicted = Vec::new();
+        self.rows.insert_with_lifecycle(place.to_owned(), Arc::new(entry), &mut evicted);
+        self.near.forget(self.hasher.hash_one(place));
+        for (other, _) in evicted {
+            if place.is(&other) {
+                self.uncached.fetch_add(1, Ordering::Relaxed);
+            } else {
+                self.near.forget(self.hasher.hash_one(&other));
+            }
+        }
+    }
+
+    /// Gives the rows what the lists leave of the bound.
+    fn fit(&self) {
+        let room = self.options.max_bytes.saturating_sub(self.lists.bytes());
+        let before = self.rows.capacity();
+        if before.abs_diff(room) < MOST_SHARDS {
+            return;
+        }
+        self.rows.set_capacity(room);
+        if room < before {
+            // What had to go from there is not told, and may not stay here.
+            self.near.clear();
+        }
+    }
+
+    fn times(&self) -> Times {
+        let now = Moment::now();
         // Up to a tenth shorter, so that what was read together does not expire together across a fleet.
         let ttl = self.options.ttl.map(|ttl| ttl.mul_f64(1.0 - 0.1 * lock(&self.random).f64()));
-        let expires = ttl.and_then(|ttl| now.checked_add(ttl));
-        Entry {
-            value,
-            expires,
-            refresh: if self.options.refresh_ahead {
-                ttl.and_then(|ttl| now.checked_add(ttl.mul_f64(0.8)))
-            } else {
-                None
-            },
-            stale_until: expires.and_then(|expires| expires.checked_add(self.options.stale)),
-            hits: AtomicU32::new(0),
-            refreshing: AtomicBool::new(false),
-            failed_until: AtomicU64::new(0),
+        Times {
+            read: now,
+            refresh: ttl.filter(|_| self.options.refresh_ahead).map(|ttl| now.after(ttl.mul_f64(0.8))),
+            expires: ttl.map(|ttl| now.after(ttl)),
+            stands_in_until: ttl.map(|ttl| now.after(ttl.saturating_add(self.options.stale))),
         }
     }
 }
 
-impl<T: Clone> Entry<T> {
-    /// What to do with the value, of which `value` is the asker's copy.
-    fn hit(&self, value: &T) -> Hit<T> {
-        let Some(expires) = self.expires else { return Hit::Fresh(value.clone()) };
-        let now = Instant::now();
-        if now >= expires {
-            let after = u64::try_from((now - expires).as_millis()).unwrap_or(u64::MAX);
-            let waiting = after < self.failed_until.load(Ordering::Relaxed);
-            return if waiting && self.may_stand_in(now) { Hit::Stale(value.clone()) } else { Hit::Miss };
-        }
-        let Some(refresh) = self.refresh else { return Hit::Fresh(value.clone()) };
-        if now < refresh {
-            // A count of hits need not be exact, and beyond hot it need not be at all.
-            let hits = self.hits.load(Ordering::Relaxed);
-            if hits < HOT_HITS {
-                self.hits.store(hits + 1, Ordering::Relaxed);
-            }
-        } else if self.hits.load(Ordering::Relaxed) >= HOT_HITS && !self.refreshing.swap(true, Ordering::Relaxed) {
-            return Hit::Refresh(value.clone());
-        }
-        Hit::Fresh(value.clone())
-    }
+/// How the bound is shared out.
+#[derive(Debug, PartialEq, Eq)]
+struct Room {
+    /// Most bytes of all lists.
+    lists: u64,
+    /// Parts of the map of rows.
+    shards: usize,
+}
 
-    fn may_stand_in(&self, now: Instant) -> bool {
-        self.stale_until.is_none_or(|until| now < until)
-    }
-
-    fn stand_in(&self) -> Option<T> {
-        let now = Instant::now();
-        let expires = self.expires?;
-        let after = now.saturating_duration_since(expires);
-        // About as long again as the value is wanted already, which doubles from try to try; jittered, so that a fleet
-        // does not come back together.
-        let pause = after.mul_f64(0.5 + 0.5 * fastrand::f64()).clamp(BETWEEN_TRIES, MOST_BETWEEN_TRIES);
-        let until = u64::try_from((after + pause).as_millis()).unwrap_or(u64::MAX);
-        self.failed_until.store(until, Ordering::Relaxed);
-        self.refreshing.store(false, Ordering::Relaxed);
-        self.may_stand_in(now).then(|| self.value.clone())
+impl Room {
+    /// A quarter is the rows' own; the rest is for lists, and the rows' as well as long as no list needs it. Each part of
+    /// the rows' map holds several of the largest rows, on a machine with however many processors.
+    fn of(max_bytes: u64) -> Room {
+        let rows = (max_bytes / 4).max(2 * LARGEST).min(max_bytes);
+        let shards = (rows / (4 * LARGEST)).clamp(1, MOST_SHARDS);
+        Room { lists: max_bytes - rows, shards: 1 << shards.ilog2() }
     }
 }
 
