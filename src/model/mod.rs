@@ -3,6 +3,7 @@
 pub mod content;
 pub mod data_set;
 pub mod error;
+pub mod line;
 pub mod namespace;
 pub mod options;
 pub mod order;
