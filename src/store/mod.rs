@@ -8,7 +8,7 @@ pub mod init;
 pub mod read_through;
 pub mod statistics;
 #[cfg(test)]
-mod tests;
+pub(in crate::store) mod tests;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -13,6 +13,8 @@ mod flights;
 mod floors;
 pub mod moment;
 mod question;
+#[cfg(test)]
+mod tests;
 mod verdict;
 
 use std::sync::Arc;
