@@ -7,6 +7,8 @@
 mod entry;
 mod lists;
 mod near;
+#[cfg(test)]
+mod tests;
 
 use std::hash::{BuildHasher, Hash, Hasher};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -39,7 +41,7 @@ const LARGEST: u64 = MAX_ROW_BYTES as u64 + 4_096;
 /// Most parts of the map of rows, each with a lock and a share of the bound.
 const MOST_SHARDS: u64 = 64;
 /// Writes are counted for so many groups of keys.
-const GROUPS: usize = 256;
+const GROUPS: usize = 1024;
 
 /// A row with its times, or that there is none.
 type KeptRow = Arc<Entry<Option<Arc<Row>>>>;
