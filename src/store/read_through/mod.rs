@@ -225,25 +225,31 @@ impl Store {
         look: Look<Q::Value>,
         question: impl FnOnce() -> Q,
     ) -> Option<Served<Q::Value>> {
-        let away = match look.verdict {
-            Verdict::Fresh => false,
-            Verdict::Refresh => {
-                count(&self.statistics.refreshes);
-                self.ask_in_background(question());
-                false
-            }
-            Verdict::Stale => true,
-            Verdict::StaleAndAsk => {
-                self.ask_in_background(question());
-                true
-            }
+        let Look { verdict, value } = look;
+        let stale = match verdict {
+            Verdict::Fresh | Verdict::Refresh => false,
+            Verdict::Stale | Verdict::StaleAndAsk => true,
             Verdict::WaitSoftly | Verdict::Wait => return None,
         };
-        if away {
-            count(&self.statistics.served_while_away);
-            self.count_stale(Moment::now().since(look.read));
+        if verdict != Verdict::Fresh {
+            self.act_beside(verdict, &question());
         }
-        Some(Served { value: look.value, stale: away })
+        Some(Served { value, stale })
+    }
+
+    /// What is counted and begun beside the value that is served.
+    fn act_beside<Q: Question>(self: &Arc<Self>, verdict: Verdict, question: &Q) {
+        if verdict == Verdict::Refresh {
+            count(&self.statistics.refreshes);
+        } else {
+            count(&self.statistics.served_while_away);
+            let cache = self.reading.cache.as_ref();
+            let kept = cache.and_then(|cache| question.to_stand_in(cache, Moment::now()));
+            self.count_stale(kept.map_or(Duration::ZERO, |kept| kept.age));
+        }
+        if verdict != Verdict::Stale {
+            self.ask_in_background(question);
+        }
     }
 
     fn count_stale(&self, age: Duration) {
@@ -317,16 +323,16 @@ impl Store {
 
     /// Asks so that the answer is kept, unless DynamoDB is away and somebody else finds out whether it is back. No thread
     /// to do it on is no reason to fail a call that has its value.
-    fn ask_in_background<Q: Question>(self: &Arc<Self>, question: Q) {
+    fn ask_in_background<Q: Question>(self: &Arc<Self>, question: &Q) {
         let now = Moment::now();
         if self.reading.breaker.circuit(now) == Circuit::Closed {
-            if let Some(flight) = self.join(&question).filter(|flight| !flight.joined) {
+            if let Some(flight) = self.join(question).filter(|flight| !flight.joined) {
                 self.go_on(flight);
             }
             return;
         }
         let probe = self.reading.breaker.probe(now, question.time(&self.options) + 2 * GRACE);
-        if let (Some(probe), Some(flight)) = (probe, self.join(&question)) {
+        if let (Some(probe), Some(flight)) = (probe, self.join(question)) {
             let _ = runtime::spawn(async move {
                 let _ = flight.outcome.await;
                 drop(probe);

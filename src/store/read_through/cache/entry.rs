@@ -66,11 +66,6 @@ impl<T> Entry<T> {
         }
     }
 
-    /// When the value was read.
-    pub fn read_at(&self) -> Moment {
-        self.times.read
-    }
-
     /// From now on the value only stands in.
     pub fn doubt(&self) {
         self.doubted.store(true, Ordering::Relaxed);

@@ -76,8 +76,7 @@ impl Lists {
     /// Looks for a kind.
     pub fn look(&self, kind: &str, now: Moment, never_waits: bool, breaker: &Breaker) -> Option<Look<Rows>> {
         let entry = self.entry(kind)?;
-        let verdict = entry.judge(now, never_waits, breaker);
-        Some(Look { verdict, value: Arc::clone(&entry.value), read: entry.read_at() })
+        Some(Look { verdict: entry.judge(now, never_waits, breaker), value: Arc::clone(&entry.value) })
     }
 
     /// The list that may stand in for an answer.

@@ -68,8 +68,6 @@ pub struct Look<T> {
     pub verdict: Verdict,
     /// The value.
     pub value: T,
-    /// When it was read.
-    pub read: Moment,
 }
 
 /// Which writes a read has seen, so that its answer is not stored over a newer one.
@@ -174,15 +172,13 @@ impl Cache {
         let (place, now) = (PlaceRef { kind, key }, Moment::now());
         let judge = |entry: &KeptRow| entry.judge(now, self.never_waits(), breaker);
         let hash = self.hasher.hash_one(&place);
-        if let Some((look, touch)) = self.near.find(hash, &place, judge) {
-            if touch {
-                self.rows.get(&place);
-            }
+        let touch = || drop(self.rows.get(&place));
+        if let Some(look) = self.near.find(hash, &place, judge, touch) {
             return Some(if look.verdict == Verdict::Fresh { look } else { self.counted(look) });
         }
         let entry = self.rows.get(&place)?;
         let value = self.near.take_in(hash, &place, &entry, || self.rows.peek(&place));
-        Some(self.counted(Look { verdict: judge(&entry), value, read: entry.read_at() }))
+        Some(self.counted(Look { verdict: judge(&entry), value }))
     }
 
     /// Looks for a whole kind.

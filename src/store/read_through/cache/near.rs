@@ -44,23 +44,26 @@ impl Near {
         Near(Striped::from_fn(Mutex::default))
     }
 
-    /// Looks for a row; `judge` says what to do with its entry. The second result is whether the cache behind should
-    /// be told that the row is hot.
+    /// Looks for a row; `judge` says what to do with its entry. Now and then the cache behind is told by `touch` that the
+    /// row is hot.
+    #[inline]
     pub fn find(
         &self,
         hash: u64,
         place: &PlaceRef<'_>,
         judge: impl FnOnce(&KeptRow) -> Verdict,
-    ) -> Option<(Look<Option<Arc<Row>>>, bool)> {
+        touch: impl FnOnce(),
+    ) -> Option<Look<Option<Arc<Row>>>> {
         let mut stripe = lock(self.0.mine());
-        let near = stripe.rows.get_mut(&hash).filter(|near| place.is(&near.place))?;
+        let Stripe { rows, hits } = &mut *stripe;
+        let near = rows.get_mut(&hash).filter(|near| place.is(&near.place))?;
         near.hits = near.hits.wrapping_add(1);
-        let touch = near.hits % BETWEEN_TOUCHES == 0;
-        let look = Look { verdict: judge(&near.entry), value: near.row.clone(), read: near.entry.read_at() };
-        if look.verdict == Verdict::Fresh {
-            stripe.hits += 1;
+        if near.hits % BETWEEN_TOUCHES == 0 {
+            touch();
         }
-        Some((look, touch))
+        let verdict = judge(&near.entry);
+        *hits += u64::from(verdict == Verdict::Fresh);
+        Some(Look { verdict, value: near.row.clone() })
     }
 
     /// Takes in what the cache behind has, if `current` still gives the same under the stripe's lock. Returns this
