@@ -6,19 +6,21 @@ pub mod calls;
 pub mod events;
 pub mod init;
 pub mod read_through;
+pub mod report;
 pub mod statistics;
 #[cfg(test)]
 pub(in crate::store) mod tests;
+mod upsert;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use crate::dynamo::{Counters, DynamoTable, Effort, Table, When, Written};
+use crate::dynamo::{Counters, DynamoTable, Effort, Table};
 use crate::model::namespace::{Namespaces, check_key};
 use crate::model::options::{LogLevel, Options};
-use crate::model::row::{Item, RawRow, Row};
-use crate::model::{Result, size, tombstone};
+use crate::model::row::{RawRow, Row};
+use crate::model::{Result, codec};
 
 use attempt::Attempt;
 use big_segments::Membership;
@@ -164,8 +166,8 @@ impl Store {
 
     /// A row's meaning; one that has none is reported and left out, so that it never hides the others.
     fn readable(&self, kind: &str, raw: RawRow) -> Option<Row> {
-        let key = raw.key.clone().unwrap_or_default();
-        match tombstone::read(raw) {
+        let key = raw.key.as_deref().unwrap_or_default();
+        match codec::read(&raw) {
             Ok(row) => Some(row),
             Err(reason) => {
                 count(&self.statistics.skipped_rows);
@@ -178,44 +180,6 @@ impl Store {
                 None
             }
         }
-    }
-
-    async fn write(&self, kind: &str, item: &Item, deadline: Instant) -> Result<Upserted> {
-        let namespace = self.namespaces.of(kind)?;
-        let row = tombstone::new_row(kind, item)?;
-        if let Some(bytes) = size::too_large(&self.namespaces, kind, &row)? {
-            self.report_too_large(kind, &row.key, bytes);
-            return Ok(Upserted::TooLarge);
-        }
-        let writing = self.reading.writing(kind, &row.key);
-        let outcome = self.table.put(&namespace, &row, When::Newer, Effort::until(deadline)).await;
-        match outcome.map_err(|error| error.during(Attempt::Upsert { kind, key: &row.key }))? {
-            Written::Done => {
-                writing.found(&Arc::new(row.as_read()));
-                Ok(Upserted::Written)
-            }
-            Written::Conflict(stored) => {
-                // Endpoints that do not return the row on a failed condition need a second request.
-                let stored = match stored {
-                    Some(raw) => self.readable(kind, raw).map(Arc::new),
-                    None => self.ask_row(kind, &row.key, true, Effort::until(deadline)).await?,
-                };
-                if let Some(stored) = &stored {
-                    writing.found(stored);
-                }
-                Ok(Upserted::NewerExists(stored.unwrap_or_else(|| Arc::new(row.as_read()))))
-            }
-        }
-    }
-
-    fn report_too_large(&self, kind: &str, key: &str, bytes: usize) {
-        let namespace = self.namespaces.of(kind).unwrap_or_default();
-        self.events.emit(LogLevel::Error, || {
-            format!(
-                "The item \"{key}\" in \"{namespace}\" was too large to store in DynamoDB and was dropped: {bytes} bytes, the limit is {}; an older row stays as it was",
-                size::MAX_ROW_BYTES
-            )
-        });
     }
 
     async fn is_initialized(&self, deadline: Instant) -> Result<bool> {
@@ -235,14 +199,15 @@ impl Store {
 
     async fn read_metadata(&self, deadline: Instant) -> Result<Option<i64>> {
         let name = self.namespaces.big_segments_metadata();
-        let row = self.table.big_segment(&name, &name, Effort::until(deadline)).await;
+        let row = self.table.big_segment(&name, &name, self.options.consistent_reads, Effort::until(deadline)).await;
         row.and_then(big_segments::synchronized_on).map_err(|error| error.during(Attempt::BigSegmentsMetadata))
     }
 
     async fn read_membership(&self, hash: &str, deadline: Instant) -> Result<Option<Membership>> {
         check_key("big_segments_user", hash)?;
         let namespace = self.namespaces.big_segments_user();
-        let row = self.table.big_segment(&namespace, hash, Effort::until(deadline)).await;
+        let row =
+            self.table.big_segment(&namespace, hash, self.options.consistent_reads, Effort::until(deadline)).await;
         row.map(big_segments::membership).map_err(|error| error.during(Attempt::BigSegmentsMembership))
     }
 

@@ -248,12 +248,12 @@ fn no_replica_takes_back_what_this_store_wrote() {
         let versions: Vec<_> = list.rows.iter().map(|row| row.version).collect();
         assert_eq!(versions, [2, 1, 1]);
         let asked = [
-            "get p:features/flag0 of a replica",
+            "get p:features/flag0, eventually consistent",
             "get p:features/flag0",
-            "get p:features/new of a replica",
+            "get p:features/new, eventually consistent",
             "get p:features/new",
-            "get p:features/flag1 of a replica",
-            "page p:features of a replica",
+            "get p:features/flag1, eventually consistent",
+            "page p:features, eventually consistent",
             "page p:features",
         ];
         // What the cache forgot of this kind it asks for again; what it did not, it has.
@@ -270,7 +270,11 @@ fn no_replica_takes_back_what_this_store_wrote() {
         table.forget_requests();
         store.clear_cache();
         assert_eq!(read(&store, "flag0").row.version, 2);
-        assert_eq!(table.requests(), ["get p:features/flag0 of a replica"], "the replica is believed when it is right");
+        assert_eq!(
+            table.requests(),
+            ["get p:features/flag0, eventually consistent"],
+            "the replica is believed when it is right"
+        );
     }
 }
 
@@ -294,6 +298,6 @@ fn what_somebody_else_made_older_is_believed_once_it_was_read_consistently() {
     table.forget_requests();
     assert_eq!(read(&store, "flag").row.version, 3);
     assert_eq!(read(&store, "flag").row.version, 3);
-    let replica = "get p:features/flag of a replica";
+    let replica = "get p:features/flag, eventually consistent";
     assert_eq!(table.requests(), [replica, "get p:features/flag", replica]);
 }
