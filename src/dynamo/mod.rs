@@ -14,6 +14,7 @@ mod identity;
 pub mod memory;
 mod pace;
 mod request;
+pub mod resolver;
 mod retry;
 pub mod rows;
 
