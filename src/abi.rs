@@ -533,7 +533,7 @@ pub unsafe extern "C" fn store_get_async(
         // SAFETY: the header asks for readable bytes of the lengths given.
         let (kind, key) =
             unsafe { (text("kind", kind, kind_len, MAX_NAME_BYTES)?, text("key", key, key_len, MAX_NAME_BYTES)?) };
-        store.get_then(kind.to_owned(), key.to_owned(), |result| done(StoreResult::of_get(result)))?;
+        store.calls().get(kind, key).then(|result| done(StoreResult::of_get(result)))?;
         Ok(codes::STORE_OK)
     })
 }
@@ -555,7 +555,7 @@ pub unsafe extern "C" fn store_get_all_async(
         let done = completion(callback, user_data)?;
         // SAFETY: the header asks for `kind_len` readable bytes.
         let kind = unsafe { text("kind", kind, kind_len, MAX_NAME_BYTES) }?;
-        store.all_then(kind.to_owned(), |result| done(StoreResult::of_all(result)))?;
+        store.calls().all(kind).then(|result| done(StoreResult::of_all(result)))?;
         Ok(codes::STORE_OK)
     })
 }
@@ -584,7 +584,7 @@ pub unsafe extern "C" fn store_upsert_async(
         let done = completion(callback, user_data)?;
         // SAFETY: the header asks for readable bytes of the lengths given.
         let (kind, item) = unsafe { given(kind, kind_len, key, key_len, version, deleted, item, item_len) }?;
-        store.upsert_then(kind, item, |result| done(StoreResult::of_upsert(result)))?;
+        store.calls().upsert(&kind, &item).then(|result| done(StoreResult::of_upsert(result)))?;
         Ok(codes::STORE_OK)
     })
 }
@@ -607,7 +607,7 @@ pub unsafe extern "C" fn store_init_async(
         let done = completion(callback, user_data)?;
         // SAFETY: the header asks for `collections_len` readable structs and valid pointers in them.
         let data = data::from_items(unsafe { data_set(collections, collections_len) }?)?;
-        store.init_then(data, |result| done(StoreResult::of_init(result.map(|report| report.to_json()))))?;
+        store.calls().init(data).then(|result| done(StoreResult::of_init(result.map(|report| report.to_json()))))?;
         Ok(codes::STORE_OK)
     })
 }
@@ -629,7 +629,7 @@ pub unsafe extern "C" fn store_init_json_async(
         let done = completion(callback, user_data)?;
         // SAFETY: the header asks for `json_len` readable bytes.
         let data = data::from_json(unsafe { text("json", json, json_len, MAX_TEXT_BYTES) }?)?;
-        store.init_then(data, |result| done(StoreResult::of_init(result.map(|report| report.to_json()))))?;
+        store.calls().init(data).then(|result| done(StoreResult::of_init(result.map(|report| report.to_json()))))?;
         Ok(codes::STORE_OK)
     })
 }
@@ -647,7 +647,7 @@ pub unsafe extern "C" fn store_initialized_async(
     call(error, || {
         let store = handles::get(store)?;
         let done = completion(callback, user_data)?;
-        store.initialized_then(|result| done(StoreResult::of_initialized(result)))?;
+        store.calls().initialized().then(|result| done(StoreResult::of_initialized(result)))?;
         Ok(codes::STORE_OK)
     })
 }
@@ -665,7 +665,7 @@ pub unsafe extern "C" fn store_available_async(
     call(error, || {
         let store = handles::get(store)?;
         let done = completion(callback, user_data)?;
-        store.available_then(|result| done(StoreResult::of_available(result)))?;
+        store.calls().available().then(|result| done(StoreResult::of_available(result)))?;
         Ok(codes::STORE_OK)
     })
 }
@@ -684,7 +684,7 @@ pub unsafe extern "C" fn store_big_segments_metadata_async(
     call(error, || {
         let store = handles::get(store)?;
         let done = completion(callback, user_data)?;
-        store.big_segments_metadata_then(|result| done(StoreResult::of_metadata(result)))?;
+        store.calls().big_segments_metadata().then(|result| done(StoreResult::of_metadata(result)))?;
         Ok(codes::STORE_OK)
     })
 }
@@ -707,7 +707,7 @@ pub unsafe extern "C" fn store_big_segments_membership_async(
         let done = completion(callback, user_data)?;
         // SAFETY: the header asks for `hash_len` readable bytes.
         let hash = unsafe { text("hash", hash, hash_len, MAX_NAME_BYTES) }?;
-        store.big_segments_membership_then(hash.to_owned(), |result| done(StoreResult::of_membership(result)))?;
+        store.calls().big_segments_membership(hash).then(|result| done(StoreResult::of_membership(result)))?;
         Ok(codes::STORE_OK)
     })
 }

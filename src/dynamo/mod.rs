@@ -4,6 +4,7 @@
 
 mod answers;
 mod client;
+mod condition;
 mod counters;
 mod credentials;
 mod exchange;

@@ -19,6 +19,7 @@ use serde::de::DeserializeOwned;
 
 use super::answers::{One, Several, Spelled};
 use super::client::DynamoTable;
+use super::condition::Condition;
 use super::counters::Capacity;
 use super::exchange::Connection;
 use super::failure::{classify, not_dynamodb};
@@ -296,46 +297,4 @@ fn is_ours(stored: Option<&RawRow>, row: &NewRow) -> bool {
         stored.version.as_deref() == Some(row.version.to_string().as_str())
             && stored.item.as_deref() == Some(&*row.item)
     })
-}
-
-/// A condition expression with its placeholders.
-struct Condition {
-    expression: &'static str,
-    names: HashMap<String, String>,
-    values: Option<Attributes>,
-}
-
-impl Condition {
-    /// Covers what every SDK's condition covers: a row without version may be overwritten too.
-    fn for_put(when: When, version: i64) -> Condition {
-        let expression = match when {
-            When::Newer => "attribute_not_exists(#namespace) OR attribute_not_exists(#version) OR #version < :version",
-            When::NotOlder => {
-                "attribute_not_exists(#namespace) OR attribute_not_exists(#version) OR #version <= :version"
-            }
-            When::AsRead(read) => return Condition::as_read(read),
-        };
-        Condition::new(expression, Some(version))
-    }
-
-    fn as_read(read: ReadVersion) -> Condition {
-        match read {
-            ReadVersion::Number(version) => {
-                Condition::new("attribute_exists(#namespace) AND #version = :version", Some(version))
-            }
-            ReadVersion::Missing => {
-                Condition::new("attribute_exists(#namespace) AND attribute_not_exists(#version)", None)
-            }
-        }
-    }
-
-    fn new(expression: &'static str, version: Option<i64>) -> Condition {
-        let names = [("#namespace", rows::NAMESPACE), ("#version", rows::VERSION)];
-        Condition {
-            expression,
-            names: names.map(|(placeholder, name)| (placeholder.to_owned(), name.to_owned())).into(),
-            values: version
-                .map(|version| HashMap::from([(":version".to_owned(), AttributeValue::N(version.to_string()))])),
-        }
-    }
 }

@@ -3,6 +3,7 @@
 mod attempt;
 pub mod big_segments;
 pub mod cache;
+pub mod calls;
 pub mod events;
 mod flights;
 pub mod init;
@@ -17,7 +18,6 @@ use std::time::Instant;
 use futures_util::FutureExt;
 
 use crate::dynamo::{Counters, DynamoTable, Effort, Table, When, Written};
-use crate::model::data_set::Collection;
 use crate::model::namespace::{Namespaces, check_key};
 use crate::model::options::{LogLevel, Options};
 use crate::model::row::{Item, RawRow, Row};
@@ -29,7 +29,6 @@ use big_segments::Membership;
 use cache::{Cache, Generation, Hit};
 use events::{Event, Events, Logger};
 use flights::Flights;
-use init::Report;
 use statistics::{Statistics, count};
 
 /// All rows of a kind, in the order of their keys.
@@ -113,154 +112,6 @@ impl Store {
     /// What the store was opened with.
     pub fn options(&self) -> &Options {
         &self.options
-    }
-
-    /// One row, a tombstone too. `None` if there is none, or none that can be read.
-    pub fn get(self: &Arc<Self>, kind: &str, key: &str) -> Result<Option<Found>> {
-        if let Some(found) = self.cached(kind, key) {
-            return Ok(found);
-        }
-        let (store, deadline) = (Arc::clone(self), self.deadline());
-        let (owned_kind, owned_key) = (kind.to_owned(), key.to_owned());
-        runtime::block_on(deadline, Attempt::Get { kind, key }, async move {
-            store.read(&owned_kind, &owned_key, deadline).await
-        })
-    }
-
-    /// [`Store::get`] without blocking.
-    pub fn get_then(
-        self: &Arc<Self>,
-        kind: String,
-        key: String,
-        done: impl FnOnce(Result<Option<Found>>) + Send + 'static,
-    ) -> Result<()> {
-        let (store, deadline) = (Arc::clone(self), self.deadline());
-        runtime::spawn(async move {
-            done(match store.cached(&kind, &key) {
-                Some(found) => Ok(found),
-                None => store.read(&kind, &key, deadline).await,
-            });
-        })
-    }
-
-    /// All rows of a kind, tombstones too.
-    pub fn all(self: &Arc<Self>, kind: &str) -> Result<FoundAll> {
-        if let Some(found) = self.cached_list(kind) {
-            return Ok(found);
-        }
-        let (store, deadline, owned) = (Arc::clone(self), self.all_deadline(), kind.to_owned());
-        runtime::block_on(deadline, Attempt::All { kind }, async move { store.read_all(&owned, deadline).await })
-    }
-
-    /// [`Store::all`] without blocking.
-    pub fn all_then(
-        self: &Arc<Self>,
-        kind: String,
-        done: impl FnOnce(Result<FoundAll>) + Send + 'static,
-    ) -> Result<()> {
-        let (store, deadline) = (Arc::clone(self), self.all_deadline());
-        runtime::spawn(async move {
-            done(match store.cached_list(&kind) {
-                Some(found) => Ok(found),
-                None => store.read_all(&kind, deadline).await,
-            });
-        })
-    }
-
-    /// Writes an item if the stored one is older or missing.
-    pub fn upsert(self: &Arc<Self>, kind: &str, item: &Item) -> Result<Upserted> {
-        let (store, deadline) = (Arc::clone(self), self.deadline());
-        let (owned_kind, owned_item) = (kind.to_owned(), item.clone());
-        runtime::block_on(deadline, Attempt::Upsert { kind, key: &item.key }, async move {
-            store.write(&owned_kind, &owned_item, deadline).await
-        })
-    }
-
-    /// [`Store::upsert`] without blocking.
-    pub fn upsert_then(
-        self: &Arc<Self>,
-        kind: String,
-        item: Item,
-        done: impl FnOnce(Result<Upserted>) + Send + 'static,
-    ) -> Result<()> {
-        let (store, deadline) = (Arc::clone(self), self.deadline());
-        runtime::spawn(async move { done(store.write(&kind, &item, deadline).await) })
-    }
-
-    /// Replaces the data set of the given kinds, then marks the store as initialised.
-    pub fn init(self: &Arc<Self>, data: Vec<Collection>) -> Result<Report> {
-        let (store, deadline) = (Arc::clone(self), Instant::now() + self.options.init_timeout);
-        runtime::block_on(deadline, Attempt::Init, async move { store.replace(data, deadline).await })
-    }
-
-    /// [`Store::init`] without blocking.
-    pub fn init_then(
-        self: &Arc<Self>,
-        data: Vec<Collection>,
-        done: impl FnOnce(Result<Report>) + Send + 'static,
-    ) -> Result<()> {
-        let (store, deadline) = (Arc::clone(self), Instant::now() + self.options.init_timeout);
-        runtime::spawn(async move { done(store.replace(data, deadline).await) })
-    }
-
-    /// Whether a data set was ever stored. Once true it stays true.
-    pub fn initialized(self: &Arc<Self>) -> Result<bool> {
-        if self.initialized.load(Ordering::Relaxed) {
-            return Ok(true);
-        }
-        let (store, deadline) = (Arc::clone(self), self.deadline());
-        runtime::block_on(deadline, Attempt::Initialized, async move { store.is_initialized(deadline).await })
-    }
-
-    /// [`Store::initialized`] without blocking.
-    pub fn initialized_then(self: &Arc<Self>, done: impl FnOnce(Result<bool>) + Send + 'static) -> Result<()> {
-        let (store, deadline) = (Arc::clone(self), self.deadline());
-        runtime::spawn(async move { done(store.is_initialized(deadline).await) })
-    }
-
-    /// Whether the table answers; the error says why not.
-    pub fn available(self: &Arc<Self>) -> Result<()> {
-        let (store, deadline) = (Arc::clone(self), self.deadline());
-        runtime::block_on(deadline, Attempt::Initialized, async move { store.answers(deadline).await })
-    }
-
-    /// [`Store::available`] without blocking.
-    pub fn available_then(self: &Arc<Self>, done: impl FnOnce(Result<()>) + Send + 'static) -> Result<()> {
-        let (store, deadline) = (Arc::clone(self), self.deadline());
-        runtime::spawn(async move { done(store.answers(deadline).await) })
-    }
-
-    /// When the big segments were last brought up to date, in milliseconds of Unix time.
-    pub fn big_segments_metadata(self: &Arc<Self>) -> Result<Option<i64>> {
-        let (store, deadline) = (Arc::clone(self), self.deadline());
-        runtime::block_on(deadline, Attempt::BigSegmentsMetadata, async move { store.read_metadata(deadline).await })
-    }
-
-    /// [`Store::big_segments_metadata`] without blocking.
-    pub fn big_segments_metadata_then(
-        self: &Arc<Self>,
-        done: impl FnOnce(Result<Option<i64>>) + Send + 'static,
-    ) -> Result<()> {
-        let (store, deadline) = (Arc::clone(self), self.deadline());
-        runtime::spawn(async move { done(store.read_metadata(deadline).await) })
-    }
-
-    /// The big segments that name a context, by the hash of its key.
-    pub fn big_segments_membership(self: &Arc<Self>, hash: &str) -> Result<Option<Membership>> {
-        let (store, deadline, hash) = (Arc::clone(self), self.deadline(), hash.to_owned());
-        runtime::block_on(deadline, Attempt::BigSegmentsMembership, async move {
-            store.read_membership(&hash, deadline).await
-        })
-    }
-
-    /// [`Store::big_segments_membership`] without blocking.
-    pub fn big_segments_membership_then(
-        self: &Arc<Self>,
-        hash: String,
-        done: impl FnOnce(Result<Option<Membership>>) + Send + 'static,
-    ) -> Result<()> {
-        let (store, deadline) = (Arc::clone(self), self.deadline());
-        runtime::spawn(async move { done(store.read_membership(&hash, deadline).await) })
     }
 
     /// Everything that is counted, as JSON.

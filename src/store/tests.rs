@@ -387,9 +387,9 @@ fn a_blocking_call_inside_a_callback_is_refused() {
     let (sender, receiver) = std::sync::mpsc::sync_channel(1);
     let inner = Arc::clone(&store);
     store
-        .get_then("features".into(), "flag".into(), move |_| {
-            sender.send(inner.get("features", "flag")).expect("awaited")
-        })
+        .calls()
+        .get("features", "flag")
+        .then(move |_| sender.send(inner.get("features", "flag")).expect("awaited"))
         .expect("accepted");
     assert_eq!(receiver.recv().expect("called").expect_err("refused").code, Code::CalledInCallback);
 }
