@@ -15,10 +15,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockWriteGuard, W
 
 use foldhash::fast::FixedState;
 
+use crate::model::data_set::Collection;
 use crate::model::options::Options;
 use crate::model::{Code, Error, Result};
 use crate::runtime;
 use crate::store::Store;
+use crate::store::calls::Call;
+use crate::store::init::Report;
 use crate::stripes::{Apart, STRIPES, Striped};
 
 /// Far more than any program uses, so that one that forgets to close its stores hears of it while it has memory: a handle
@@ -47,14 +50,29 @@ impl Opened {
         Opened { store, initialized: Arc::default() }
     }
 
-    /// Whether this handle has heard that a data set is stored: then it stays so, whatever becomes of the table.
-    pub fn is_initialized(&self) -> bool {
-        self.initialized.load(Ordering::Relaxed)
+    /// [`Calls::initialized`]. Once this handle has heard that a data set is stored it stays so, whatever becomes of the
+    /// table; another handle asks for itself, also where it shares the store.
+    ///
+    /// [`Calls::initialized`]: crate::store::calls::Calls::initialized
+    pub fn initialized(&self) -> Call<'static, bool, impl Future<Output = Result<bool>> + Send + use<>> {
+        let known = Arc::clone(&self.initialized);
+        if known.load(Ordering::Relaxed) {
+            return Call::Answered(true);
+        }
+        self.store.calls().initialized().noting(move |answer| {
+            known.fetch_or(*answer, Ordering::Relaxed);
+        })
     }
 
-    /// This handle has heard that a data set is stored.
-    pub fn set_initialized(&self) {
-        self.initialized.store(true, Ordering::Relaxed);
+    /// [`Calls::init`], which is such an answer.
+    ///
+    /// [`Calls::init`]: crate::store::calls::Calls::init
+    pub fn init(
+        &self,
+        data: Vec<Collection>,
+    ) -> Call<'static, Report, impl Future<Output = Result<Report>> + Send + use<>> {
+        let known = Arc::clone(&self.initialized);
+        self.store.calls().init(data).noting(move |_| known.store(true, Ordering::Relaxed))
     }
 }
 
@@ -253,4 +271,29 @@ impl Frozen {
     /// After the fork, in the child. Stores are made anew at their first use, since a child that only starts a program uses
     /// none.
     pub fn renew(self) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn a_handle_never_comes_back_and_is_positive_in_every_language() {
+        let store = Store::open(Options::for_table("flags"));
+        let first = insert(Arc::clone(&store));
+        assert_eq!(close(first), Ok(()));
+        // More than a generation of 15 or 16 bits could number; fewer where each costs a thousandfold.
+        let rounds = if cfg!(miri) { 100 } else { 70_000 };
+        let mut seen = HashSet::from([first]);
+        for _ in 0..rounds {
+            let handle = insert(Arc::clone(&store));
+            assert!(seen.insert(handle) && i64::try_from(handle).is_ok_and(|handle| handle > 0));
+            assert_eq!(close(handle), Ok(()));
+        }
+        assert_eq!(get(first).map(drop).map_err(|error| error.code), Err(Code::InvalidHandle));
+        assert_eq!(close(first).map_err(|error| error.code), Err(Code::InvalidHandle));
+        assert_eq!(close(0).map_err(|error| error.code), Err(Code::InvalidHandle));
+    }
 }

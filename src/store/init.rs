@@ -9,7 +9,6 @@
 //! Killed anywhere, this leaves the old data set usable, or no `$inited`; called again, it goes on where it stopped.
 
 use std::collections::HashMap;
-use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -100,7 +99,6 @@ impl Store {
             cache.clear();
         }
         outcome?;
-        self.initialized.store(true, Ordering::Relaxed);
         self.events.emit(LogLevel::Info, || {
             format!(
                 "initialised table \"{}\": {} rows written, {} unchanged, {} deleted, {} newer ones kept, {} too large",

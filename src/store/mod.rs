@@ -12,7 +12,6 @@ pub mod statistics;
 mod tests;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use futures_util::FutureExt;
@@ -72,7 +71,6 @@ pub struct Store {
     cache: Option<Cache>,
     row_flights: Flights<(String, String, Generation), Option<Arc<Row>>>,
     list_flights: Flights<(String, Generation), Rows>,
-    initialized: AtomicBool,
     statistics: Statistics,
     events: Events,
 }
@@ -92,7 +90,6 @@ impl Store {
             cache: Cache::new(&options.cache),
             row_flights: Flights::new(),
             list_flights: Flights::new(),
-            initialized: AtomicBool::new(false),
             statistics: Statistics::default(),
             events: Events::new(options.log_level),
             options,
@@ -101,10 +98,9 @@ impl Store {
         })
     }
 
-    /// The same store for a forked child: what it knows, without what it holds.
+    /// The same store for a forked child, or for a new runtime: what it knows, without what it holds.
     pub fn renewed_after_fork(&self) -> Arc<Store> {
         let store = Store::open(self.options.clone());
-        store.initialized.store(self.initialized.load(Ordering::Relaxed), Ordering::Relaxed);
         store.events.inherit(&self.events);
         store
     }
@@ -369,14 +365,7 @@ impl Store {
     }
 
     async fn is_initialized(&self, deadline: Instant) -> Result<bool> {
-        if self.initialized.load(Ordering::Relaxed) {
-            return Ok(true);
-        }
-        let initialized = self.marker(Effort::until(deadline)).await?;
-        if initialized {
-            self.initialized.store(true, Ordering::Relaxed);
-        }
-        Ok(initialized)
+        self.marker(Effort::until(deadline)).await
     }
 
     async fn answers(&self, deadline: Instant) -> Result<()> {
