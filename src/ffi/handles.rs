@@ -26,7 +26,7 @@ use crate::stripes::{Apart, STRIPES, Striped};
 
 /// Far more than any program uses, so that one that forgets to close its stores hears of it while it has memory: a handle
 /// costs about half a kilobyte.
-const MOST_HANDLES: usize = 100_000;
+const MOST_HANDLES: usize = 65_536;
 
 /// Spreads the handles over the numbers that are positive in every language, so that one that is invented is not open. It
 /// is odd, so no two counts give the same.

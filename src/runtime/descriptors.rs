@@ -9,7 +9,9 @@
 //!   close across exec, so that a program started by the host finds what it would have found.
 
 #[cfg(not(miri))]
-use std::os::fd::{IntoRawFd, RawFd};
+use std::io::PipeReader;
+#[cfg(not(miri))]
+use std::os::fd::{AsRawFd, RawFd};
 
 use std::io;
 
@@ -17,7 +19,7 @@ use std::io;
 #[derive(Debug)]
 pub struct Sentinel {
     #[cfg(not(miri))]
-    number: RawFd,
+    pipe: PipeReader,
     #[cfg(not(miri))]
     identity: Identity,
 }
@@ -28,17 +30,17 @@ type Identity = (libc::dev_t, libc::ino_t);
 
 #[cfg(not(miri))]
 impl Sentinel {
-    /// A pipe, which unlike most things without a name has an inode of its own. It is never closed: when its time is
-    /// over, its number may be the host's.
+    /// A pipe, which unlike most things without a name has an inode of its own. Whoever keeps one for a runtime never drops
+    /// it: when its time is over, its number may be the host's.
     pub fn new() -> io::Result<Self> {
-        let (reader, _writer) = io::pipe()?;
-        let number = reader.into_raw_fd();
-        identity(number).map(|identity| Sentinel { number, identity }).ok_or_else(io::Error::last_os_error)
+        let (pipe, _) = io::pipe()?;
+        let identity = identity(pipe.as_raw_fd()).ok_or_else(io::Error::last_os_error)?;
+        Ok(Sentinel { pipe, identity })
     }
 
     /// Whether it is still there, and so what was opened with it.
     pub fn is_intact(&self) -> bool {
-        identity(self.number) == Some(self.identity)
+        identity(self.pipe.as_raw_fd()) == Some(self.identity)
     }
 }
 
@@ -90,12 +92,14 @@ mod tests {
         let sentinel = Sentinel::new().expect("a descriptor");
         assert!(sentinel.is_intact());
         let (other, _) = io::pipe().expect("a pipe");
-        let other = std::os::fd::AsRawFd::as_raw_fd(&other);
+        let number = sentinel.pipe.as_raw_fd();
         // SAFETY: the sentinel's number is this test's own.
-        assert_eq!(unsafe { libc::dup2(other, sentinel.number) }, sentinel.number);
+        assert_eq!(unsafe { libc::dup2(other.as_raw_fd(), number) }, number);
         assert!(!sentinel.is_intact(), "another pipe is not the sentinel");
         // SAFETY: as above.
-        unsafe { libc::close(sentinel.number) };
+        unsafe { libc::close(number) };
         assert!(!sentinel.is_intact(), "nothing is not the sentinel");
+        // Its number may be another test's by now.
+        std::mem::forget(sentinel);
     }
 }
