@@ -6,8 +6,8 @@
 //! * A forked child has none of its parent's threads. Dropping the inherited runtime would wait for them for
 //!   ever, using it would hang: it is leaked, and the child builds its own.
 //! * A process that closes all its descriptors has closed the runtime's. It is found dead by the next call, or by its
-//!   own threads before they touch a descriptor again, and is leaked as a parent's is: its numbers are the host's by
-//!   now. What was made with it is of another [`generation`], and is made anew.
+//!   own threads when they wake, and is leaked as a parent's is: its numbers are the host's by now. What was made with it
+//!   is of another [`generation`], and is made anew.
 //! * A call has its outcome exactly once, see [`pending`]: a panic is one, and so is the death of the runtime.
 //! * A fork waits until none of its threads is in the middle of something, see [`polls`].
 
@@ -104,8 +104,7 @@ pub fn check(made_in: u64) -> Result<()> {
 
 /// Runs a future on the runtime's threads; nobody waits for its outcome.
 pub fn spawn(future: impl Future<Output = ()> + Send + 'static) -> Result<()> {
-    let engine = engine()?;
-    catch_unwind(AssertUnwindSafe(|| engine.tokio.spawn(whole_across_forks(future)))).map(drop).map_err(|_| given_up())
+    if engine()?.starts(future) { Ok(()) } else { Err(given_up()) }
 }
 
 /// Runs a future on the runtime's threads. `done` gets its outcome there, exactly once: a panic is an outcome, and so is
@@ -152,13 +151,21 @@ impl Engine {
             let outcome = contained(future).await;
             running.call.end(outcome);
         };
-        // Waking a thread panics where the descriptor to do it with is gone.
-        let spawned = catch_unwind(AssertUnwindSafe(|| self.tokio.spawn(whole_across_forks(running))));
-        if spawned.is_ok() {
+        if self.starts(running) {
             return Ok(());
         }
         self.body.pending.remove(number);
+        // It may have had its outcome all the same.
         if call.recall() { Err(given_up()) } else { Ok(()) }
+    }
+
+    /// Waking a thread panics where the descriptor to do it with is gone, and then so is the runtime.
+    fn starts(&self, future: impl Future<Output = ()> + Send + 'static) -> bool {
+        let started = catch_unwind(AssertUnwindSafe(|| self.tokio.spawn(whole_across_forks(future)))).is_ok();
+        if !started {
+            self.body.give_up();
+        }
+        started
     }
 
     /// Why a call had no answer.
@@ -220,14 +227,29 @@ impl Body {
     /// What the runtime's threads do before they run something and before they wait: where the descriptors are the host's,
     /// they touch none again. This thread tells the callbacks that nothing comes any more, and then does nothing, for ever.
     fn stop_if_dead(&self) {
-        if self.sentinel.is_intact() {
-            return;
+        if !self.sentinel.is_intact() {
+            self.stop();
         }
+    }
+
+    fn stop(&self) -> ! {
         self.give_up();
         tell_orphans();
         loop {
             std::thread::park();
         }
+    }
+}
+
+/// Tokio's driver of I/O panicked on this thread: a number that it needs is gone, or is something else. Where a future is
+/// polled, or on a thread of the host, the panic goes its way and is contained. A thread of the runtime that waits for I/O
+/// would unwind through tokio, or end the process where that is built with debug assertions; it stops here.
+fn driver_panicked() {
+    if OURS.try_with(Cell::get).unwrap_or_default()
+        && !polls::is_under_way()
+        && let Some(engine) = current()
+    {
+        engine.body.stop();
     }
 }
 
@@ -279,6 +301,7 @@ fn build() -> Result<Engine> {
     let _masked = MaskedSignals::all();
     // Refused one thread after it has started another, tokio panics and then waits for the other for ever.
     threads_can_start().map_err(|error| not_started(&error.to_string()))?;
+    let _room = descriptors::leave_room();
     let sentinel = Sentinel::new().map_err(|error| not_started(&error.to_string()))?;
     let body = Arc::new(Body { sentinel, pending: Pending::default() });
     let (before, after) = (Arc::clone(&body), Arc::clone(&body));

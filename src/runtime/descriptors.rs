@@ -3,6 +3,9 @@
 //! * A process that becomes a daemon closes every descriptor it finds. The runtime's are gone then, or, worse, are the
 //!   host's next files. [`Sentinel`] is a descriptor that nobody uses, opened with the runtime's: if it is not what it
 //!   was, none of them can be trusted.
+//! * What the host opens after that takes the lowest numbers. A thread that waits for I/O may ask for it once more with the
+//!   number that it knows, before anyone sees that it is gone. [`leave_room`] has the runtime take higher numbers, where it
+//!   then finds nothing.
 //! * A process without standard descriptors would have our sockets take their numbers, and then write its log into one
 //!   of them. [`occupy_standard`] has `/dev/null` take them instead, as Rust's own programs do when they start. They
 //!   stay: whoever closes a number that the host may have taken over meanwhile closes something of the host's. They
@@ -65,6 +68,23 @@ fn identity(number: RawFd) -> Option<Identity> {
         (libc::fstat(number, &raw mut status) == 0).then_some((status.st_dev, status.st_ino))
     }
 }
+
+/// How many numbers are left free below the runtime's.
+#[cfg(not(miri))]
+const ROOM: usize = 32;
+
+/// Takes the lowest free numbers for as long as what it returns is kept. Where there are too few, none: then a runtime
+/// matters more than where it lies.
+#[cfg(not(miri))]
+pub fn leave_room() -> Vec<PipeReader> {
+    let taken = io::pipe().and_then(|(pipe, _)| (0..ROOM).map(|_| pipe.try_clone()).collect::<io::Result<Vec<_>>>());
+    // What is to be opened must fit as well.
+    taken.and_then(|taken| io::pipe().and_then(|_| io::pipe()).map(|_| taken)).unwrap_or_default()
+}
+
+/// Nothing: nobody closes anything.
+#[cfg(miri)]
+pub fn leave_room() {}
 
 /// Has `/dev/null` take the standard descriptors that are closed, so that nothing of ours does.
 pub fn occupy_standard() {

@@ -38,6 +38,9 @@ pub fn silence() {
     }
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(|at| format!("{}:{}", in_crate(at.file()), at.line())).unwrap_or_default();
+        if place.starts_with("tokio-") && place.contains("/runtime/io/driver.rs:") {
+            super::driver_panicked();
+        }
         let _ = PANICKED_AT.try_with(|last| *last.borrow_mut() = place);
     }));
 }

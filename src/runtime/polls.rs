@@ -76,6 +76,11 @@ pub fn outside<T>(function: impl FnOnce() -> T) -> T {
     function()
 }
 
+/// Whether this thread is in the middle of a poll, a function of the host aside.
+pub fn is_under_way() -> bool {
+    COUNTED.try_with(Cell::get).unwrap_or_default()
+}
+
 /// How many of our threads are inside a function of the host.
 pub fn threads_outside() -> usize {
     OUTSIDE.load(Ordering::Relaxed)
