@@ -17,7 +17,7 @@ mod pending;
 mod polls;
 pub mod threads;
 
-use std::cell::Cell;
+use std::cell::RefCell;
 use std::fmt::Display;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -61,8 +61,8 @@ static BUILDING: Mutex<()> = Mutex::new(());
 static ORPHANS: Mutex<Vec<Arc<dyn Ends>>> = Mutex::new(Vec::new());
 
 thread_local! {
-    /// Whether this thread is one of the runtime's, where waiting for the runtime could wait for ever.
-    static OURS: Cell<bool> = const { Cell::new(false) };
+    /// The runtime that this thread is of, where waiting for a runtime could wait for ever.
+    static OURS: RefCell<Option<Arc<Body>>> = const { RefCell::new(None) };
 }
 
 /// A runtime, and what tells whether it lives.
@@ -123,7 +123,7 @@ pub fn block_on<T: Send + 'static>(
     attempt: impl Display,
     future: impl Future<Output = Result<T>> + Send + 'static,
 ) -> Result<T> {
-    if OURS.get() {
+    if ours().is_some() {
         return Err(Error::new(
             Code::CalledInCallback,
             "a blocking function was called inside a callback of flagstore: use its asynchronous form there",
@@ -245,12 +245,15 @@ impl Body {
 /// polled, or on a thread of the host, the panic goes its way and is contained. A thread of the runtime that waits for I/O
 /// would unwind through tokio, or end the process where that is built with debug assertions; it stops here.
 fn driver_panicked() {
-    if OURS.try_with(Cell::get).unwrap_or_default()
-        && !polls::is_under_way()
-        && let Some(engine) = current()
+    if !polls::is_under_way()
+        && let Some(body) = ours()
     {
-        engine.body.stop();
+        body.stop();
     }
+}
+
+fn ours() -> Option<Arc<Body>> {
+    OURS.try_with(|ours| ours.borrow().clone()).ok().flatten()
 }
 
 /// Ends the calls whose runtime died. On a thread of the library, as callbacks are promised.
@@ -261,6 +264,7 @@ fn tell_orphans() {
     }
 }
 
+/// A failure that is the host's, and passes.
 fn given_up() -> Error {
     Error::new(
         Code::Runtime,
@@ -304,14 +308,14 @@ fn build() -> Result<Engine> {
     let _room = descriptors::leave_room();
     let sentinel = Sentinel::new().map_err(|error| not_started(&error.to_string()))?;
     let body = Arc::new(Body { sentinel, pending: Pending::default() });
-    let (before, after) = (Arc::clone(&body), Arc::clone(&body));
+    let (ours, before, after) = (Arc::clone(&body), Arc::clone(&body), Arc::clone(&body));
     let tokio = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(WORKERS)
         .max_blocking_threads(4)
         .thread_keep_alive(Duration::from_secs(5))
         .thread_name("flagstore")
         .thread_stack_size(STACK_BYTES)
-        .on_thread_start(|| OURS.set(true))
+        .on_thread_start(move || OURS.set(Some(Arc::clone(&ours))))
         .on_thread_park(move || before.stop_if_dead())
         .on_thread_unpark(move || after.stop_if_dead())
         .enable_io()
@@ -374,7 +378,7 @@ impl Frozen {
 /// the host wants, also where it was the library's and ran a callback.
 pub fn forget() {
     polls::forget();
-    let _ = OURS.try_with(|ours| ours.set(false));
+    std::mem::forget(OURS.try_with(RefCell::take));
     RUNTIME.store(std::ptr::null_mut(), Ordering::Release);
     GENERATION.fetch_add(1, Ordering::Relaxed);
 }
@@ -387,4 +391,72 @@ fn wait_for_fork() {
 /// A lock whose holder panicked guards nothing that could be half-done here.
 pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(all(test, not(miri)))]
+mod tests {
+    use std::sync::mpsc::{Receiver, channel};
+
+    use super::*;
+
+    /// A runtime of a test's own.
+    fn engine() -> &'static Engine {
+        Box::leak(Box::new(build().expect("threads can be started")))
+    }
+
+    /// A call that ends once the test lets it.
+    fn waiting(engine: &Engine) -> (tokio::sync::oneshot::Sender<()>, Receiver<Result<()>>) {
+        let (release, released) = tokio::sync::oneshot::channel::<()>();
+        let (outcome, outcomes) = channel();
+        let future = async move { released.await.map_err(|_| given_up()) };
+        engine.run(future, Call::new(move |ended| outcome.send(ended).expect("the test waits"))).expect("it starts");
+        (release, outcomes)
+    }
+
+    #[test]
+    fn threads_that_answer_are_starved_and_threads_that_stay_silent_are_given_up() {
+        let engine = engine();
+        let (release, outcomes) = waiting(engine);
+        let error = engine.why(RecvTimeoutError::Timeout);
+        assert_eq!(error.code, Code::Timeout, "{error}");
+        assert!(error.message.contains("starved"), "{error}");
+        release.send(()).expect("it waits");
+        assert_eq!(outcomes.recv(), Ok(Ok(())));
+
+        let (_release, outcomes) = waiting(engine);
+        let (hold, held) = sync_channel::<()>(0);
+        let held = Arc::new(Mutex::new(held));
+        let (blocked, are_blocked) = channel();
+        for _ in 0..WORKERS {
+            let (held, blocked) = (Arc::clone(&held), blocked.clone());
+            engine.tokio.spawn(async move {
+                blocked.send(()).expect("the test waits");
+                let _ = lock(&held).recv();
+            });
+        }
+        for _ in 0..WORKERS {
+            are_blocked.recv().expect("a thread is blocked");
+        }
+        let error = engine.why(RecvTimeoutError::Timeout);
+        assert_eq!(error.code, Code::Runtime, "{error}");
+        assert_eq!(outcomes.recv().expect("it has an outcome").map_err(|error| error.code), Err(Code::Runtime));
+        drop(hold);
+    }
+
+    #[test]
+    fn a_panic_is_the_outcome_of_its_call() {
+        panics::silence();
+        let engine = engine();
+        let (outcome, outcomes) = channel();
+        engine
+            .run(async { panics() }, Call::new(move |ended| outcome.send(ended).expect("the test waits")))
+            .expect("it starts");
+        let error = outcomes.recv().expect("it has an outcome").expect_err("it panicked");
+        assert_eq!(error.code, Code::Panic);
+        assert!(outcomes.recv().is_err(), "it has no second one");
+    }
+
+    fn panics() -> Result<()> {
+        panic!("payload")
+    }
 }
