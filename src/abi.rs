@@ -316,8 +316,9 @@ pub unsafe extern "C" fn store_upsert(
     })
 }
 
-/// Whether a full data set was ever stored under this prefix: `*initialized` is 1 or 0. Once 1 it is answered
-/// without I/O. Else blocks, at most `"timeout_ms"`. Any thread.
+/// Whether a full data set was ever stored under this prefix: `*initialized` is 1 or 0. Once 1, or after an init
+/// through this handle, it is answered without I/O; another handle asks for itself. Else blocks, at most
+/// `"timeout_ms"`. Any thread.
 ///
 /// Errors: those of DynamoDB.
 ///
