@@ -137,7 +137,7 @@ pub unsafe extern "C" fn store_init(
         let store = handles::get(store)?;
         // SAFETY: the header asks for `collections_len` readable structs and valid pointers in them.
         let data = data::from_items(unsafe { data_set(collections, collections_len) }?)?;
-        give_text(report, &store.init(data)?.to_json());
+        give_text(report, &store.init(data).wait()?.to_json());
         Ok(codes::STORE_OK)
     })
 }
@@ -162,7 +162,7 @@ pub unsafe extern "C" fn store_init_json(
         let store = handles::get(store)?;
         // SAFETY: the header asks for `json_len` readable bytes.
         let data = data::from_json(unsafe { text("json", json, json_len, MAX_TEXT_BYTES) }?)?;
-        give_text(report, &store.init(data)?.to_json());
+        give_text(report, &store.init(data).wait()?.to_json());
         Ok(codes::STORE_OK)
     })
 }
@@ -330,8 +330,9 @@ pub unsafe extern "C" fn store_upsert(
     })
 }
 
-/// Whether a full data set was ever stored under this prefix: `*initialized` is 1 or 0. Once 1 it is answered
-/// without I/O. Else blocks, at most `"timeout_ms"`. Any thread.
+/// Whether a full data set was ever stored under this prefix: `*initialized` is 1 or 0. Once 1, or after an init
+/// through this handle, it is answered without I/O; another handle asks for itself. Else blocks, at most
+/// `"timeout_ms"`. Any thread.
 ///
 /// Errors: those of DynamoDB.
 ///
@@ -340,7 +341,7 @@ pub unsafe extern "C" fn store_upsert(
 pub unsafe extern "C" fn store_initialized(store: u64, initialized: *mut i32, error: *mut StoreError) -> i32 {
     call(error, || {
         not_null("initialized", initialized)?;
-        let answer = handles::get(store)?.initialized()?;
+        let answer = handles::get(store)?.initialized().wait()?;
         // SAFETY: not NULL; the header asks for a pointer to an int32_t.
         unsafe { initialized.write(i32::from(answer)) };
         Ok(codes::STORE_OK)
@@ -621,7 +622,7 @@ pub unsafe extern "C" fn store_init_async(
         let done = completion(callback, user_data)?;
         // SAFETY: the header asks for `collections_len` readable structs and valid pointers in them.
         let data = data::from_items(unsafe { data_set(collections, collections_len) }?)?;
-        store.calls().init(data).then(|result| done(StoreResult::of_init(result.map(|report| report.to_json()))))?;
+        store.init(data).then(|result| done(StoreResult::of_init(result.map(|report| report.to_json()))))?;
         Ok(codes::STORE_OK)
     })
 }
@@ -643,7 +644,7 @@ pub unsafe extern "C" fn store_init_json_async(
         let done = completion(callback, user_data)?;
         // SAFETY: the header asks for `json_len` readable bytes.
         let data = data::from_json(unsafe { text("json", json, json_len, MAX_TEXT_BYTES) }?)?;
-        store.calls().init(data).then(|result| done(StoreResult::of_init(result.map(|report| report.to_json()))))?;
+        store.init(data).then(|result| done(StoreResult::of_init(result.map(|report| report.to_json()))))?;
         Ok(codes::STORE_OK)
     })
 }
@@ -661,7 +662,7 @@ pub unsafe extern "C" fn store_initialized_async(
     call(error, || {
         let store = handles::get(store)?;
         let done = completion(callback, user_data)?;
-        store.calls().initialized().then(|result| done(StoreResult::of_initialized(result)))?;
+        store.initialized().then(|result| done(StoreResult::of_initialized(result)))?;
         Ok(codes::STORE_OK)
     })
 }

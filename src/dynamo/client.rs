@@ -1,5 +1,6 @@
 //! The AWS client of one store: made from the options at the first request, kept for the store's life.
 
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,8 +26,10 @@ use super::credentials;
 use super::exchange::Connection;
 use super::failure::{Place, innermost};
 use super::identity::{Destination, Identities};
+use super::resolver::Resolver;
 use crate::model::options::Options;
 use crate::model::{Code, Error, Result};
+use crate::runtime;
 
 /// The region that signs requests to an endpoint given by URL when no region is known. Such endpoints ignore it.
 const SIGNING_REGION: &str = "us-east-1";
@@ -39,20 +42,22 @@ const TLS: Provider = Provider::Rustls(CryptoMode::Ring);
 pub struct DynamoTable {
     options: Options,
     pub(super) counters: Arc<Counters>,
+    /// The runtime that its connections are of, see [`runtime::generation`].
+    generation: u64,
     connection: OnceCell<Connection>,
 }
 
 impl DynamoTable {
     /// Remembers the options; nothing is resolved or connected before the first request.
     pub fn new(options: Options, counters: Arc<Counters>) -> Self {
-        DynamoTable { options, counters, connection: OnceCell::new() }
+        DynamoTable { options, counters, generation: runtime::generation(), connection: OnceCell::new() }
     }
 
     /// A table whose requests go through another connector.
     #[cfg(any(test, fuzzing))]
     pub async fn through(options: Options, connector: SharedHttpConnector) -> Result<Self> {
         let connection = OnceCell::new_with(Some(connect_through(&options, connector).await?));
-        Ok(DynamoTable { options, counters: Arc::default(), connection })
+        Ok(DynamoTable { options, counters: Arc::default(), generation: runtime::generation(), connection })
     }
 
     /// The table's name.
@@ -67,6 +72,7 @@ impl DynamoTable {
 
     /// The client, made at the first use. A failure (no region yet, say) is not kept.
     pub(super) async fn connection(&self) -> Result<&Connection> {
+        runtime::check(self.generation)?;
         match self.connection.get() {
             Some(connection) => Ok(connection),
             // Apart, since every request would carry the room that this needs once.
@@ -204,10 +210,15 @@ fn connector(options: &Options) -> Result<SharedHttpConnector> {
         .connector_settings(settings)
         .sleep_impl(TokioSleep::new())
         .pool_idle_timeout(IDLE_CONNECTION);
-    Ok(SharedHttpConnector::new(match tls(options)? {
-        None => builder.build_http(),
-        Some(tls) => builder.tls_provider(TLS).tls_context(tls).build(),
-    }))
+    let tls = match tls(options)? {
+        None if options.endpoint.as_deref().is_some_and(is_address) => {
+            return Ok(SharedHttpConnector::new(builder.build_http()));
+        }
+        // The SDK takes a resolver together with TLS only; such a connector takes plain connections too.
+        None => TlsContext::builder().with_trust_store(TrustStore::empty()).build().map_err(unusable)?,
+        Some(tls) => tls,
+    };
+    Ok(SharedHttpConnector::new(builder.tls_provider(TLS).tls_context(tls).build_with_resolver(resolver(options))))
 }
 
 /// What asks for credentials and regions, with time limits that each of its clients sets.
@@ -215,8 +226,18 @@ fn http_client(options: &Options) -> Result<SharedHttpClient> {
     let builder = aws_smithy_http_client::Builder::new();
     Ok(match tls(options)? {
         None => builder.build_http(),
-        Some(tls) => builder.tls_provider(TLS).tls_context(tls).build_https(),
+        Some(tls) => builder.tls_provider(TLS).tls_context(tls).build_with_resolver(resolver(options)),
     })
+}
+
+/// Whether a plain endpoint has an address for a host, which nobody has to look up.
+fn is_address(endpoint: &str) -> bool {
+    let authority = endpoint.strip_prefix("http://").unwrap_or_default().split('/').next().unwrap_or_default();
+    authority.parse::<SocketAddr>().is_ok() || authority.parse::<IpAddr>().is_ok()
+}
+
+fn resolver(options: &Options) -> Resolver {
+    Resolver::new(options.connect_timeout)
 }
 
 /// TLS is set up, and certificates are read, only where a request may need them.
@@ -229,8 +250,11 @@ fn tls(options: &Options) -> Result<Option<TlsContext>> {
         None => TrustStore::default(),
         Some(path) => TrustStore::empty().with_pem_certificate(authorities(path)?),
     };
-    let unusable = |_| Error::new(Code::OptionValue, "TLS cannot be set up with the certificates of \"ca_bundle\"");
     TlsContext::builder().with_trust_store(store).build().map(Some).map_err(unusable)
+}
+
+fn unusable(_: impl std::error::Error) -> Error {
+    Error::new(Code::OptionValue, "TLS cannot be set up with the certificates of \"ca_bundle\"")
 }
 
 /// The text of a PEM file. The SDK's client panics on certificates that it cannot use, so each is tried before.

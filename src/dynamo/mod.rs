@@ -15,6 +15,7 @@ mod identity;
 pub mod memory;
 mod pace;
 mod request;
+pub mod resolver;
 mod retry;
 mod rows;
 

@@ -9,7 +9,6 @@
 //! Killed anywhere, this leaves the old data set usable, or no `$inited`; called again, it goes on where it stopped.
 
 use std::collections::{BTreeMap, HashSet};
-use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use futures_util::{Stream, StreamExt, TryStreamExt, stream};
@@ -49,7 +48,6 @@ impl Store {
             return Err(error.during(Attempt::Init));
         }
         replacing.done();
-        self.initialized.store(true, Ordering::Relaxed);
         self.events.emit(LogLevel::Info, || format!("initialised table \"{table}\": {}", report.summary()));
         Ok(report)
     }

@@ -13,7 +13,6 @@ pub(in crate::store) mod tests;
 mod upsert;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use crate::dynamo::{Counters, DynamoTable, Effort, Table};
@@ -67,7 +66,6 @@ pub struct Store {
     table: Arc<dyn Table>,
     counters: Arc<Counters>,
     reading: ReadThrough,
-    initialized: AtomicBool,
     statistics: Statistics,
     events: Events,
 }
@@ -85,7 +83,6 @@ impl Store {
         Arc::new(Store {
             namespaces: options.namespaces(),
             reading: ReadThrough::new(&options),
-            initialized: AtomicBool::new(false),
             statistics: Statistics::default(),
             events: Events::new(options.log_level),
             options,
@@ -94,10 +91,9 @@ impl Store {
         })
     }
 
-    /// The same store for a forked child: what it knows, without what it holds.
+    /// The same store for a forked child, or for a new runtime: what it knows, without what it holds.
     pub fn renewed_after_fork(&self) -> Arc<Store> {
         let store = Store::open(self.options.clone());
-        store.initialized.store(self.initialized.load(Ordering::Relaxed), Ordering::Relaxed);
         store.events.inherit(&self.events);
         store
     }
@@ -183,14 +179,7 @@ impl Store {
     }
 
     async fn is_initialized(&self, deadline: Instant) -> Result<bool> {
-        if self.initialized.load(Ordering::Relaxed) {
-            return Ok(true);
-        }
-        let initialized = self.marker(Effort::until(deadline)).await?;
-        if initialized {
-            self.initialized.store(true, Ordering::Relaxed);
-        }
-        Ok(initialized)
+        self.marker(Effort::until(deadline)).await
     }
 
     async fn answers(&self, deadline: Instant) -> Result<()> {

@@ -448,20 +448,6 @@ fn one_bad_row_never_hides_the_others() {
 }
 
 #[test]
-fn initialized_is_sticky_once_true() {
-    let table = Arc::new(MemoryTable::default());
-    let store = store(&table);
-    assert_eq!(store.initialized(), Ok(false));
-    table.insert("p:$inited", "p:$inited", None, None);
-    assert_eq!(store.initialized(), Ok(true));
-    table.forget_requests();
-    table.before_each(|_| Err(Error::new(Code::Connection, "gone")));
-    assert_eq!(store.initialized(), Ok(true));
-    assert!(table.requests().is_empty());
-    assert_eq!(store.available().expect_err("gone").code, Code::Connection);
-}
-
-#[test]
 fn big_segments_are_read_under_the_prefix() {
     let table = Arc::new(MemoryTable::default());
     let store = store(&table);

@@ -1,8 +1,8 @@
 //! Reads on their way: whoever misses the same thing meanwhile waits for the same answer.
 //!
 //! A flight is polled by those who wait for it and dropped when nobody does. However it ends, by an answer, a panic,
-//! or abandoned, it takes itself off the list, so that the next one to ask starts anew. Should the threads that polled
-//! it be no more, its time runs out all the same, and with it the right to be joined.
+//! or abandoned, it takes itself off the list, so that the next one to ask starts anew. A flight of
+//! a runtime that is gone is joined by nobody, nor is one whose time is over.
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -14,7 +14,7 @@ use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared, WeakShared};
 
 use crate::model::{Code, Error, Result};
-use crate::runtime::{contained, lock};
+use crate::runtime::{contained, generation, lock};
 
 /// A read that ends itself at its deadline is given this much longer to say so in its own words.
 pub const GRACE: Duration = Duration::from_millis(30);
@@ -29,8 +29,16 @@ struct Listed<K, T: Clone> {
 
 struct Underway<T: Clone> {
     number: u64,
+    /// Of which runtime it is; what waits for one that is gone is never woken.
+    generation: u64,
     ends: Instant,
     flight: WeakShared<BoxFuture<'static, Result<T>>>,
+}
+
+impl<T: Clone> Underway<T> {
+    fn can_end(&self, now: Instant) -> bool {
+        self.generation == generation() && now < self.ends + GRACE
+    }
 }
 
 /// A read that several wait for.
@@ -56,7 +64,7 @@ impl<K: Eq + Hash + Clone + Send + 'static, T: Clone + Send + Sync + 'static> Fl
     {
         let now = Instant::now();
         let mut listed = lock(&self.0);
-        if let Some(underway) = listed.flights.get(key).filter(|underway| now < underway.ends + GRACE)
+        if let Some(underway) = listed.flights.get(key).filter(|underway| underway.can_end(now))
             && let Some(outcome) = underway.flight.upgrade()
         {
             return Flight { outcome, ends: underway.ends, joined: true };
@@ -72,7 +80,7 @@ impl<K: Eq + Hash + Clone + Send + 'static, T: Clone + Send + Sync + 'static> Fl
         };
         let outcome = flight.boxed().shared();
         if let Some(flight) = outcome.downgrade() {
-            listed.flights.insert(key.clone(), Underway { number, ends, flight });
+            listed.flights.insert(key.clone(), Underway { number, generation: generation(), ends, flight });
         }
         Flight { outcome, ends, joined: false }
     }
