@@ -642,7 +642,9 @@ int32_t store_membership_entry(const struct store_membership *membership,
  What the store did since it was opened in this process: `*json` receives a JSON object to be freed with
  `store_string_free`. Its numbers only grow: `hits`, `misses`, `coalesced`, `stale`, `refreshes` (cache);
  `requests`, `retries`, `throttles`, `errors` (DynamoDB); `read_units`, `write_units` (capacity consumed);
- `skipped_rows`, `dropped_events`. `cached_items` and `cached_bytes` say what the cache holds now. Does not block.
+ `skipped_rows`, `dropped_events`; `served_while_away` (of `stale`, those that did not wait), `oldest_stale_ms` (the age
+ of the oldest), `uncached` (answers too large to be kept). `cached_items`, `cached_lists` and `cached_bytes` say what
+ the cache holds now; `away` is 1 while DynamoDB does not answer, else 0. Does not block.
 
  Errors: NULL_ARGUMENT, INVALID_HANDLE.
 
