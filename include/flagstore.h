@@ -16,13 +16,16 @@
  *            store_item_free, store_items_free, store_membership_free, store_result_free, store_string_free,
  *            store_error_free. All of them accept NULL.
  * Stores.    Handles are numbers. A zero, closed or invented one is STORE_ERROR_INVALID_HANDLE, from any thread,
- *            also while another thread closes it. Handles stay valid in forked children.
+ *            also while another thread closes it; no number is given out twice. Handles stay valid in forked
+ *            children, and where the process closed every descriptor that it found.
  * Threads.   Every function may be called from any thread at any time. No lock is held while one waits for
  *            DynamoDB: one slow call delays no other.
  * Deadlines. Every call that blocks ends at the deadline that the options set for it. Blocking functions must not
- *            be called inside callbacks (STORE_ERROR_CALLED_IN_CALLBACK).
+ *            be called inside callbacks (STORE_ERROR_CALLED_IN_CALLBACK). A child that is forked inside a callback
+ *            is not inside it, and ends with exit or exec: returning from the callback ends it.
  * The host.  The library prints nothing, installs no signal handler, calls nothing that was not registered, and
- *            starts its threads, with all signals masked, at the first call that needs DynamoDB.
+ *            starts its threads, with all signals masked, at the first call that needs DynamoDB. Of the descriptors
+ *            0 to 2, those that are closed then are opened on /dev/null, so that no connection takes their place.
  */
 
 
@@ -571,8 +574,9 @@ int32_t store_upsert(uint64_t store,
                      struct store_error *error);
 
 /*
- Whether a full data set was ever stored under this prefix: `*initialized` is 1 or 0. Once 1 it is answered
- without I/O. Else blocks, at most `"timeout_ms"`. Any thread.
+ Whether a full data set was ever stored under this prefix: `*initialized` is 1 or 0. Once 1, or after an init
+ through this handle, it is answered without I/O; another handle asks for itself. Else blocks, at most
+ `"timeout_ms"`. Any thread.
 
  Errors: those of DynamoDB.
 
@@ -643,7 +647,9 @@ int32_t store_membership_entry(const struct store_membership *membership,
  What the store did since it was opened in this process: `*json` receives a JSON object to be freed with
  `store_string_free`. Its numbers only grow: `hits`, `misses`, `coalesced`, `stale`, `refreshes` (cache);
  `requests`, `retries`, `throttles`, `errors` (DynamoDB); `read_units`, `write_units` (capacity consumed);
- `skipped_rows`, `dropped_events`. `cached_items` and `cached_bytes` say what the cache holds now. Does not block.
+ `skipped_rows`, `dropped_events`; `served_while_away` (of `stale`, those that did not wait), `oldest_stale_ms` (the age
+ of the oldest), `uncached` (answers too large to be kept). `cached_items`, `cached_lists` and `cached_bytes` say what
+ the cache holds now; `away` is 1 while DynamoDB does not answer, else 0. Does not block.
 
  Errors: NULL_ARGUMENT, INVALID_HANDLE.
 

@@ -142,7 +142,7 @@ pub unsafe extern "C" fn store_init(
         let store = handles::get(store)?;
         // SAFETY: the header asks for `collections_len` readable structs and valid pointers in them.
         let data = data::from_items(unsafe { data_set(collections, collections_len) }?)?;
-        give_text(report, &store.init(data)?.to_json());
+        give_text(report, &store.init(data).wait()?.to_json());
         Ok(codes::STORE_OK)
     })
 }
@@ -167,7 +167,7 @@ pub unsafe extern "C" fn store_init_json(
         let store = handles::get(store)?;
         // SAFETY: the header asks for `json_len` readable bytes.
         let data = data::from_json(unsafe { text("json", json, json_len, MAX_TEXT_BYTES) }?)?;
-        give_text(report, &store.init(data)?.to_json());
+        give_text(report, &store.init(data).wait()?.to_json());
         Ok(codes::STORE_OK)
     })
 }
@@ -335,8 +335,9 @@ pub unsafe extern "C" fn store_upsert(
     })
 }
 
-/// Whether a full data set was ever stored under this prefix: `*initialized` is 1 or 0. Once 1 it is answered
-/// without I/O. Else blocks, at most `"timeout_ms"`. Any thread.
+/// Whether a full data set was ever stored under this prefix: `*initialized` is 1 or 0. Once 1, or after an init
+/// through this handle, it is answered without I/O; another handle asks for itself. Else blocks, at most
+/// `"timeout_ms"`. Any thread.
 ///
 /// Errors: those of DynamoDB.
 ///
@@ -345,7 +346,7 @@ pub unsafe extern "C" fn store_upsert(
 pub unsafe extern "C" fn store_initialized(store: u64, initialized: *mut i32, error: *mut StoreError) -> i32 {
     call(error, || {
         not_null("initialized", initialized)?;
-        let answer = handles::get(store)?.initialized()?;
+        let answer = handles::get(store)?.initialized().wait()?;
         // SAFETY: not NULL; the header asks for a pointer to an int32_t.
         unsafe { initialized.write(i32::from(answer)) };
         Ok(codes::STORE_OK)
@@ -457,7 +458,9 @@ pub unsafe extern "C" fn store_membership_entry(
 /// What the store did since it was opened in this process: `*json` receives a JSON object to be freed with
 /// `store_string_free`. Its numbers only grow: `hits`, `misses`, `coalesced`, `stale`, `refreshes` (cache);
 /// `requests`, `retries`, `throttles`, `errors` (DynamoDB); `read_units`, `write_units` (capacity consumed);
-/// `skipped_rows`, `dropped_events`. `cached_items` and `cached_bytes` say what the cache holds now. Does not block.
+/// `skipped_rows`, `dropped_events`; `served_while_away` (of `stale`, those that did not wait), `oldest_stale_ms` (the age
+/// of the oldest), `uncached` (answers too large to be kept). `cached_items`, `cached_lists` and `cached_bytes` say what
+/// the cache holds now; `away` is 1 while DynamoDB does not answer, else 0. Does not block.
 ///
 /// Errors: NULL_ARGUMENT, INVALID_HANDLE.
 ///
@@ -626,7 +629,7 @@ pub unsafe extern "C" fn store_init_async(
         let done = completion(callback, user_data)?;
         // SAFETY: the header asks for `collections_len` readable structs and valid pointers in them.
         let data = data::from_items(unsafe { data_set(collections, collections_len) }?)?;
-        store.calls().init(data).then(|result| done(StoreResult::of_init(result.map(|report| report.to_json()))))?;
+        store.init(data).then(|result| done(StoreResult::of_init(result.map(|report| report.to_json()))))?;
         Ok(codes::STORE_OK)
     })
 }
@@ -648,7 +651,7 @@ pub unsafe extern "C" fn store_init_json_async(
         let done = completion(callback, user_data)?;
         // SAFETY: the header asks for `json_len` readable bytes.
         let data = data::from_json(unsafe { text("json", json, json_len, MAX_TEXT_BYTES) }?)?;
-        store.calls().init(data).then(|result| done(StoreResult::of_init(result.map(|report| report.to_json()))))?;
+        store.init(data).then(|result| done(StoreResult::of_init(result.map(|report| report.to_json()))))?;
         Ok(codes::STORE_OK)
     })
 }
@@ -666,7 +669,7 @@ pub unsafe extern "C" fn store_initialized_async(
     call(error, || {
         let store = handles::get(store)?;
         let done = completion(callback, user_data)?;
-        store.calls().initialized().then(|result| done(StoreResult::of_initialized(result)))?;
+        store.initialized().then(|result| done(StoreResult::of_initialized(result)))?;
         Ok(codes::STORE_OK)
     })
 }

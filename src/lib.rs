@@ -1,22 +1,24 @@
 //! The LaunchDarkly DynamoDB feature store, once, for every language.
 //!
 //! The C ABI in [`abi`] is the product; its conventions and functions are documented in `include/flagstore.h`, which
-//! is generated from here. Rust programs may use [`store::Store`] directly, as long as they do not fork.
+//! is generated from here. Rust programs may use [`store::Store`] directly, as long as they neither fork nor
+//! close descriptors that are not theirs.
 //!
 //! How the house is built, each floor knowing only the floors below it:
 //!
 //! ```text
 //! bindings/*      one folder per language; only the header connects them to Rust
 //! src/abi.rs      every exported function: thin, documented, nothing else is exported
-//! src/ffi/        the boundary: guard (panic, NULL, UTF-8), error, handles across forks, buffers, callbacks
+//! src/ffi/        the boundary: guard (panic, NULL, UTF-8), error, handles that never come back, buffers, callbacks
 //! src/store/      the store's meaning: get, all, upsert, init, initialized, availability, big segments, cache
-//! src/dynamo/     DynamoDB: client from options, credentials, signatures, requests, conditions, retry and pacing, failures
+//! src/dynamo/     DynamoDB: client from options, credentials, names, signatures, requests, conditions, retry and pacing, failures
 //! src/model/      rows, tombstones, sizes, data sets, order, options: plain data and rules, no I/O
-//! src/runtime.rs  the process's tokio runtime: lazy, fork-aware, signals masked
+//! src/runtime.rs  the process's tokio runtime: lazy, signals masked, replaced when dead; each call's one outcome
+//! src/fork.rs     fork handlers and their order; everybody else offers freeze, thaw and renew
 //! src/stripes.rs  state that threads read without writing to each other's cache lines
 //! ```
 //!
-//! `unsafe` stands in `abi`, `ffi` and `runtime` only, and in `fuzzing`, which calls the ABI as C would and is built for
+//! `unsafe` stands in `abi`, `ffi`, `runtime` and `fork` only, and in `fuzzing`, which calls the ABI as C would and is built for
 //! tests alone.
 #![cfg(feature = "client")]
 
@@ -24,6 +26,7 @@ pub mod abi;
 #[forbid(unsafe_code)]
 mod dynamo;
 mod ffi;
+mod fork;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 #[forbid(unsafe_code)]

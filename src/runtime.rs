@@ -1,34 +1,52 @@
-//! The process's tokio runtime: started at the first operation, built anew after a fork, never dropped.
+//! The process's tokio runtime: started at the first operation, never dropped, replaced when it is dead.
 //!
 //! * Its threads are named, have small stacks and have every signal masked that is not the thread's own fault, so
 //!   that the host's handlers run on the host's threads. All socket work happens on them, which is why a SIGPIPE
 //!   from a broken connection never reaches the host: it stays masked here and the write returns EPIPE.
 //! * A forked child has none of its parent's threads. Dropping the inherited runtime would wait for them for
 //!   ever, using it would hang: it is leaked, and the child builds its own.
+//! * A process that closes all its descriptors has closed the runtime's. It is found dead by the next call, or by its
+//!   own threads when they wake, and is leaked as a parent's is: its numbers are the host's by now. What was made with it
+//!   is of another [`generation`], and is made anew.
+//! * A call has its outcome exactly once, see [`pending`]: a panic is one, and so is the death of the runtime.
 //! * A fork waits until none of its threads is in the middle of something, see [`polls`].
 
 mod aside;
+mod clock;
+mod descriptors;
 pub mod limits;
 pub mod panics;
+mod pending;
 mod polls;
+#[cfg(test)]
+mod tests;
+pub mod threads;
 
-use std::cell::Cell;
+use std::cell::RefCell;
 use std::fmt::Display;
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::runtime::Runtime;
 
 use crate::model::{Code, Error, Result};
+use descriptors::Sentinel;
+use pending::{Call, Ends, Pending};
+use threads::MaskedSignals;
 
 pub use aside::{Runtimes, aside, end_group, in_group};
+pub use clock::{WALL_TICK, boot_now, wall_now};
 pub use polls::{contained, outside, whole_across_forks};
 
 /// How much longer than its deadline a caller waits for the answer of a call that ends itself at the deadline.
 const GRACE: Duration = Duration::from_millis(90);
+
+/// How long a runtime that left a call without an answer may take to run what does nothing.
+const SIGN_OF_LIFE: Duration = Duration::from_millis(500);
 
 /// Stack of our threads. Only what is touched costs memory; a chain of credential sources, unoptimised, has been seen
 /// to touch more than half a megabyte.
@@ -37,29 +55,72 @@ const STACK_BYTES: usize = 2 * 1024 * 1024;
 /// Threads that drive the I/O. Two keep both halves of a busy host's reads moving; more only adds wake-ups.
 const WORKERS: usize = 2;
 
-/// How often this process's ancestry has forked since the library was loaded.
-static FORKS: AtomicU64 = AtomicU64::new(0);
+/// How many runtimes there were, those of the ancestors included.
+static GENERATION: AtomicU64 = AtomicU64::new(0);
 
 /// The runtime of this process, or null before its first operation.
-static RUNTIME: AtomicPtr<Runtime> = AtomicPtr::new(std::ptr::null_mut());
+static RUNTIME: AtomicPtr<Engine> = AtomicPtr::new(std::ptr::null_mut());
 
-/// Taken while the runtime is built, and across a fork, so that no child inherits a half-built one.
+/// Taken while the runtime is built or given up, and across a fork, so that no child inherits a half-built one.
 static BUILDING: Mutex<()> = Mutex::new(());
 
+/// Calls whose runtime died, until there is a thread of the library to tell their callbacks on.
+static ORPHANS: Mutex<Vec<Arc<dyn Ends>>> = Mutex::new(Vec::new());
+
 thread_local! {
-    /// Whether this thread is one of the runtime's, where waiting for the runtime could wait for ever.
-    static OURS: Cell<bool> = const { Cell::new(false) };
+    /// The runtime that this thread is of, where waiting for a runtime could wait for ever.
+    static OURS: RefCell<Option<Arc<Body>>> = const { RefCell::new(None) };
 }
 
-/// Which process this is, counted in forks. Whatever was made under another number belongs to an ancestor.
-pub fn forks() -> u64 {
-    FORKS.load(Ordering::Relaxed)
+/// A runtime, and what tells whether it lives.
+struct Engine {
+    tokio: Runtime,
+    body: Arc<Body>,
 }
 
-/// Runs a future on the runtime's threads; its outcome is awaited elsewhere.
+/// What the threads of a runtime know of it.
+struct Body {
+    sentinel: Sentinel,
+    pending: Pending,
+}
+
+/// The generation of the process's runtime: another one after a fork, and after the runtime was replaced. Whatever was
+/// made in another generation belongs to an ancestor or to a dead runtime: it is neither used nor dropped.
+pub fn generation() -> u64 {
+    GENERATION.load(Ordering::Relaxed)
+}
+
+/// Gives up the runtime if its descriptors are gone, so that what is picked next is of a generation that works.
+pub fn heal() {
+    if let Some(engine) = current()
+        && !engine.body.sentinel.is_intact()
+    {
+        engine.body.give_up();
+    }
+}
+
+/// Whether what was begun in this generation may be woken.
+pub fn is_alive(begun_in: u64) -> bool {
+    begun_in == generation() && current().is_none_or(|engine| engine.body.sentinel.is_intact())
+}
+
+/// Refuses to go on with what was made in another generation.
+pub fn check(made_in: u64) -> Result<()> {
+    if made_in == generation() { Ok(()) } else { Err(given_up()) }
+}
+
+/// Runs a future on the runtime's threads; nobody waits for its outcome.
 pub fn spawn(future: impl Future<Output = ()> + Send + 'static) -> Result<()> {
-    runtime()?.spawn(whole_across_forks(future));
-    Ok(())
+    if engine()?.starts(future) { Ok(()) } else { Err(given_up()) }
+}
+
+/// Runs a future on the runtime's threads. `done` gets its outcome there, exactly once: a panic is an outcome, and so is
+/// the death of the runtime. After an error `done` is never called.
+pub fn spawn_then<T: Send + 'static>(
+    future: impl Future<Output = Result<T>> + Send + 'static,
+    done: impl FnOnce(Result<T>) + Send + 'static,
+) -> Result<()> {
+    engine()?.run(future, Call::new(done))
 }
 
 /// Runs a future on the runtime's threads and waits for it. The future ends itself at `deadline`; should the
@@ -69,68 +130,206 @@ pub fn block_on<T: Send + 'static>(
     attempt: impl Display,
     future: impl Future<Output = Result<T>> + Send + 'static,
 ) -> Result<T> {
-    if OURS.get() {
+    if ours().is_some() {
         return Err(Error::new(
             Code::CalledInCallback,
             "a blocking function was called inside a callback of flagstore: use its asynchronous form there",
         ));
     }
+    let engine = engine()?;
     let (sender, receiver) = sync_channel(1);
-    spawn(async move {
-        // The receiver is gone only if the caller stopped waiting.
-        let _ = sender.send(contained(future).await);
-    })?;
+    // The receiver is gone only if the caller stopped waiting.
+    engine.run(future, Call::new(move |outcome| drop(sender.send(outcome))))?;
     let patience = deadline.saturating_duration_since(Instant::now()) + GRACE;
-    match receiver.recv_timeout(patience) {
-        Ok(outcome) => outcome,
-        Err(RecvTimeoutError::Timeout) => Err(Error::new(
-            Code::Timeout,
-            "the deadline passed and the library's threads did not answer: the process is starved of CPU, or stopped",
-        )
-        .during(attempt)),
-        Err(RecvTimeoutError::Disconnected) => Err(Error::new(
-            Code::Panic,
-            "a bug in flagstore ended the call: please report it with the events of the store",
-        )
-        .during(attempt)),
+    receiver.recv_timeout(patience).unwrap_or_else(|unanswered| Err(engine.why(unanswered).during(attempt)))
+}
+
+impl Engine {
+    fn run<T: Send + 'static>(
+        &self,
+        future: impl Future<Output = Result<T>> + Send + 'static,
+        call: Arc<Call<T>>,
+    ) -> Result<()> {
+        let (body, ends) = (Arc::clone(&self.body), Arc::<Call<T>>::clone(&call));
+        let number = body.pending.add(ends);
+        let mine = Arc::clone(&call);
+        let running = async move {
+            let running = Running { call: mine, body, number };
+            let outcome = contained(future).await;
+            running.call.end(outcome);
+        };
+        if self.starts(running) {
+            return Ok(());
+        }
+        self.body.pending.remove(number);
+        // It may have had its outcome all the same.
+        if call.recall() { Err(given_up()) } else { Ok(()) }
+    }
+
+    /// Waking a thread panics where the descriptor to do it with is gone, and then so is the runtime.
+    fn starts(&self, future: impl Future<Output = ()> + Send + 'static) -> bool {
+        let started = catch_unwind(AssertUnwindSafe(|| self.tokio.spawn(whole_across_forks(future)))).is_ok();
+        if !started {
+            self.body.give_up();
+        }
+        started
+    }
+
+    /// Why a call had no answer.
+    fn why(&self, unanswered: RecvTimeoutError) -> Error {
+        if unanswered == RecvTimeoutError::Disconnected {
+            return given_up();
+        }
+        if !self.body.sentinel.is_intact() || (polls::threads_outside() == 0 && !self.shows_life()) {
+            self.body.give_up();
+            // To tell the callbacks of the calls that are lost.
+            let _ = engine();
+            return given_up();
+        }
+        let why = if polls::threads_outside() >= WORKERS {
+            "are inside functions of the host: a callback or logger must not block"
+        } else {
+            "did not answer: the process is starved of CPU, or stopped"
+        };
+        Error::new(Code::Timeout, format!("the deadline passed and the library's threads {why}"))
+    }
+
+    /// Whether a thread of the runtime runs something that does nothing.
+    fn shows_life(&self) -> bool {
+        let (sender, receiver) = sync_channel(1);
+        let sign = async move {
+            let _ = sender.send(());
+        };
+        catch_unwind(AssertUnwindSafe(|| self.tokio.spawn(sign))).is_ok() && receiver.recv_timeout(SIGN_OF_LIFE).is_ok()
     }
 }
 
-fn runtime() -> Result<&'static Runtime> {
-    // SAFETY: the pointer is null or came from Box::into_raw below and is never freed.
-    if let Some(runtime) = unsafe { RUNTIME.load(Ordering::Acquire).as_ref() } {
-        return Ok(runtime);
+/// A call whose future is being polled. However that ends, the call has an outcome.
+struct Running<T> {
+    call: Arc<Call<T>>,
+    body: Arc<Body>,
+    number: u64,
+}
+
+impl<T> Drop for Running<T> {
+    fn drop(&mut self) {
+        self.body.pending.remove(self.number);
+        self.call.end(Err(given_up()));
+    }
+}
+
+impl Body {
+    /// The runtime is dead: it is forgotten where it lies, and its calls become orphans.
+    fn give_up(&self) {
+        let _building = lock(&BUILDING);
+        let engine = RUNTIME.load(Ordering::Acquire);
+        // SAFETY: the pointer is null or came from Box::into_raw below and is never freed.
+        if unsafe { engine.as_ref() }.is_some_and(|engine| std::ptr::eq(&raw const *engine.body, self)) {
+            RUNTIME.store(std::ptr::null_mut(), Ordering::Release);
+            GENERATION.fetch_add(1, Ordering::Relaxed);
+        }
+        lock(&ORPHANS).extend(self.pending.take());
+    }
+
+    /// What the runtime's threads do before they run something and before they wait: where the descriptors are the host's,
+    /// they touch none again. This thread tells the callbacks that nothing comes any more, and then does nothing, for ever.
+    fn stop_if_dead(&self) {
+        if !self.sentinel.is_intact() {
+            self.stop();
+        }
+    }
+
+    fn stop(&self) -> ! {
+        self.give_up();
+        tell_orphans();
+        loop {
+            std::thread::park();
+        }
+    }
+}
+
+/// Tokio's driver of I/O panicked on this thread: a number that it needs is gone, or is something else. Where a future is
+/// polled, or on a thread of the host, the panic goes its way and is contained. A thread of the runtime that waits for I/O
+/// would unwind through tokio, or end the process where that is built with debug assertions; it stops here.
+fn driver_panicked() {
+    if !polls::is_under_way()
+        && let Some(body) = ours()
+    {
+        body.stop();
+    }
+}
+
+fn ours() -> Option<Arc<Body>> {
+    OURS.try_with(|ours| ours.borrow().clone()).ok().flatten()
+}
+
+/// Ends the calls whose runtime died. On a thread of the library, as callbacks are promised.
+fn tell_orphans() {
+    let orphans = std::mem::take(&mut *lock(&ORPHANS));
+    for call in orphans {
+        call.fail(given_up());
+    }
+}
+
+/// A failure that is the host's, and passes.
+fn given_up() -> Error {
+    Error::new(
+        Code::Runtime,
+        "the library's threads ended under the call, because the process closed their descriptors: call again, and leave descriptors open that are not yours",
+    )
+}
+
+fn current() -> Option<&'static Engine> {
+    // SAFETY: the pointer is null or came from Box::leak below and is never freed.
+    unsafe { RUNTIME.load(Ordering::Acquire).as_ref() }
+}
+
+/// A runtime whose descriptors are its own.
+fn engine() -> Result<&'static Engine> {
+    descriptors::occupy_standard();
+    heal();
+    if let Some(engine) = current() {
+        return Ok(engine);
     }
     let _building = lock(&BUILDING);
-    // SAFETY: as above; another thread may have built it while this one waited.
-    if let Some(runtime) = unsafe { RUNTIME.load(Ordering::Acquire).as_ref() } {
-        return Ok(runtime);
+    // Another thread may have built it while this one waited.
+    if let Some(engine) = current() {
+        return Ok(engine);
     }
     // Tokio panics where the system refuses it a thread.
-    let built =
-        std::panic::catch_unwind(build).unwrap_or_else(|_| Err(not_started("the system refuses another thread")));
-    let runtime = Box::leak(Box::new(built?));
-    RUNTIME.store(runtime, Ordering::Release);
-    Ok(runtime)
+    let built = catch_unwind(build).unwrap_or_else(|_| Err(not_started("the system refuses another thread")));
+    let engine = Box::leak(Box::new(built?));
+    RUNTIME.store(engine, Ordering::Release);
+    if !lock(&ORPHANS).is_empty() {
+        engine.tokio.spawn(async { tell_orphans() });
+    }
+    Ok(engine)
 }
 
 /// Threads inherit their creator's signal mask, so the mask is set around the building; the workers create the
 /// blocking threads and so pass it on.
-fn build() -> Result<Runtime> {
+fn build() -> Result<Engine> {
     let _masked = MaskedSignals::all();
     // Refused one thread after it has started another, tokio panics and then waits for the other for ever.
     threads_can_start().map_err(|error| not_started(&error.to_string()))?;
-    tokio::runtime::Builder::new_multi_thread()
+    let _room = descriptors::leave_room();
+    let sentinel = Sentinel::new().map_err(|error| not_started(&error.to_string()))?;
+    let body = Arc::new(Body { sentinel, pending: Pending::default() });
+    let (ours, before, after) = (Arc::clone(&body), Arc::clone(&body), Arc::clone(&body));
+    let tokio = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(WORKERS)
         .max_blocking_threads(4)
         .thread_keep_alive(Duration::from_secs(5))
         .thread_name("flagstore")
         .thread_stack_size(STACK_BYTES)
-        .on_thread_start(|| OURS.set(true))
+        .on_thread_start(move || OURS.set(Some(Arc::clone(&ours))))
+        .on_thread_park(move || before.stop_if_dead())
+        .on_thread_unpark(move || after.stop_if_dead())
         .enable_io()
         .enable_time()
         .build()
-        .map_err(|error| not_started(&error.to_string()))
+        .map_err(|error| not_started(&error.to_string()))?;
+    Ok(Engine { tokio, body })
 }
 
 /// Starts as many threads as the runtime will, all at once, and lets them end.
@@ -157,28 +356,38 @@ fn not_started(why: &str) -> Error {
 }
 
 /// What keeps the runtime whole across a fork. Held from before the fork until after it, on both sides.
-pub struct ForkGuard {
+pub struct Frozen {
     _building: MutexGuard<'static, ()>,
+    orphans: MutexGuard<'static, Vec<Arc<dyn Ends>>>,
 }
 
-/// Called in the parent before a fork.
-pub fn before_fork() -> ForkGuard {
+/// Before a fork: nothing is built, and nothing of ours is in the middle of a poll.
+pub fn freeze() -> Frozen {
     let building = lock(&BUILDING);
     polls::wait_for_none();
-    ForkGuard { _building: building }
+    Frozen { _building: building, orphans: lock(&ORPHANS) }
 }
 
-impl Drop for ForkGuard {
-    fn drop(&mut self) {
+impl Frozen {
+    /// After the fork, in the parent.
+    pub fn thaw(self) {
         polls::go_on();
+    }
+
+    /// After the fork, in the child. Calls that wait for their outcome are the parent's.
+    pub fn renew(mut self) {
+        std::mem::forget(std::mem::take(&mut *self.orphans));
+        forget();
     }
 }
 
-/// Called in the child of a fork: the parent's runtime is forgotten where it lies.
-pub fn after_fork_in_child() {
+/// After a fork, in the child: the parent's runtime is forgotten where it lies, and the one thread that there is does what
+/// the host wants, also where it was the library's and ran a callback.
+pub fn forget() {
     polls::forget();
+    std::mem::forget(OURS.try_with(RefCell::take));
     RUNTIME.store(std::ptr::null_mut(), Ordering::Release);
-    FORKS.fetch_add(1, Ordering::Relaxed);
+    GENERATION.fetch_add(1, Ordering::Relaxed);
 }
 
 /// Returns when no fork is under way.
@@ -189,43 +398,4 @@ fn wait_for_fork() {
 /// A lock whose holder panicked guards nothing that could be half-done here.
 pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// The calling thread's signal mask, set aside while every signal is blocked.
-struct MaskedSignals {
-    #[cfg(not(miri))]
-    before: libc::sigset_t,
-}
-
-impl MaskedSignals {
-    #[cfg(not(miri))]
-    fn all() -> Self {
-        // SAFETY: sigset_t is plain data that sigfillset and pthread_sigmask fill; the pointers are to live locals.
-        unsafe {
-            let mut all: libc::sigset_t = std::mem::zeroed();
-            let mut before: libc::sigset_t = std::mem::zeroed();
-            libc::sigfillset(&raw mut all);
-            // A fault of our own must end in a core dump with its cause, not be blocked.
-            for fault in [libc::SIGSEGV, libc::SIGBUS, libc::SIGFPE, libc::SIGILL, libc::SIGTRAP, libc::SIGABRT] {
-                libc::sigdelset(&raw mut all, fault);
-            }
-            libc::pthread_sigmask(libc::SIG_SETMASK, &raw const all, &raw mut before);
-            MaskedSignals { before }
-        }
-    }
-
-    #[cfg(miri)]
-    fn all() -> Self {
-        MaskedSignals {}
-    }
-}
-
-#[cfg(not(miri))]
-impl Drop for MaskedSignals {
-    fn drop(&mut self) {
-        // SAFETY: `before` was filled by pthread_sigmask on this same thread.
-        unsafe {
-            libc::pthread_sigmask(libc::SIG_SETMASK, &raw const self.before, std::ptr::null_mut());
-        }
-    }
 }

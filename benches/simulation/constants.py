@@ -23,13 +23,13 @@ _PLACES = {
     "ONE_DECREASE_PER": ("dynamo/pace.rs", r"const ONE_DECREASE_PER: Duration = Duration::from_millis\((\d+)\);"),
     "DECREASE": ("dynamo/pace.rs", r"window\.size = \(window\.size / ([\d.]+)\)\.max\(1\.0\);"),
     # The cache.
-    "TTL_JITTER": ("store/cache/mod.rs", r"ttl\.mul_f64\(1\.0 - ([\d.]+) \* lock\(&self\.random\)\.f64\(\)\)"),
-    "REFRESH_AT": ("store/cache/mod.rs", r"ttl\.and_then\(\|ttl\| now\.checked_add\(ttl\.mul_f64\(([\d.]+)\)\)\)"),
-    "HOT_HITS": ("store/cache/mod.rs", r"const HOT_HITS: u32 = (\d+);"),
-    "BETWEEN_TRIES": ("store/cache/mod.rs", r"const BETWEEN_TRIES: Duration = Duration::from_millis\((\d+)\);"),
+    "TTL_JITTER": ("store/read_through/cache/mod.rs", r"ttl\.mul_f64\(1\.0 - ([\d.]+) \* lock\(&self\.random\)\.f64\(\)\)"),
+    "REFRESH_AT": ("store/read_through/cache/mod.rs", r"\.map\(\|ttl\| now\.after\(ttl\.mul_f64\(([\d.]+)\)\)\)"),
+    "HOT_HITS": ("store/read_through/cache/entry.rs", r"const HOT_HITS: u32 = (\d+);"),
+    "BETWEEN_TRIES": ("store/read_through/breaker.rs", r"const FIRST_PAUSE: Duration = Duration::from_millis\((\d+)\);"),
     "MOST_BETWEEN_TRIES": (
-        "store/cache/mod.rs",
-        r"const MOST_BETWEEN_TRIES: Duration = Duration::from_millis\(([\d_]+)\);",
+        "store/read_through/breaker.rs",
+        r"const LONGEST_PAUSE: Duration = Duration::from_millis\(([\d_]+)\);",
     ),
     # Options that are not given.
     "TIMEOUT": ("model/options.rs", r"\n\s+timeout: Duration::from_millis\(([\d_]+)\),"),
@@ -56,12 +56,12 @@ _RULES = {
         "store/init.rs",
         r"self\.stored_rows\(&collection\.collection\.kind, effort\)",
     ),
-    "one refresh of a value at a time": ("store/cache/mod.rs", r"!self\.refreshing\.swap\(true"),
+    "one refresh of a value at a time": ("store/read_through/cache/entry.rs", r"if self\.refreshing\.swap\(true"),
     "a failed read is not tried again for a while, which grows": (
-        "store/cache/mod.rs",
-        r"after\.mul_f64\(0\.5 \+ 0\.5 \* fastrand::f64\(\)\)\.clamp\(BETWEEN_TRIES, MOST_BETWEEN_TRIES\)",
+        "store/read_through/breaker.rs",
+        r"pause\.saturating_mul\(2\)\.min\(LONGEST_PAUSE\).*pause\.mul_f64\(1\.0 - 0\.5 \* jitter\)",
     ),
-    "one read of a row at a time": ("store/mod.rs", r"self\.row_flights\.join\("),
+    "one read of a row at a time": ("store/read_through/mod.rs", r"flights\.join\("),
     "unchanged rows are skipped": ("store/init.rs", r"content::unchanged\(.*\)\s*\{\s*return Step::Skip;"),
 }
 

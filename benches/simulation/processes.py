@@ -40,12 +40,13 @@ class Seen:
 
 
 class Reader:
-    """src/store/cache: one flag in one process, evaluated `rate` times a second, read first at `start`."""
+    """src/store/read_through: one flag in one process, evaluated `rate` times a second, read first at `start`."""
 
     def __init__(self, simulation, table, seen, rate, ttl, size):
         self._simulation, self._table, self._seen = simulation, table, seen
         self._rate, self._ttl, self._units = rate, ttl, read_units(size, True)
         self._expires, self._silent_until, self._began, self._reading = 0.0, 0.0, 0.0, 0
+        self._pause = 0.0
 
     def run(self, start, age=0.0):
         """Read `age` seconds before `start`; the first read of all is no part of what is looked at."""
@@ -117,13 +118,14 @@ class Reader:
         if waited:
             seen.longest = max(seen.longest, simulation.now - since)
         if outcome == OK:
+            self._pause = 0.0
             return self._keep()
         if simulation.now < self._expires:
             return None
         silent = 0
         if rules.between_tries:
-            growing = (simulation.now - self._expires) * (0.5 + 0.5 * simulation.random.random())
-            silent = min(max(growing, rust.BETWEEN_TRIES), rust.MOST_BETWEEN_TRIES)
+            self._pause = min(max(2 * self._pause, rust.BETWEEN_TRIES), rust.MOST_BETWEEN_TRIES)
+            silent = self._pause * (1 - 0.5 * simulation.random.random())
         if rules.stale and simulation.now < self._expires + rust.STALE:
             self._silent_until = simulation.now + silent
             seen.stale += waited + self._rate * silent

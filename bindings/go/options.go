@@ -56,6 +56,9 @@ type Options struct {
 	// CacheStale is how long after its expiry a value may stand in for a read that fails; negative for never.
 	// Default five minutes.
 	CacheStale time.Duration
+	// SoftWait is how long a read for which a value may stand in waits for DynamoDB; negative for not at all.
+	// Default 250 milliseconds.
+	SoftWait time.Duration
 
 	// NotShared gives the store connections, cache and events of its own. By default opening equal options again
 	// gives the same live store.
@@ -89,6 +92,7 @@ func (o Options) json() []byte {
 		set(name, time != 0, milliseconds(time))
 	}
 	set("cache_stale_ms", o.CacheStale != 0, max(0, milliseconds(o.CacheStale)))
+	set("soft_wait_ms", o.SoftWait != 0, max(0, milliseconds(o.SoftWait)))
 	set("use_fips", o.UseFIPS, true)
 	set("use_dual_stack", o.UseDualStack, true)
 	set("consistent_reads", o.EventuallyConsistentReads, false)

@@ -97,6 +97,13 @@ type Statistics struct {
 	DroppedEvents uint64  `json:"dropped_events"`
 	CachedItems   uint64  `json:"cached_items"`
 	CachedBytes   uint64  `json:"cached_bytes"`
+	CachedLists   uint64  `json:"cached_lists"`
+	Uncached      uint64  `json:"uncached"`
+	// ServedWhileAway counts the stale values that were served without waiting, DynamoDB being known to be away.
+	ServedWhileAway uint64 `json:"served_while_away"`
+	OldestStaleMS   uint64 `json:"oldest_stale_ms"`
+	// Away is 1 while DynamoDB is not waited for by reads that have something to stand in.
+	Away uint64 `json:"away"`
 }
 
 // Event is something that a store reports besides the results of calls, such as a row that cannot be read.

@@ -7,6 +7,7 @@ use std::sync::mpsc::{Sender, channel};
 use super::*;
 use crate::dynamo::memory::MemoryTable;
 use crate::dynamo::{BigSegmentRow, Counters};
+use crate::model::Error;
 use crate::store::Store;
 
 /// A store on a table in memory, behind a handle.
@@ -220,6 +221,39 @@ fn a_closed_or_invented_handle_is_an_error_that_says_so() {
         assert!(message(&mut error).contains("store_open"));
     }
     assert_eq!(store.upsert("still open", 1, Some("{}")), 0);
+}
+
+#[test]
+fn initialized_is_sticky_once_true_for_each_handle() {
+    let initialized = |handle| {
+        let mut answer = 7;
+        // SAFETY: the out-param is live.
+        let code = unsafe { store_initialized(handle, &raw mut answer, std::ptr::null_mut()) };
+        (code, answer)
+    };
+    let store = Opened::new();
+    let another_handle = || handles::insert(Arc::clone(&handles::get(store.handle).expect("open")));
+    let (asked_before, initializes) = (another_handle(), another_handle());
+    assert_eq!(initialized(asked_before), (0, 0));
+    store.table.insert("$inited", "$inited", None, None);
+    assert_eq!(initialized(store.handle), (0, 1));
+    // The table is emptied and goes away: who heard goes on, who did not has to ask.
+    store.table.forget_requests();
+    store.table.before_each(|_| Err(Error::new(Code::Connection, "gone")));
+    assert_eq!(initialized(store.handle), (0, 1));
+    assert!(store.table.requests().is_empty());
+    assert_eq!(initialized(asked_before), (Code::Connection.number(), 7));
+    store.table.before_each(|_| Ok(()));
+    // SAFETY: no collections, and no out-param.
+    unsafe {
+        assert_eq!(store_init(initializes, std::ptr::null(), 0, std::ptr::null_mut(), std::ptr::null_mut()), 0);
+    }
+    store.table.forget_requests();
+    assert_eq!(initialized(initializes), (0, 1));
+    assert!(store.table.requests().is_empty());
+    for handle in [asked_before, initializes] {
+        assert_eq!(handles::close(handle), Ok(()));
+    }
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The AWS client of one store: made from the options at the first request, kept for the store's life.
 
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 
@@ -18,12 +19,13 @@ use super::exchange::Connection;
 use super::failure::Place;
 use super::identity::{Destination, Identities};
 use super::pool::Pool;
+use super::resolver::Resolver;
 use super::retry::Shared;
 use super::shown::shown;
 use super::trust;
 use crate::model::options::Options;
 use crate::model::{Code, Error, Result};
-use crate::runtime::Runtimes;
+use crate::runtime::{self, Runtimes};
 
 /// The region that signs requests to an endpoint given by URL when no region is known. Such endpoints ignore it.
 const SIGNING_REGION: &str = "us-east-1";
@@ -39,6 +41,8 @@ pub struct DynamoTable {
     options: Options,
     pub(super) counters: Arc<Counters>,
     pub(super) shared: Shared,
+    /// The runtime that its connections are of, see [`runtime::generation`].
+    generation: u64,
     connection: OnceLock<Arc<Connection>>,
     /// Makes the connection where that may block: files are read, or the metadata service is asked.
     connecting: Loader<Connection, Error>,
@@ -53,11 +57,11 @@ impl DynamoTable {
             // The first of its kind looks for a variable, which only the thread that opens a store may.
             let _ = DefaultResolver::new();
         }
-        let shared = Shared::new(&options);
+        let (shared, generation) = (Shared::new(&options), runtime::generation());
         let runtimes = Arc::new(if options.is_complete() { Runtimes::none() } else { Runtimes::new() });
         let (given, most, used) = (options.clone(), shared.in_flight.most(), Arc::clone(&runtimes));
         let connecting = Loader::new(patience(&options), move |_| Ok((connect(&given, most, &used)?, Life::Endless)));
-        DynamoTable { options, counters, shared, connection: OnceLock::new(), connecting, runtimes }
+        DynamoTable { options, counters, shared, generation, connection: OnceLock::new(), connecting, runtimes }
     }
 
     /// A table whose requests go through another connector. The options give everything.
@@ -88,6 +92,7 @@ impl DynamoTable {
 
     /// The client, made at the first use. A failure (no region yet, say) is not kept.
     pub(super) async fn connection(&self) -> Result<&Connection> {
+        runtime::check(self.generation)?;
         match self.made() {
             Some(connection) => Ok(connection),
             // Apart, since every request would carry the room that this needs once.
@@ -318,16 +323,31 @@ fn pool(options: &Options, endpoint: Option<&str>, most: u32) -> Result<Pool> {
         .pool_idle_timeout(IDLE_CONNECTION)
         .pool_max_idle_per_host(most as usize);
     // Certificates are read once; connecting anew reads no file.
-    Ok(Pool::new(if is_plain(endpoint) {
-        Box::new(move || SharedHttpConnector::new(builder.clone().build_http()))
+    let tls = if !is_plain(endpoint) {
+        trust::trusted(options)?
+    } else if endpoint.is_some_and(is_address) {
+        return Ok(Pool::new(Box::new(move || SharedHttpConnector::new(builder.clone().build_http()))));
     } else {
-        let builder = builder.tls_provider(TLS).tls_context(trust::trusted(options)?);
-        Box::new(move || SharedHttpConnector::new(builder.clone().build()))
-    }))
+        // The SDK takes a resolver together with TLS only; such a connector takes plain connections too.
+        trust::nobody()?
+    };
+    let (builder, resolver) = (builder.tls_provider(TLS).tls_context(tls), resolver(options));
+    Ok(Pool::new(Box::new(move || SharedHttpConnector::new(builder.clone().build_with_resolver(resolver.clone())))))
 }
 
 /// What asks for credentials, with time limits that each of its clients sets.
 fn http_client(options: &Options) -> Result<SharedHttpClient> {
     let builder = aws_smithy_http_client::Builder::new();
-    Ok(builder.tls_provider(TLS).tls_context(trust::trusted(options)?).build_https())
+    let builder = builder.tls_provider(TLS).tls_context(trust::trusted(options)?);
+    Ok(builder.build_with_resolver(resolver(options)))
+}
+
+/// Whether a plain endpoint has an address for a host, which nobody has to look up.
+fn is_address(endpoint: &str) -> bool {
+    let authority = endpoint.strip_prefix("http://").unwrap_or_default().split('/').next().unwrap_or_default();
+    authority.parse::<SocketAddr>().is_ok() || authority.parse::<IpAddr>().is_ok()
+}
+
+fn resolver(options: &Options) -> Resolver {
+    Resolver::new(options.connect_timeout)
 }

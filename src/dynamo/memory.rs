@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
+use tokio::sync::Notify;
+
 use super::{Answer, BigSegmentRow, Effort, Page, Table, When, Written};
 use crate::model::row::{Attribute, NewRow, RawRow, Version};
 use crate::model::{Result, codec};
@@ -29,6 +31,11 @@ pub struct MemoryTable {
     big_segments: Mutex<BTreeMap<(String, String), BigSegmentRow>>,
     requests: Mutex<Vec<String>>,
     hook: Mutex<Option<Arc<Hook>>>,
+    /// Whether requests get no answer.
+    silent: Mutex<bool>,
+    spoken: Notify,
+    /// What eventually consistent reads see, while that is behind.
+    replica: Mutex<Option<Rows>>,
     /// Rows a page holds; 0 for all.
     page_size: usize,
 }
@@ -65,6 +72,28 @@ impl MemoryTable {
     /// Takes the hook away.
     pub fn undisturbed(&self) {
         *lock(&self.hook) = None;
+    }
+
+    /// From now on requests are taken and not answered,
+    pub fn fall_silent(&self) {
+        *lock(&self.silent) = true;
+    }
+
+    /// until now.
+    pub fn speak(&self) {
+        *lock(&self.silent) = false;
+        self.spoken.notify_waiters();
+    }
+
+    /// From now on eventually consistent reads see nothing new,
+    pub fn fall_behind(&self) {
+        let rows = lock(&self.rows).clone();
+        *lock(&self.replica) = Some(rows);
+    }
+
+    /// until now.
+    pub fn catch_up(&self) {
+        *lock(&self.replica) = None;
     }
 
     /// Puts a row as another writer would.
@@ -105,11 +134,25 @@ impl MemoryTable {
         rows.iter().map(|((namespace, key), row)| (format!("{namespace}/{key}"), seen(row))).collect()
     }
 
-    fn request(&self, request: String) -> Result<()> {
+    async fn request(&self, request: String) -> Result<()> {
         let hook = lock(&self.hook).clone();
         let outcome = hook.map_or(Ok(()), |hook| hook(&request));
         lock(&self.requests).push(request);
-        outcome
+        loop {
+            let spoken = self.spoken.notified();
+            if !*lock(&self.silent) {
+                return outcome;
+            }
+            spoken.await;
+        }
+    }
+
+    /// The rows that a read sees.
+    fn seen<T>(&self, consistent: bool, look: impl FnOnce(&Rows) -> T) -> T {
+        match &*lock(&self.replica) {
+            Some(replica) if !consistent => look(replica),
+            _ => look(&lock(&self.rows)),
+        }
     }
 
     fn write(
@@ -129,6 +172,11 @@ impl MemoryTable {
         };
         Written::Done
     }
+}
+
+/// What the description of a read ends with.
+fn replica(consistent: bool) -> &'static str {
+    if consistent { "" } else { ", eventually consistent" }
 }
 
 fn seen(row: &RawRow) -> Seen {
@@ -158,33 +206,47 @@ fn holds(when: When<'_>, version: i64, stored: Option<&RawRow>) -> bool {
 }
 
 impl Table for MemoryTable {
-    fn get<'a>(&'a self, namespace: &'a str, key: &'a str, _: bool, _: Effort<'a>) -> Answer<'a, Option<RawRow>> {
+    fn get<'a>(
+        &'a self,
+        namespace: &'a str,
+        key: &'a str,
+        consistent: bool,
+        _: Effort<'a>,
+    ) -> Answer<'a, Option<RawRow>> {
         Box::pin(async move {
-            self.request(format!("get {namespace}/{key}"))?;
+            self.request(format!("get {namespace}/{key}{}", replica(consistent))).await?;
             // Somebody else's turn, so that concurrent readers meet.
             tokio::task::yield_now().await;
-            Ok(self.raw(namespace, key))
+            let place = (namespace.to_owned(), key.to_owned());
+            Ok(self.seen(consistent, |rows| rows.get(&place).cloned()))
         })
     }
 
-    fn page<'a>(&'a self, namespace: &'a str, after: Option<String>, _: bool, _: Effort<'a>) -> Answer<'a, Page> {
+    fn page<'a>(
+        &'a self,
+        namespace: &'a str,
+        after: Option<String>,
+        consistent: bool,
+        _: Effort<'a>,
+    ) -> Answer<'a, Page> {
         Box::pin(async move {
-            self.request(format!("page {namespace}"))?;
-            let rows = lock(&self.rows);
-            let mut matching = rows
-                .iter()
-                .filter(|((its, key), _)| its == namespace && after.as_ref().is_none_or(|after| key > after))
-                .map(|(_, row)| row.clone());
-            let most = if self.page_size == 0 { usize::MAX } else { self.page_size };
-            let page: Vec<RawRow> = matching.by_ref().take(most).collect();
-            let next = matching.next().and(page.last()).and_then(|row| row.key.as_deref()).map(Into::into);
-            Ok(Page { rows: page, next })
+            self.request(format!("page {namespace}{}", replica(consistent))).await?;
+            Ok(self.seen(consistent, |rows| {
+                let mut matching = rows
+                    .iter()
+                    .filter(|((its, key), _)| its == namespace && after.as_ref().is_none_or(|after| key > after))
+                    .map(|(_, row)| row.clone());
+                let most = if self.page_size == 0 { usize::MAX } else { self.page_size };
+                let page: Vec<RawRow> = matching.by_ref().take(most).collect();
+                let next = matching.next().and(page.last()).and_then(|row| row.key.as_deref()).map(Into::into);
+                Page { rows: page, next }
+            }))
         })
     }
 
     fn put<'a>(&'a self, namespace: &'a str, row: &'a NewRow, when: When<'a>, _: Effort<'a>) -> Answer<'a, Written> {
         Box::pin(async move {
-            self.request(format!("put {namespace}/{}", row.key))?;
+            self.request(format!("put {namespace}/{}", row.key)).await?;
             let new = RawRow {
                 key: Some(row.key.clone()),
                 version: Some(Attribute::Number(row.version.to_string().into())),
@@ -198,7 +260,7 @@ impl Table for MemoryTable {
 
     fn delete<'a>(&'a self, namespace: &'a str, key: &'a str, read: &'a RawRow, _: Effort<'a>) -> Answer<'a, Written> {
         Box::pin(async move {
-            self.request(format!("delete {namespace}/{key}"))?;
+            self.request(format!("delete {namespace}/{key}")).await?;
             let place = (namespace.to_owned(), key.to_owned());
             Ok(self.write(place, |stored| holds(When::AsRead(read), 0, stored), None))
         })
@@ -206,7 +268,7 @@ impl Table for MemoryTable {
 
     fn mark<'a>(&'a self, name: &'a str, _: Effort<'a>) -> Answer<'a, ()> {
         Box::pin(async move {
-            self.request(format!("mark {name}"))?;
+            self.request(format!("mark {name}")).await?;
             self.insert(name, name, None, None);
             Ok(())
         })
@@ -220,8 +282,7 @@ impl Table for MemoryTable {
         _: Effort<'a>,
     ) -> Answer<'a, Option<BigSegmentRow>> {
         Box::pin(async move {
-            let how = if consistent { "" } else { ", eventually consistent" };
-            self.request(format!("get {namespace}/{key}{how}"))?;
+            self.request(format!("get {namespace}/{key}{}", replica(consistent))).await?;
             Ok(lock(&self.big_segments).get(&(namespace.to_owned(), key.to_owned())).cloned())
         })
     }

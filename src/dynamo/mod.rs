@@ -20,6 +20,7 @@ mod pool;
 mod quote;
 mod refusal;
 mod request;
+pub mod resolver;
 mod retry;
 mod rows;
 mod shown;

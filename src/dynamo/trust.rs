@@ -33,8 +33,17 @@ pub fn trusted(options: &Options) -> Result<TlsContext> {
         Some(path) => of_bundle(path)?,
         None => of_system(&options.environment),
     };
+    context(TrustStore::empty().with_pem_certificate(pem))
+}
+
+/// No authorities at all: for connections without TLS that are made by what could do it.
+pub fn nobody() -> Result<TlsContext> {
+    context(TrustStore::empty())
+}
+
+fn context(store: TrustStore) -> Result<TlsContext> {
     let unusable = |_| Error::new(Code::OptionValue, "TLS cannot be set up with the certificates of \"ca_bundle\"");
-    TlsContext::builder().with_trust_store(TrustStore::empty().with_pem_certificate(pem)).build().map_err(unusable)
+    TlsContext::builder().with_trust_store(store).build().map_err(unusable)
 }
 
 /// The text of a PEM file. The SDK's client panics on certificates that it cannot use, so each is tried before.

@@ -3,6 +3,7 @@
 use std::ffi::{CString, c_char};
 
 use crate::model::Error;
+use crate::model::line::one_line;
 
 /// What went wrong. The caller owns the struct; the library fills it when a function returns a negative number.
 ///
@@ -32,7 +33,8 @@ impl StoreError {
         StoreError {
             code: error.code.number(),
             retriable: i32::from(error.code.retriable()),
-            message: c_string(&error.message),
+            // A key or a server's text may be in it, line breaks and all.
+            message: c_string(&one_line(error.message.clone())),
         }
     }
 

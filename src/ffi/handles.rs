@@ -1,52 +1,109 @@
 //! Open stores by handle, across forks.
 //!
-//! A handle is a number with a generation inside (ffi-support's), so one that is zero, closed or invented is
-//! recognised. The registry is what is true; every stripe of threads has a list of its own of the open stores, so that
-//! calls on different threads do not wait for each other, nor for the processors' caches. No lock is held across I/O.
+//! A handle is a count, so it is never given out twice: one that is zero, closed or invented is recognised, however many
+//! were opened since. The registry is what is true; every stripe of threads has a list of its own of the open stores, so
+//! that calls on different threads do not wait for each other, nor for the processors' caches. No lock is held across I/O.
 //!
 //! A fork takes all these locks first and releases them on both sides, so a child never finds the registry
-//! half-changed. In the child every store is made anew from its options at the first use of any handle; what the
-//! parent built, with its connections and locks, is leaked where it lies.
+//! half-changed. In the child, and where the runtime was replaced, every store is made anew from its options at the first
+//! use of any handle; what was there before, with its connections and locks, is leaked where it lies.
 
-use std::cell::RefCell;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
+use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockWriteGuard, Weak};
 
-use ffi_support::{Handle, HandleMap};
 use foldhash::fast::FixedState;
 
+use crate::model::data_set::Collection;
 use crate::model::options::Options;
 use crate::model::{Code, Error, Result};
-use crate::runtime::{self, ForkGuard};
+use crate::runtime;
 use crate::store::Store;
+use crate::store::calls::Call;
+use crate::store::init::Report;
 use crate::stripes::{Apart, STRIPES, Striped};
 
-/// ffi-support's map panics at about 32,700 entries and is unusable from then on; this stays clear of it.
-const MAX_HANDLES: usize = 32_000;
+/// Far more than any program uses, so that one that forgets to close its stores hears of it while it has memory: a handle
+/// costs about half a kilobyte.
+const MOST_HANDLES: usize = 65_536;
+
+/// Spreads the handles over the numbers that are positive in every language, so that one that is invented is not open. It
+/// is odd, so no two counts give the same.
+const SPREAD: u64 = 0x9E37_79B9_7F4A_7C15;
 
 static REGISTRY: Mutex<Option<Registry>> = Mutex::new(None);
 
 /// What the registry holds, for each stripe of threads.
 static OPEN: Striped<RwLock<Open>> = Striped::new([const { Apart(RwLock::new(Open::NOTHING)) }; STRIPES]);
 
+/// What a handle stands for.
+#[derive(Clone)]
+pub struct Opened {
+    store: Arc<Store>,
+    /// Whether a data set is known to be stored, by an answer that this handle had.
+    initialized: Arc<AtomicBool>,
+}
+
+impl Opened {
+    fn new(store: Arc<Store>) -> Self {
+        Opened { store, initialized: Arc::default() }
+    }
+
+    /// [`Calls::initialized`]. Once this handle has heard that a data set is stored it stays so, whatever becomes of the
+    /// table; another handle asks for itself, also where it shares the store.
+    ///
+    /// [`Calls::initialized`]: crate::store::calls::Calls::initialized
+    pub fn initialized(&self) -> Call<'static, bool, impl Future<Output = Result<bool>> + Send + use<>> {
+        let known = Arc::clone(&self.initialized);
+        if known.load(Ordering::Relaxed) {
+            return Call::Answered(true);
+        }
+        self.store.calls().initialized().noting(move |answer| {
+            known.fetch_or(*answer, Ordering::Relaxed);
+        })
+    }
+
+    /// [`Calls::init`], which is such an answer.
+    ///
+    /// [`Calls::init`]: crate::store::calls::Calls::init
+    pub fn init(
+        &self,
+        data: Vec<Collection>,
+    ) -> Call<'static, Report, impl Future<Output = Result<Report>> + Send + use<>> {
+        let known = Arc::clone(&self.initialized);
+        self.store.calls().init(data).noting(move |_| known.store(true, Ordering::Relaxed))
+    }
+}
+
+impl Deref for Opened {
+    type Target = Arc<Store>;
+
+    fn deref(&self) -> &Arc<Store> {
+        &self.store
+    }
+}
+
+/// The open stores by handle.
+type Handles = HashMap<u64, Opened, FixedState>;
+
 /// The open stores as a stripe's threads find them.
 struct Open {
-    /// The process these stores were made in, see [`runtime::forks`]; `None` before the first store.
-    forks: Option<u64>,
-    stores: HashMap<u64, Arc<Store>, FixedState>,
+    /// The generation these stores were made in, see [`runtime::generation`]; `None` before the first store.
+    generation: Option<u64>,
+    handles: Handles,
 }
 
 impl Open {
-    const NOTHING: Open = Open { forks: None, stores: HashMap::with_hasher(FixedState::with_seed(0)) };
+    const NOTHING: Open = Open { generation: None, handles: HashMap::with_hasher(FixedState::with_seed(0)) };
 }
 
 struct Registry {
-    /// The process these stores were made in, see [`runtime::forks`].
-    forks: u64,
-    handles: HandleMap<Arc<Store>>,
-    /// Every live handle, since the map cannot list them.
-    live: HashSet<u64>,
+    /// The generation these stores were made in, see [`runtime::generation`].
+    generation: u64,
+    /// How many handles there ever were.
+    count: u64,
+    handles: Handles,
     /// Live stores that equal options share.
     shared: HashMap<Options, Weak<Store>>,
     /// Stores that outlive their handles.
@@ -56,56 +113,50 @@ struct Registry {
 impl Registry {
     fn new() -> Self {
         Registry {
-            forks: runtime::forks(),
-            handles: HandleMap::new_with_capacity(16),
-            live: HashSet::new(),
+            generation: runtime::generation(),
+            count: 0,
+            handles: Open::NOTHING.handles,
             shared: HashMap::new(),
             persistent: HashMap::new(),
         }
     }
 
-    /// Makes every store anew if the process was forked since, and leaks the inherited ones: dropping one would close
-    /// the parent's connections and wait for locks whose holders do not exist here.
-    fn renew_after_fork(&mut self) {
-        if self.forks == runtime::forks() {
+    /// Makes every store anew if the process was forked since, or its runtime replaced, and leaks those that were there:
+    /// dropping one would close connections that are the parent's, or numbers that are the host's by now, and wait for
+    /// locks whose holders do not exist here.
+    fn renew(&mut self) {
+        let generation = runtime::generation();
+        if self.generation == generation {
             return;
         }
         let mut renewed: HashMap<*const Store, Arc<Store>> = HashMap::new();
-        let mut renew =
-            |old: &Arc<Store>| Arc::clone(renewed.entry(Arc::as_ptr(old)).or_insert_with(|| old.renewed_after_fork()));
-        for handle in &self.live {
-            if let Ok(slot) = Handle::from_u64(*handle).and_then(|handle| self.handles.get_mut(handle)) {
-                let new = renew(slot);
-                std::mem::forget(std::mem::replace(slot, new));
-            }
-        }
-        for slot in self.persistent.values_mut() {
-            let new = renew(slot);
-            std::mem::forget(std::mem::replace(slot, new));
-        }
+        let mut renew = |slot: &mut Arc<Store>| {
+            let new = renewed.entry(Arc::as_ptr(slot)).or_insert_with(|| slot.renewed_after_fork());
+            std::mem::forget(std::mem::replace(slot, Arc::clone(new)));
+        };
+        self.handles.values_mut().for_each(|opened| renew(&mut opened.store));
+        self.persistent.values_mut().for_each(renew);
         std::mem::forget(std::mem::take(&mut self.shared));
         for store in renewed.into_values().filter(|store| store.options().shared) {
             self.shared.insert(store.options().clone(), Arc::downgrade(&store));
         }
-        self.forks = runtime::forks();
+        self.generation = generation;
         for open in OPEN.iter() {
-            let stores = self.live.iter().filter_map(|handle| {
-                let store = self.handles.get(Handle::from_u64(*handle).ok()?).ok()?;
-                Some((*handle, Arc::clone(store)))
-            });
-            let renewed = Open { forks: Some(self.forks), stores: stores.collect() };
+            let renewed = Open { generation: Some(generation), handles: self.handles.clone() };
             std::mem::forget(std::mem::replace(&mut *write(open), renewed));
         }
     }
 
     fn insert(&mut self, store: Arc<Store>) -> u64 {
-        let handle = self.handles.insert(Arc::clone(&store)).into_u64();
-        self.live.insert(handle);
+        self.count += 1;
+        let handle = self.count.wrapping_mul(SPREAD) & (u64::MAX >> 1);
+        let opened = Opened::new(store);
         for open in OPEN.iter() {
             let mut open = write(open);
-            open.forks = Some(self.forks);
-            open.stores.insert(handle, Arc::clone(&store));
+            open.generation = Some(self.generation);
+            open.handles.insert(handle, opened.clone());
         }
+        self.handles.insert(handle, opened);
         handle
     }
 
@@ -128,14 +179,15 @@ impl Registry {
 
 /// Opens a store and returns its handle. Costs no I/O.
 pub fn open(options: Options) -> Result<u64> {
-    hold_across_forks();
+    #[cfg(not(miri))]
+    crate::fork::prepare();
     let mut registry = registry();
     let registry = registry.get_or_insert_with(Registry::new);
-    registry.renew_after_fork();
-    if registry.handles.len() >= MAX_HANDLES {
+    registry.renew();
+    if registry.handles.len() >= MOST_HANDLES {
         return Err(Error::new(
             Code::TooManyStores,
-            format!("{MAX_HANDLES} handles are open: close stores that are no longer used"),
+            format!("{MOST_HANDLES} handles are open: close stores that are no longer used"),
         ));
     }
     let store = registry.store_for(options);
@@ -149,43 +201,40 @@ pub fn insert(store: Arc<Store>) -> u64 {
 }
 
 /// Does something that takes no time with the store behind a handle: closing any store waits for it.
-pub fn with<T>(handle: u64, quick: impl FnOnce(&Arc<Store>) -> T) -> Result<T> {
+pub fn with<T>(handle: u64, quick: impl FnOnce(&Opened) -> T) -> Result<T> {
     {
         let open = OPEN.mine().read().unwrap_or_else(PoisonError::into_inner);
-        if open.forks == Some(runtime::forks()) {
-            return open.stores.get(&handle).map(quick).ok_or_else(|| invalid(handle));
+        if open.generation == Some(runtime::generation()) {
+            return open.handles.get(&handle).map(quick).ok_or_else(|| invalid(handle));
         }
     }
     let mut registry = registry();
     let registry = registry.as_mut().ok_or_else(|| invalid(handle))?;
-    registry.renew_after_fork();
-    registry.handles.get(parse(handle)?).map(quick).map_err(|_| invalid(handle))
+    registry.renew();
+    registry.handles.get(&handle).map(quick).ok_or_else(|| invalid(handle))
 }
 
-/// The store behind a handle.
-pub fn get(handle: u64) -> Result<Arc<Store>> {
-    with(handle, Arc::clone)
+/// The store behind a handle, on a runtime that works.
+pub fn get(handle: u64) -> Result<Opened> {
+    runtime::heal();
+    with(handle, Opened::clone)
 }
 
 /// Closes a handle. Calls in flight finish on their own reference; the last reference closes the connections.
 pub fn close(handle: u64) -> Result<()> {
-    let parsed = parse(handle)?;
+    // Connections of a dead runtime are numbers that may be the host's.
+    runtime::heal();
     let mut removed = Vec::new();
     {
         let mut registry = registry();
         let registry = registry.as_mut().ok_or_else(|| invalid(handle))?;
-        registry.renew_after_fork();
-        removed.push(registry.handles.remove(parsed).map_err(|_| invalid(handle))?);
-        registry.live.remove(&handle);
-        removed.extend(OPEN.iter().filter_map(|open| write(open).stores.remove(&handle)));
+        registry.renew();
+        removed.push(registry.handles.remove(&handle).ok_or_else(|| invalid(handle))?);
+        removed.extend(OPEN.iter().filter_map(|open| write(open).handles.remove(&handle)));
     }
     // Dropped after the locks are released: closing connections is not the other stores' business.
     drop(removed);
     Ok(())
-}
-
-fn parse(handle: u64) -> Result<Handle> {
-    Handle::from_u64(handle).map_err(|_| invalid(handle))
 }
 
 fn invalid(handle: u64) -> Error {
@@ -204,55 +253,47 @@ fn write(open: &RwLock<Open>) -> RwLockWriteGuard<'_, Open> {
     open.write().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// What the forking thread holds from just before the fork until just after, in the order in which it is taken.
-struct HeldAcrossFork {
+/// The locks of this module, held across a fork.
+pub struct Frozen {
     _registry: MutexGuard<'static, Option<Registry>>,
     _open: Vec<RwLockWriteGuard<'static, Open>>,
-    _runtime: ForkGuard,
 }
 
-thread_local! {
-    static ACROSS_FORK: RefCell<Option<HeldAcrossFork>> = const { RefCell::new(None) };
+/// Before a fork, in the order in which calls take the locks.
+pub fn freeze() -> Frozen {
+    Frozen { _registry: registry(), _open: OPEN.iter().map(write).collect() }
 }
 
-/// Registers the fork handlers. They stay registered: the library is never unloaded.
-///
-/// Nobody goes on before they are there, and the child of a fork that came in between registers them itself. So two
-/// threads, or a parent and its child, may both do it, and the handlers then run twice for one fork.
-fn hold_across_forks() {
-    static HELD: AtomicBool = AtomicBool::new(false);
-    if cfg!(miri) || HELD.load(Ordering::Acquire) {
-        return;
+impl Frozen {
+    /// After the fork, in the parent.
+    pub fn thaw(self) {}
+
+    /// After the fork, in the child. Stores are made anew at their first use, since a child that only starts a program uses
+    /// none.
+    pub fn renew(self) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn a_handle_never_comes_back_and_is_positive_in_every_language() {
+        let store = Store::open(Options::for_table("flags"));
+        let first = insert(Arc::clone(&store));
+        assert_eq!(close(first), Ok(()));
+        // More than a generation of 15 or 16 bits could number; fewer where each costs a thousandfold.
+        let rounds = if cfg!(miri) { 100 } else { 70_000 };
+        let mut seen = HashSet::from([first]);
+        for _ in 0..rounds {
+            let handle = insert(Arc::clone(&store));
+            assert!(seen.insert(handle) && i64::try_from(handle).is_ok_and(|handle| handle > 0));
+            assert_eq!(close(handle), Ok(()));
+        }
+        assert_eq!(get(first).map(drop).map_err(|error| error.code), Err(Code::InvalidHandle));
+        assert_eq!(close(first).map_err(|error| error.code), Err(Code::InvalidHandle));
+        assert_eq!(close(0).map_err(|error| error.code), Err(Code::InvalidHandle));
     }
-    // SAFETY: the handlers are functions of this library, which is linked nodelete, and they take no arguments.
-    // A failure (out of memory) leaves forks as unprotected as without handlers, which is all that can be done.
-    #[cfg(not(miri))]
-    unsafe {
-        libc::pthread_atfork(Some(before_fork), Some(after_fork_in_parent), Some(after_fork_in_child));
-    }
-    HELD.store(true, Ordering::Release);
-}
-
-#[cfg(not(miri))]
-extern "C" fn before_fork() {
-    // A thread that is being torn down has no place to keep the locks, and then forks without them.
-    let _ = ACROSS_FORK.try_with(|held| {
-        held.borrow_mut().get_or_insert_with(|| HeldAcrossFork {
-            _registry: registry(),
-            _open: OPEN.iter().map(write).collect(),
-            _runtime: runtime::before_fork(),
-        });
-    });
-}
-
-#[cfg(not(miri))]
-extern "C" fn after_fork_in_parent() {
-    let _ = ACROSS_FORK.try_with(|held| held.borrow_mut().take());
-}
-
-#[cfg(not(miri))]
-extern "C" fn after_fork_in_child() {
-    let held = ACROSS_FORK.try_with(|held| held.borrow_mut().take()).ok().flatten();
-    runtime::after_fork_in_child();
-    drop(held);
 }

@@ -18,7 +18,9 @@ use crate::model::row::{Payload, Row};
 use crate::model::{Code, codec, data_set as data};
 use crate::runtime::panics;
 use crate::store::Store;
-use crate::store::cache::{Cache, Hit};
+use crate::store::read_through::breaker::Breaker;
+use crate::store::read_through::cache::Cache;
+use crate::store::read_through::moment::Moment;
 
 /// What no message may hold.
 const SECRET: &str = "PLANTED-SECRET";
@@ -77,12 +79,13 @@ pub fn options(data: &[u8]) {
     }
     let Some(cache) = Cache::new(&options.cache) else { return };
     let row = Arc::new(Row { key: "key".into(), version: 1, payload: Payload::Live("payload".into()) });
-    cache.keep_row(cache.generation(), "features", "key", Some(Arc::clone(&row)));
-    cache.keep_list(cache.generation(), "features", Arc::new(vec![Row::clone(&row)]));
-    let _ = (cache.stale_row("features", "key"), cache.stale_list("features"));
-    match cache.row("features", "key") {
-        Hit::Fresh(found) | Hit::Refresh(found) | Hit::Stale(found) => assert_eq!(found, Some(row)),
-        Hit::Miss => {}
+    cache.keep_row(cache.row_mark("features", "key"), "features", "key", Some(Arc::clone(&row)));
+    cache.keep_list(cache.list_mark("features"), "features", Arc::new(vec![Row::clone(&row)]));
+    cache.doubt("features", "key");
+    let now = Moment::now();
+    let _ = (cache.row_to_stand_in("features", "key", now), cache.list_to_stand_in("features", now));
+    if let Some(look) = cache.row("features", "key", &Breaker::new()) {
+        assert_eq!(look.value, Some(row));
     }
     assert!(cache.bytes() <= options.cache.max_bytes);
 }

@@ -71,6 +71,8 @@ pub struct CacheOptions {
     pub refresh_ahead: bool,
     /// How long after expiry a value may stand in for a read that fails.
     pub stale: Duration,
+    /// How long a read for which a value may stand in waits for DynamoDB; zero for not at all.
+    pub soft_wait: Duration,
 }
 
 impl CacheOptions {
@@ -113,7 +115,7 @@ impl fmt::Debug for Credentials {
 }
 
 /// Every option's name, for the message about one that does not exist.
-const NAMES: [&str; 26] = [
+const NAMES: [&str; 27] = [
     "table",
     "prefix",
     "region",
@@ -138,6 +140,7 @@ const NAMES: [&str; 26] = [
     "cache_max_bytes",
     "cache_refresh_ahead",
     "cache_stale_ms",
+    "soft_wait_ms",
     "shared",
     "persistent",
 ];
@@ -174,6 +177,7 @@ impl Options {
                 max_bytes: 64 * 1024 * 1024,
                 refresh_ahead: true,
                 stale: Duration::from_millis(300_000),
+                soft_wait: Duration::from_millis(250),
             },
             shared: true,
             persistent: false,
@@ -292,12 +296,16 @@ impl Reader<'_> {
             Some(milliseconds) => u64::try_from(milliseconds).ok().map(Duration::from_millis),
         };
         let max_bytes = self.number("cache_max_bytes", 1, i64::MAX)?.and_then(|bytes| u64::try_from(bytes).ok());
-        let stale = self.number("cache_stale_ms", 0, MAX_MILLISECONDS)?.and_then(|stale| u64::try_from(stale).ok());
+        let milliseconds = |name, default| {
+            let given = self.number(name, 0, MAX_MILLISECONDS)?.and_then(|given| u64::try_from(given).ok());
+            Ok(given.map_or(default, Duration::from_millis))
+        };
         Ok(CacheOptions {
             ttl,
             max_bytes: max_bytes.unwrap_or(default.max_bytes),
             refresh_ahead: self.flag("cache_refresh_ahead", default.refresh_ahead)?,
-            stale: stale.map_or(default.stale, Duration::from_millis),
+            stale: milliseconds("cache_stale_ms", default.stale)?,
+            soft_wait: milliseconds("soft_wait_ms", default.soft_wait)?,
         })
     }
 

@@ -25,8 +25,16 @@ pub fn of_panic(panic: Box<dyn Any + Send>) -> Error {
     // What a panic carries may panic when it is dropped, and is nobody's business.
     std::mem::forget(panic);
     let place = PANICKED_AT.try_with(RefCell::take).unwrap_or_default();
+    if is_of_driver(&place) {
+        return super::given_up();
+    }
     let place = if place.is_empty() { "an unknown place".to_owned() } else { place };
     Error::new(Code::Panic, format!("a bug in flagstore {} at {place}: please report it", env!("CARGO_PKG_VERSION")))
+}
+
+/// Whether it is tokio that lost the descriptors it works with.
+fn is_of_driver(place: &str) -> bool {
+    place.starts_with("tokio-") && place.contains("/runtime/io/driver.rs:")
 }
 
 /// A library never prints, and the default hook prints panics to the host's standard error. The shared library
@@ -38,6 +46,9 @@ pub fn silence() {
     }
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(|at| format!("{}:{}", in_crate(at.file()), at.line())).unwrap_or_default();
+        if is_of_driver(&place) {
+            super::driver_panicked();
+        }
         let _ = PANICKED_AT.try_with(|last| *last.borrow_mut() = place);
     }));
 }

@@ -25,6 +25,10 @@ const TURNS: usize = 100;
 
 /// How many of our threads are inside a poll.
 static UNDER_WAY: AtomicUsize = AtomicUsize::new(0);
+/// How many of our threads are inside a function of the host.
+static OUTSIDE: AtomicUsize = AtomicUsize::new(0);
+/// How often this process's ancestry has forked since the library was used.
+static FORKS: AtomicUsize = AtomicUsize::new(0);
 /// Whether a fork waits, or is happening.
 static FORKING: AtomicBool = AtomicBool::new(false);
 
@@ -68,17 +72,51 @@ pub async fn contained<T>(future: impl Future<Output = Result<T>>) -> Result<T> 
 /// Runs a function of the host in the middle of a poll. A fork does not wait for it, since it may wait for what the
 /// forking thread holds, or fork itself.
 pub fn outside<T>(function: impl FnOnce() -> T) -> T {
-    struct Back(bool);
-    impl Drop for Back {
-        fn drop(&mut self) {
-            if self.0 {
-                enter();
-            }
-        }
-    }
-    let _back = Back(COUNTED.get());
-    leave();
+    let _back = Outside::leave();
     function()
+}
+
+/// Whether this thread is in the middle of a poll, a function of the host aside.
+pub fn is_under_way() -> bool {
+    COUNTED.try_with(Cell::get).unwrap_or_default()
+}
+
+/// How many of our threads are inside a function of the host.
+pub fn threads_outside() -> usize {
+    OUTSIDE.load(Ordering::Relaxed)
+}
+
+/// A thread inside a function of the host.
+struct Outside {
+    /// Whether the thread is one of ours, in the middle of a poll.
+    ours: bool,
+    forks: usize,
+}
+
+impl Outside {
+    fn leave() -> Self {
+        let ours = COUNTED.get();
+        if ours {
+            OUTSIDE.fetch_add(1, Ordering::Relaxed);
+            leave();
+        }
+        Outside { ours, forks: FORKS.load(Ordering::Relaxed) }
+    }
+}
+
+impl Drop for Outside {
+    fn drop(&mut self) {
+        if !self.ours {
+            return;
+        }
+        if self.forks != FORKS.load(Ordering::Relaxed) {
+            // The function forked and this is the child, whose only thread now returns to work that is the parent's, on
+            // sockets that are the parent's. The process ends as one does whose last thread returns.
+            std::process::exit(0);
+        }
+        OUTSIDE.fetch_sub(1, Ordering::Relaxed);
+        enter();
+    }
 }
 
 struct Counted {
@@ -140,7 +178,9 @@ pub fn go_on() {
 /// After a fork, in the child, which has none of the threads that were counted.
 pub fn forget() {
     UNDER_WAY.store(0, Ordering::SeqCst);
-    COUNTED.set(false);
+    OUTSIDE.store(0, Ordering::Relaxed);
+    FORKS.fetch_add(1, Ordering::Relaxed);
+    let _ = COUNTED.try_with(|counted| counted.set(false));
     FORKING.store(false, Ordering::SeqCst);
 }
 
@@ -199,12 +239,12 @@ mod tests {
         });
         is_inside.recv().expect("the poll began");
         let begun = Instant::now();
-        let fork = super::super::before_fork();
+        let fork = super::super::freeze();
         assert!(begun.elapsed() < PATIENCE, "the fork waited for a function of the host");
         finish.send(()).expect("the poll waits");
         std::thread::sleep(Duration::from_millis(20));
         assert!(!poll.is_finished(), "a poll went on during a fork");
-        drop(fork);
+        fork.thaw();
         poll.join().expect("the poll ends");
 
         let (held, is_held) = channel();
@@ -217,9 +257,9 @@ mod tests {
             });
         });
         is_held.recv().expect("the poll began");
-        let fork = super::super::before_fork();
+        let fork = super::super::freeze();
         let forked = Instant::now();
-        drop(fork);
+        fork.thaw();
         assert!(has_ended.recv().expect("the poll ends") <= forked, "the fork did not wait");
         poll.join().expect("the poll ends");
     }

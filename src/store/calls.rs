@@ -2,7 +2,6 @@
 
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::attempt::Attempt;
@@ -42,8 +41,26 @@ impl<T: Send + 'static, W: Future<Output = Result<T>> + Send + 'static> Call<'_,
     /// Runs it; `done` gets its answer, on one of the library's threads. An error here means that it never will.
     pub fn then(self, done: impl FnOnce(Result<T>) + Send + 'static) -> Result<()> {
         match self {
-            Call::Answered(answer) => runtime::spawn(async move { done(Ok(answer)) }),
-            Call::Ask { work, .. } => runtime::spawn(async move { done(work.await) }),
+            Call::Answered(answer) => runtime::spawn_then(async { Ok(answer) }, done),
+            Call::Ask { work, .. } => runtime::spawn_then(work, done),
+        }
+    }
+}
+
+impl<'a, T, W: Future<Output = Result<T>> + Send> Call<'a, T, W> {
+    /// The same call, whose answer is shown to `note` as well.
+    pub fn noting<N: FnOnce(&T) + Send>(
+        self,
+        note: N,
+    ) -> Call<'a, T, impl Future<Output = Result<T>> + Send + use<T, W, N>> {
+        match self {
+            Call::Answered(answer) => {
+                note(&answer);
+                Call::Answered(answer)
+            }
+            Call::Ask { deadline, attempt, work } => {
+                Call::Ask { deadline, attempt, work: async move { work.await.inspect(note) } }
+            }
         }
     }
 }
@@ -63,7 +80,8 @@ impl Calls<'_> {
             return Call::Answered(found);
         }
         let (owned_kind, owned_key) = (kind.to_owned(), key.to_owned());
-        self.ask(self.0.options.timeout, Attempt::Get { kind, key }, |store, deadline| async move {
+        let deadline = Instant::now() + self.0.options.timeout;
+        self.ask(self.0.row_patience(kind, key), Attempt::Get { kind, key }, |store, _| async move {
             store.read(&owned_kind, &owned_key, deadline).await
         })
     }
@@ -74,7 +92,8 @@ impl Calls<'_> {
             return Call::Answered(found);
         }
         let owned = kind.to_owned();
-        self.ask(self.0.options.all_timeout, Attempt::All { kind }, |store, deadline| async move {
+        let deadline = Instant::now() + self.0.options.all_timeout;
+        self.ask(self.0.list_patience(kind), Attempt::All { kind }, |store, _| async move {
             store.read_all(&owned, deadline).await
         })
     }
@@ -101,11 +120,8 @@ impl Calls<'_> {
         })
     }
 
-    /// Whether a data set was ever stored. Once true it stays true.
+    /// Whether a data set was ever stored.
     pub fn initialized(self) -> Call<'static, bool, impl Future<Output = Result<bool>> + Send + use<>> {
-        if self.0.initialized.load(Ordering::Relaxed) {
-            return Call::Answered(true);
-        }
         self.ask(self.0.options.timeout, Attempt::Initialized, |store, deadline| async move {
             store.is_initialized(deadline).await
         })
@@ -159,12 +175,12 @@ impl Store {
 
     /// [`Calls::get`].
     pub fn get(self: &Arc<Self>, kind: &str, key: &str) -> Result<Option<Found>> {
-        self.calls().get(kind, key).wait()
+        self.calls().get(kind, key).wait().or_else(|error| self.instead_of_row(kind, key, error))
     }
 
     /// [`Calls::all`].
     pub fn all(self: &Arc<Self>, kind: &str) -> Result<FoundAll> {
-        self.calls().all(kind).wait()
+        self.calls().all(kind).wait().or_else(|error| self.instead_of_list(kind, error))
     }
 
     /// [`Calls::upsert`].

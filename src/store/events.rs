@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, TryLockError};
 
+use crate::model::line::one_line;
 use crate::model::options::LogLevel;
 use crate::runtime::lock;
 
@@ -18,7 +19,7 @@ pub type Logger = dyn Fn(LogLevel, &str) + Send + Sync;
 pub struct Event {
     /// How severe.
     pub level: LogLevel,
-    /// A sentence.
+    /// A sentence, on one line.
     pub message: String,
 }
 
@@ -46,7 +47,8 @@ impl Events {
         if level > self.least {
             return;
         }
-        let message = message();
+        // Whatever it quotes: a row's key must not forge a line of the host's log.
+        let message = one_line(message());
         let mut sink = lock(&self.sink);
         if let Some(logger) = &sink.logger {
             // Called under the lock: after set_logger returns, the previous logger is not running any more.
@@ -109,6 +111,20 @@ mod tests {
         assert_eq!(events.next(), Some(Event { level: LogLevel::Warn, message: "1".into() }));
         assert_eq!((0..KEPT).filter(|_| events.next().is_some()).count(), KEPT - 1);
         assert_eq!(events.dropped(), 1);
+    }
+
+    #[test]
+    fn an_event_is_one_line_whatever_it_quotes_kept_or_handed_over() {
+        let events = Events::new(LogLevel::Info);
+        let quoting = || "the row \"a\nERROR forged\u{1b}[2J\" was left out".to_owned();
+        let line = "the row \"a\\nERROR forged\\u{1b}[2J\" was left out";
+        events.emit(LogLevel::Error, quoting);
+        assert_eq!(events.next().map(|event| event.message).as_deref(), Some(line));
+        let heard = Arc::new(Mutex::new(Vec::new()));
+        let ears = Arc::clone(&heard);
+        events.set_logger(Some(Box::new(move |_, message| lock(&ears).push(message.to_owned()))));
+        events.emit(LogLevel::Error, quoting);
+        assert_eq!(*lock(&heard), [line]);
     }
 
     #[test]

@@ -9,7 +9,6 @@
 //! Killed anywhere, this leaves the old data set usable, or no `$inited`; called again, it goes on where it stopped.
 
 use std::collections::{BTreeMap, HashSet};
-use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use futures_util::{Stream, StreamExt, TryStreamExt, stream};
@@ -37,10 +36,9 @@ impl Store {
         let given = self.given(data, &mut report)?;
         let pace = Pace::new(self.options.write_concurrency);
         let effort = Effort { deadline, pace: Some(&pace) };
+        let kinds = given.iter().map(|given| given.collection.kind.clone()).collect();
+        let replacing = self.reading.replacing(kinds);
         let outcome = self.carry_out(&given, effort, &mut report).await;
-        if let Some(cache) = &self.cache {
-            cache.clear();
-        }
         let table = &self.options.table;
         if let Err(error) = outcome {
             let summary = report.summary();
@@ -49,7 +47,7 @@ impl Store {
             });
             return Err(error.during(Attempt::Init));
         }
-        self.initialized.store(true, Ordering::Relaxed);
+        replacing.done();
         self.events.emit(LogLevel::Info, || format!("initialised table \"{table}\": {}", report.summary()));
         Ok(report)
     }

@@ -2,35 +2,29 @@
 
 mod attempt;
 pub mod big_segments;
-pub mod cache;
 pub mod calls;
 pub mod events;
-mod flights;
 pub mod init;
+pub mod read_through;
 pub mod report;
 pub mod statistics;
 #[cfg(test)]
-mod tests;
+pub(in crate::store) mod tests;
 mod upsert;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
-
-use futures_util::FutureExt;
 
 use crate::dynamo::{Counters, DynamoTable, Effort, Table};
 use crate::model::namespace::{Namespaces, check_key};
 use crate::model::options::{LogLevel, Options};
 use crate::model::row::{RawRow, Row};
-use crate::model::{Error, Result, codec};
-use crate::runtime;
+use crate::model::{Result, codec};
 
 use attempt::Attempt;
 use big_segments::Membership;
-use cache::{Cache, Generation, Hit};
 use events::{Event, Events, Logger};
-use flights::Flights;
+use read_through::ReadThrough;
 use statistics::{Statistics, count};
 
 /// All rows of a kind, in the order of their keys.
@@ -71,10 +65,7 @@ pub struct Store {
     namespaces: Namespaces,
     table: Arc<dyn Table>,
     counters: Arc<Counters>,
-    cache: Option<Cache>,
-    row_flights: Flights<(String, String, Generation), Option<Arc<Row>>>,
-    list_flights: Flights<(String, Generation), Rows>,
-    initialized: AtomicBool,
+    reading: ReadThrough,
     statistics: Statistics,
     events: Events,
 }
@@ -92,10 +83,7 @@ impl Store {
     pub(crate) fn on(options: Options, table: Arc<dyn Table>, counters: Arc<Counters>) -> Arc<Store> {
         Arc::new(Store {
             namespaces: options.namespaces(),
-            cache: Cache::new(&options.cache),
-            row_flights: Flights::new(),
-            list_flights: Flights::new(),
-            initialized: AtomicBool::new(false),
+            reading: ReadThrough::new(&options),
             statistics: Statistics::default(),
             events: Events::new(options.log_level),
             options,
@@ -104,10 +92,9 @@ impl Store {
         })
     }
 
-    /// The same store for a forked child: what it knows, without what it holds.
+    /// The same store for a forked child, or for a new runtime: what it knows, without what it holds.
     pub fn renewed_after_fork(&self) -> Arc<Store> {
         let store = Store::open(self.options.clone());
-        store.initialized.store(self.initialized.load(Ordering::Relaxed), Ordering::Relaxed);
         store.events.inherit(&self.events);
         store
     }
@@ -119,14 +106,12 @@ impl Store {
 
     /// Everything that is counted, as JSON.
     pub fn statistics(&self) -> String {
-        statistics::to_json(&self.statistics, &self.counters, &self.events, self.cache.as_ref())
+        statistics::to_json(&self.statistics, &self.counters, &self.events, &self.reading)
     }
 
     /// Forgets what is cached.
     pub fn clear_cache(&self) {
-        if let Some(cache) = &self.cache {
-            cache.clear();
-        }
+        self.reading.clear();
     }
 
     /// The oldest event that was not taken yet.
@@ -139,162 +124,19 @@ impl Store {
         self.events.set_logger(logger);
     }
 
-    fn deadline(&self) -> Instant {
-        Instant::now() + self.options.timeout
-    }
-
-    fn all_deadline(&self) -> Instant {
-        Instant::now() + self.options.all_timeout
-    }
-
-    /// What the cache has of a row, if that is to be served. Never blocks.
-    pub fn cached(self: &Arc<Self>, kind: &str, key: &str) -> Option<Option<Found>> {
-        let cache = self.cache.as_ref()?;
-        let (row, stale) = match cache.row(kind, key) {
-            Hit::Miss => return None,
-            Hit::Fresh(row) => (row, false),
-            Hit::Stale(row) => (row, true),
-            Hit::Refresh(row) => {
-                let (store, kind, key) = (Arc::clone(self), kind.to_owned(), key.to_owned());
-                self.refresh(async move { store.fetch(kind, key, store.deadline()).await.map(|_| ()) });
-                (row, false)
-            }
-        };
-        self.count_hit(stale);
-        Some(row.map(|row| Found { row, stale }))
-    }
-
-    fn cached_list(self: &Arc<Self>, kind: &str) -> Option<FoundAll> {
-        let cache = self.cache.as_ref()?;
-        let (rows, stale) = match cache.list(kind) {
-            Hit::Miss => return None,
-            Hit::Fresh(rows) => (rows, false),
-            Hit::Stale(rows) => (rows, true),
-            Hit::Refresh(rows) => {
-                let (store, kind) = (Arc::clone(self), kind.to_owned());
-                self.refresh(async move { store.fetch_all(kind, store.all_deadline()).await.map(|_| ()) });
-                (rows, false)
-            }
-        };
-        self.count_hit(stale);
-        Some(FoundAll { rows, stale })
-    }
-
-    fn count_hit(&self, stale: bool) {
-        self.statistics.hits.add();
-        if stale {
-            count(&self.statistics.stale);
-        }
-    }
-
-    fn count_miss(&self) {
-        if self.cache.is_some() {
-            count(&self.statistics.misses);
-        }
-    }
-
-    /// Reads a hot value again in the background. If that fails, the value is read by whoever misses it next.
-    fn refresh(&self, reading: impl Future<Output = Result<()>> + Send + 'static) {
-        count(&self.statistics.refreshes);
-        // No thread to do it on is no reason to fail a call that has its value.
-        let _ = runtime::spawn(async move {
-            let _ = reading.await;
-        });
-    }
-
-    /// Reads one row past the cache's fresh values, and serves a stale one if that fails.
-    async fn read(self: &Arc<Self>, kind: &str, key: &str, deadline: Instant) -> Result<Option<Found>> {
-        self.count_miss();
-        let found = |row: Option<Arc<Row>>, stale| row.map(|row| Found { row, stale });
-        match self.fetch(kind.to_owned(), key.to_owned(), deadline).await {
-            Ok(row) => Ok(found(row, false)),
-            Err(error) => match self.stand_in(&error, |cache| cache.stale_row(kind, key)) {
-                Some(row) => Ok(found(row, true)),
-                None => Err(error),
-            },
-        }
-    }
-
-    async fn read_all(self: &Arc<Self>, kind: &str, deadline: Instant) -> Result<FoundAll> {
-        self.count_miss();
-        match self.fetch_all(kind.to_owned(), deadline).await {
-            Ok(rows) => Ok(FoundAll { rows, stale: false }),
-            Err(error) => match self.stand_in(&error, |cache| cache.stale_list(kind)) {
-                Some(rows) => Ok(FoundAll { rows, stale: true }),
-                None => Err(error),
-            },
-        }
-    }
-
-    /// What the cache still has, if the failure is one that may pass.
-    fn stand_in<T>(&self, error: &Error, stale: impl FnOnce(&Cache) -> Option<T>) -> Option<T> {
-        let value = self.cache.as_ref().filter(|_| error.code.retriable()).and_then(stale)?;
-        count(&self.statistics.stale);
-        self.events.emit(LogLevel::Warn, || format!("serving a stale value from the cache: {error}"));
-        Some(value)
-    }
-
-    /// Asks DynamoDB for a row. With a cache, concurrent asks for the same row are one request; without one, every
-    /// ask must see what was written before it began, so it makes its own.
-    async fn fetch(self: &Arc<Self>, kind: String, key: String, deadline: Instant) -> Result<Option<Arc<Row>>> {
-        let Some(cache) = &self.cache else { return self.ask(&kind, &key, deadline).await };
-        let seen = cache.generation();
-        let place = (kind, key, seen);
-        let (flight, joined) = self.row_flights.join(&place, || {
-            let (store, place) = (Arc::clone(self), place.clone());
-            async move {
-                let (kind, key, seen) = &place;
-                let outcome = store.ask(kind, key, deadline).await;
-                if let (Ok(row), Some(cache)) = (&outcome, &store.cache) {
-                    cache.keep_row(*seen, kind, key, row.clone());
-                }
-                store.row_flights.landed(&place);
-                outcome
-            }
-            .boxed()
-        });
-        if joined {
-            count(&self.statistics.coalesced);
-        }
-        flight.await
-    }
-
-    async fn fetch_all(self: &Arc<Self>, kind: String, deadline: Instant) -> Result<Rows> {
-        let Some(cache) = &self.cache else { return self.ask_all(&kind, deadline).await };
-        let seen = cache.generation();
-        let place = (kind, seen);
-        let (flight, joined) = self.list_flights.join(&place, || {
-            let (store, place) = (Arc::clone(self), place.clone());
-            async move {
-                let (kind, seen) = &place;
-                let outcome = store.ask_all(kind, deadline).await;
-                if let (Ok(rows), Some(cache)) = (&outcome, &store.cache) {
-                    cache.keep_list(*seen, kind, Arc::clone(rows));
-                }
-                store.list_flights.landed(&place);
-                outcome
-            }
-            .boxed()
-        });
-        if joined {
-            count(&self.statistics.coalesced);
-        }
-        flight.await
-    }
-
-    async fn ask(&self, kind: &str, key: &str, deadline: Instant) -> Result<Option<Arc<Row>>> {
+    /// Asks DynamoDB for a row.
+    async fn ask_row(&self, kind: &str, key: &str, consistent: bool, effort: Effort<'_>) -> Result<Option<Arc<Row>>> {
         check_key(kind, key)?;
         let namespace = self.namespaces.of(kind)?;
-        let raw = self.table.get(&namespace, key, self.options.consistent_reads, Effort::until(deadline)).await;
+        let raw = self.table.get(&namespace, key, consistent, effort).await;
         let raw = raw.map_err(|error| error.during(Attempt::Get { kind, key }))?;
         Ok(raw.and_then(|raw| self.readable(kind, raw)).map(Arc::new))
     }
 
-    async fn ask_all(&self, kind: &str, deadline: Instant) -> Result<Rows> {
+    /// Asks DynamoDB for a kind.
+    async fn ask_kind(&self, kind: &str, consistent: bool, effort: Effort<'_>) -> Result<Rows> {
         let mut rows = Vec::new();
-        let effort = Effort::until(deadline);
-        self.each_page(kind, self.options.consistent_reads, effort, |raw| rows.extend(self.readable(kind, raw)))
-            .await?;
+        self.each_page(kind, consistent, effort, |raw| rows.extend(self.readable(kind, raw))).await?;
         Ok(Arc::new(rows))
     }
 
@@ -338,14 +180,7 @@ impl Store {
     }
 
     async fn is_initialized(&self, deadline: Instant) -> Result<bool> {
-        if self.initialized.load(Ordering::Relaxed) {
-            return Ok(true);
-        }
-        let initialized = self.marker(Effort::until(deadline)).await?;
-        if initialized {
-            self.initialized.store(true, Ordering::Relaxed);
-        }
-        Ok(initialized)
+        self.marker(Effort::until(deadline)).await
     }
 
     async fn answers(&self, deadline: Instant) -> Result<()> {

@@ -4,22 +4,24 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde_json::json;
 
-use super::cache::Cache;
 use super::events::Events;
+use super::read_through::ReadThrough;
+use super::read_through::cache::Cache;
 use crate::dynamo::Counters;
-use crate::stripes::Count;
 
 /// What the cache and the store did. DynamoDB's side is in the counters of `src/dynamo`.
 #[derive(Debug, Default)]
 pub struct Statistics {
-    /// Reads served from the cache.
-    pub hits: Count,
     /// Reads that had to ask DynamoDB.
     pub misses: AtomicU64,
     /// Reads that waited for a request that was already on its way.
     pub coalesced: AtomicU64,
-    /// Reads that were served an expired value because asking failed.
+    /// Reads that were served an expired value because asking failed, or was not worth waiting for.
     pub stale: AtomicU64,
+    /// Those of them that did not wait at all, since DynamoDB was known to be away.
+    pub served_while_away: AtomicU64,
+    /// The age of the oldest value that was served as stale, in milliseconds.
+    pub oldest_stale: AtomicU64,
     /// Values read again shortly before they expired.
     pub refreshes: AtomicU64,
     /// Rows that could not be read.
@@ -32,13 +34,17 @@ pub fn count(counter: &AtomicU64) {
 }
 
 /// Everything that is counted.
-pub fn to_json(statistics: &Statistics, counters: &Counters, events: &Events, cache: Option<&Cache>) -> String {
+pub fn to_json(statistics: &Statistics, counters: &Counters, events: &Events, reading: &ReadThrough) -> String {
+    let cache = reading.cache();
     let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
     json!({
-        "hits": statistics.hits.get(),
+        "hits": cache.map_or(0, Cache::hits),
         "misses": get(&statistics.misses),
         "coalesced": get(&statistics.coalesced),
         "stale": get(&statistics.stale),
+        "served_while_away": get(&statistics.served_while_away),
+        "oldest_stale_ms": get(&statistics.oldest_stale),
+        "away": u8::from(reading.away()),
         "refreshes": get(&statistics.refreshes),
         "skipped_rows": get(&statistics.skipped_rows),
         "requests": get(&counters.requests),
@@ -48,8 +54,10 @@ pub fn to_json(statistics: &Statistics, counters: &Counters, events: &Events, ca
         "read_units": counters.read_units(),
         "write_units": counters.write_units(),
         "dropped_events": events.dropped(),
-        "cached_items": cache.map_or(0, Cache::count),
+        "cached_items": cache.map_or(0, Cache::row_count),
+        "cached_lists": cache.map_or(0, Cache::list_count),
         "cached_bytes": cache.map_or(0, Cache::bytes),
+        "uncached": cache.map_or(0, Cache::uncached),
     })
     .to_string()
 }

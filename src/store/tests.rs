@@ -14,7 +14,7 @@ use crate::model::{Code, Error};
 use crate::store::report::{Kept, LeftOut, Replaced};
 use crate::store::{Store, Upserted};
 
-fn store_with(table: &Arc<MemoryTable>, change: impl FnOnce(&mut Options)) -> Arc<Store> {
+pub(in crate::store) fn store_with(table: &Arc<MemoryTable>, change: impl FnOnce(&mut Options)) -> Arc<Store> {
     let mut options = Options::for_table("flags");
     options.prefix = "p".into();
     // No deadline is under test here, and under Miri the usual one passes.
@@ -23,15 +23,15 @@ fn store_with(table: &Arc<MemoryTable>, change: impl FnOnce(&mut Options)) -> Ar
     Store::on(options, Arc::clone(table) as _, Arc::<Counters>::default())
 }
 
-fn store(table: &Arc<MemoryTable>) -> Arc<Store> {
+pub(in crate::store) fn store(table: &Arc<MemoryTable>) -> Arc<Store> {
     store_with(table, |_| {})
 }
 
-fn cached(table: &Arc<MemoryTable>, ttl: u64) -> Arc<Store> {
+pub(in crate::store) fn cached(table: &Arc<MemoryTable>, ttl: u64) -> Arc<Store> {
     store_with(table, |options| options.cache.ttl = Some(Duration::from_millis(ttl)))
 }
 
-fn item(key: &str, version: i64, text: &str) -> Item {
+pub(in crate::store) fn item(key: &str, version: i64, text: &str) -> Item {
     Item { key: key.into(), version, deleted: false, item: Some(text.into()) }
 }
 
@@ -43,14 +43,14 @@ fn data(json: &str) -> Vec<Collection> {
     data_set::from_json(json).expect("valid data")
 }
 
-fn statistic(store: &Store, name: &str) -> u64 {
+pub(in crate::store) fn statistic(store: &Store, name: &str) -> u64 {
     let statistics: HashMap<String, f64> = serde_json::from_str(&store.statistics()).expect("statistics are JSON");
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
     let value = statistics[name] as u64;
     value
 }
 
-fn events(store: &Store) -> Vec<String> {
+pub(in crate::store) fn events(store: &Store) -> Vec<String> {
     std::iter::from_fn(|| store.next_event()).map(|event| event.message).collect()
 }
 
@@ -445,20 +445,6 @@ fn one_bad_row_never_hides_the_others() {
     assert_eq!(store.get("features", "bad"), Ok(None));
     assert!(events(&store).iter().all(|event| event.contains("\"bad\"")));
     assert_eq!(statistic(&store, "skipped_rows"), 2);
-}
-
-#[test]
-fn initialized_is_sticky_once_true() {
-    let table = Arc::new(MemoryTable::default());
-    let store = store(&table);
-    assert_eq!(store.initialized(), Ok(false));
-    table.insert("p:$inited", "p:$inited", None, None);
-    assert_eq!(store.initialized(), Ok(true));
-    table.forget_requests();
-    table.before_each(|_| Err(Error::new(Code::Connection, "gone")));
-    assert_eq!(store.initialized(), Ok(true));
-    assert!(table.requests().is_empty());
-    assert_eq!(store.available().expect_err("gone").code, Code::Connection);
 }
 
 #[test]

@@ -45,12 +45,11 @@ impl Store {
             return Ok(Upserted::TooLarge);
         }
         let how = Conditions { first: When::Newer, then: When::Newer };
+        let writing = self.reading.writing(kind, &row.key);
         let outcome = self.put(&namespace, &row, how, Effort::until(deadline)).await;
-        if let Some(cache) = &self.cache {
-            cache.forget_row(kind, &row.key);
-        }
         match outcome.map_err(|error| error.during(Attempt::Upsert { kind, key: &row.key }))? {
             Put::Done { over_unreadable } => {
+                writing.found(&Arc::new(row.as_read()));
                 if over_unreadable {
                     self.events.emit(LogLevel::Warn, || {
                         let table = &self.options.table;
@@ -64,8 +63,9 @@ impl Store {
             }
             Put::Newer(stored) => {
                 // It was judged to be sound, so it can be read.
-                let stored = codec::read(&stored).unwrap_or_else(|_| row.as_read());
-                Ok(Upserted::NewerExists(Arc::new(stored)))
+                let stored = Arc::new(codec::read(&stored).unwrap_or_else(|_| row.as_read()));
+                writing.found(&stored);
+                Ok(Upserted::NewerExists(stored))
             }
         }
     }

@@ -697,6 +697,74 @@ static void a_fork_while_the_hosts_logger_runs(void)
   use_and_close(shared);
 }
 
+/* Forks inside a function of the host that the library called, and says how the child ended. */
+static void fork_in_callback(int returns)
+{
+  pid_t child = fork_with_watchdog();
+  if (child == 0) {
+    if (returns) {
+      return;
+    }
+    use_and_close(shared);
+    exit(0);
+  }
+  CHECK_CHILD(child);
+}
+
+static void fork_on_event(void *user_data, int32_t level, const char *message, size_t length)
+{
+  (void)level;
+  (void)message;
+  (void)length;
+  fork_in_callback(*(int *)user_data);
+  sem_post(&called);
+}
+
+static void fork_on_done(void *user_data, store_result *result)
+{
+  fork_in_callback(*(int *)user_data);
+  store_result_free(result);
+  sem_post(&called);
+}
+
+static void await_call(void)
+{
+  while (sem_wait(&called) != 0) {
+  }
+}
+
+/* In the child there is no callback: it may block. One that returns from it ends, as a process does without threads. */
+static void a_child_of_a_callback_is_not_inside_it(void)
+{
+  shared = used_store("");
+  sem_init(&called, 0, 0);
+  for (int returns = 0; returns <= 1; returns++) {
+    CHECK_CODE(STORE_OK, store_get_async(shared, TEXT("features"), TEXT("flag"), fork_on_done, &returns, &error), &error);
+    await_call();
+    use(shared);
+  }
+  use_and_close(shared);
+}
+
+static void a_child_of_a_logger_is_not_inside_it(void)
+{
+  int returns = 0;
+  store_item item;
+  shared = used_store("");
+  sem_init(&called, 0, 0);
+  put_row("segments", "unreadable", "\"version\":{\"N\":\"1\"},\"item\":{\"N\":\"5\"}");
+  CHECK_CODE(STORE_OK, store_set_logger(shared, fork_on_event, &returns, &error), &error);
+  /* On a thread of the library, then on the caller's, which is told what was kept. */
+  CHECK_INT(STORE_NOT_FOUND, store_get(shared, TEXT("segments"), TEXT("unreadable"), &item, NULL));
+  await_call();
+  CHECK_CODE(STORE_OK, store_set_logger(shared, NULL, NULL, &error), &error);
+  CHECK_INT(STORE_NOT_FOUND, store_get(shared, TEXT("segments"), TEXT("unreadable"), &item, NULL));
+  CHECK_CODE(STORE_OK, store_set_logger(shared, fork_on_event, &returns, &error), &error);
+  await_call();
+  CHECK_CODE(STORE_OK, store_set_logger(shared, NULL, NULL, &error), &error);
+  use_and_close(shared);
+}
+
 /* Starts a program that succeeds, in one of the ways that there are. */
 static void start_a_program(int way)
 {
@@ -765,6 +833,8 @@ int main(int argc, char **argv)
       TEST_OF(OPENING_FORKS, a_fork_while_threads_open_and_close_stores),
       TEST_OF(IN_FLIGHT_FORKS, a_call_in_flight_stays_its_callers),
       TEST(a_fork_while_the_hosts_logger_runs),
+      TEST(a_child_of_a_callback_is_not_inside_it),
+      TEST(a_child_of_a_logger_is_not_inside_it),
       TEST_OF(PROGRAMS, a_program_may_be_started_at_any_time),
   };
   start_server(&endpoint);

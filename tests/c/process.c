@@ -6,6 +6,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netdb.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <signal.h>
@@ -13,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -41,7 +43,7 @@ static int descriptors(int only_sockets)
 
 /* SIGPIPE */
 
-static _Atomic uint64_t shared;
+static _Atomic uint64_t shared, silent;
 
 static atomic_int gave_up;
 
@@ -295,6 +297,42 @@ static void a_thread_with_a_small_stack_may_use_the_store(void)
   pthread_join(thread, NULL);
 }
 
+/* Asynchronous calls */
+
+/* What came of one. */
+struct outcome {
+  sem_t done;
+  atomic_int calls;
+  int32_t code, retriable;
+};
+
+static void on_outcome(void *user_data, store_result *result)
+{
+  struct outcome *outcome = user_data;
+  store_error mine;
+  outcome->code = store_result_error(result, &mine);
+  outcome->retriable = mine.retriable;
+  store_error_free(&mine);
+  store_result_free(result);
+  atomic_fetch_add(&outcome->calls, 1);
+  sem_post(&outcome->done);
+}
+
+static void start_get(uint64_t store, struct outcome *outcome)
+{
+  sem_init(&outcome->done, 0, 0);
+  atomic_store(&outcome->calls, 0);
+  CHECK_CODE(STORE_OK, store_get_async(store, TEXT("features"), TEXT("flag"), on_outcome, outcome, &error), &error);
+}
+
+static int32_t await_outcome(struct outcome *outcome)
+{
+  while (sem_wait(&outcome->done) != 0) {
+  }
+  CHECK_INT(1, atomic_load(&outcome->calls));
+  return outcome->code;
+}
+
 /* Resources */
 
 /* How many threads may still be started; below 0 there is no limit. */
@@ -410,6 +448,278 @@ static void every_descriptor_closes_in_a_program_that_the_host_starts(void)
   CHECK_INT(STORE_OK, store_close(store, NULL));
 }
 
+/* Names */
+
+/* The endpoint by its name, which has to be looked up. */
+static uint64_t open_store_by_name(const char *options)
+{
+  char url[64];
+  unsigned port;
+  CHECK(sscanf(endpoint.url, "http://127.0.0.1:%u", &port) == 1);
+  snprintf(url, sizeof url, "http://localhost:%u", port);
+  return open_store_at(url, options);
+}
+
+/*
+ * The process limit is reached for a moment, while a name has to be looked up on a thread. Blocking, asynchronous, and
+ * through a cache: an error that may be tried again, and no trace of it afterwards.
+ */
+static void no_thread_to_look_a_name_up_on_is_an_error_that_passes(void)
+{
+  uint64_t warm = open_store("");
+  put_flag(warm, "flag", 1, "{}");
+  for (int with_cache = 0; with_cache <= 1; with_cache++) {
+    pid_t child = fork_with_watchdog();
+    if (child == 0) {
+      store_item item;
+      struct outcome outcome;
+      uint64_t store = open_store_by_name(with_cache ? "\"cache_ttl_ms\":60000" : "");
+      check_flag(warm, "flag", 1, "{}");
+      atomic_store(&threads_left, 0);
+      for (int round = 0; round < 2; round++) {
+        int32_t code = store_get(store, TEXT("features"), TEXT("flag"), &item, &error);
+        CHECK_INT(1, error.retriable);
+        CHECK_ERROR(STORE_ERROR_CONNECTION, "DNS", code, &error);
+        start_get(store, &outcome);
+        CHECK_INT(STORE_ERROR_CONNECTION, await_outcome(&outcome));
+        CHECK_INT(1, outcome.retriable);
+      }
+      atomic_store(&threads_left, -1);
+      check_flag(store, "flag", 1, "{}");
+      start_get(store, &outcome);
+      CHECK_INT(STORE_OK, await_outcome(&outcome));
+      CHECK_INT(STORE_OK, store_close(store, NULL));
+      exit(0);
+    }
+    CHECK_CHILD(child);
+  }
+  CHECK_INT(STORE_OK, store_close(warm, NULL));
+}
+
+/* 1: look-ups hang until they may go on. */
+static atomic_int lookups_hang, lookups;
+
+/* Stands before the C library's, also for the library under test: name servers that do not answer. */
+int getaddrinfo(const char *name, const char *service, const struct addrinfo *hints, struct addrinfo **addresses)
+{
+  static int (*real)(const char *, const char *, const struct addrinfo *, struct addrinfo **);
+  atomic_fetch_add(&lookups, 1);
+  while (atomic_load(&lookups_hang)) {
+    pause_briefly();
+  }
+  *(void **)&real = dlsym(RTLD_NEXT, "getaddrinfo");
+  return real(name, service, hints, addresses);
+}
+
+static void a_lookup_that_hangs_holds_up_nobody_else(void)
+{
+  enum { HANGING = 8 };
+  struct outcome outcomes[HANGING];
+  uint64_t store = open_store("\"cache_ttl_ms\":60000");
+  put_flag(store, "flag", 1, "{}");
+  check_flag(store, "flag", 1, "{}");
+  uint64_t named = open_store_by_name("\"timeout_ms\":400,\"shared\":false");
+  atomic_store(&lookups_hang, 1);
+  for (int call = 0; call < HANGING; call++) {
+    start_get(named, &outcomes[call]);
+  }
+  AWAIT(atomic_load(&lookups) > 0);
+  /* Other stores, what is cached, and forks. */
+  put_flag(store, "other", 1, "{}");
+  check_flag(store, "flag", 1, "{}");
+  pid_t child = fork_with_watchdog();
+  if (child == 0) {
+    atomic_store(&lookups_hang, 0);
+    check_flag(named, "flag", 1, "{}");
+    exit(0);
+  }
+  CHECK_CHILD(child);
+  for (int call = 0; call < HANGING; call++) {
+    int32_t code = await_outcome(&outcomes[call]);
+    CHECK(code == STORE_ERROR_CONNECTION || code == STORE_ERROR_TIMEOUT);
+  }
+  /* One look-up for all of them, whose answer is there for who comes later. */
+  CHECK_INT(1, atomic_load(&lookups));
+  atomic_store(&lookups_hang, 0);
+  AWAIT(store_available(named, NULL) == STORE_OK);
+  CHECK(atomic_load(&lookups) <= 2);
+  atomic_store(&lookups_hang, 1);
+  check_flag(named, "flag", 1, "{}");
+  CHECK_INT(STORE_OK, store_close(named, NULL));
+  CHECK_INT(STORE_OK, store_close(store, NULL));
+}
+
+/* Descriptors that the host closes */
+
+enum { MOST_DESCRIPTORS = 256 };
+
+/* Which descriptors there are. */
+static void list_descriptors(char open[MOST_DESCRIPTORS])
+{
+  for (int number = 0; number < MOST_DESCRIPTORS; number++) {
+    open[number] = fcntl(number, F_GETFD) >= 0;
+  }
+}
+
+/* What a daemon does; and the numbers become the host's. */
+static void take_descriptors_away(const char before[MOST_DESCRIPTORS], int hosts[MOST_DESCRIPTORS])
+{
+  for (int number = 3; number < MOST_DESCRIPTORS; number++) {
+    hosts[number] = !before[number] && fcntl(number, F_GETFD) >= 0;
+    if (hosts[number]) {
+      int file = memfd_create("hosts", MFD_CLOEXEC);
+      CHECK_INT(4, write(file, "host", 4));
+      CHECK_INT(number, dup2(file, number));
+      close(file);
+    }
+  }
+}
+
+/* None was closed, and nothing was written to any. */
+static void check_taken_away(const int hosts[MOST_DESCRIPTORS])
+{
+  char text[16];
+  int count = 0;
+  for (int number = 3; number < MOST_DESCRIPTORS; number++) {
+    if (hosts[number]) {
+      CHECK_INT(4, pread(number, text, sizeof text, 0));
+      CHECK_TEXT("host", text, 4);
+      CHECK_INT(4, lseek(number, 0, SEEK_CUR));
+      count++;
+    }
+  }
+  CHECK(count > 3);
+}
+
+static void *blocked_until_it_is_dead(void *argument)
+{
+  store_item item;
+  store_error mine;
+  (void)argument;
+  CHECK_INT(STORE_ERROR_RUNTIME, store_get(silent, TEXT("features"), TEXT("blocking"), &item, &mine));
+  CHECK_INT(1, mine.retriable);
+  store_error_free(&mine);
+  return NULL;
+}
+
+static void a_host_may_close_every_descriptor_that_it_finds(void)
+{
+  static char before[MOST_DESCRIPTORS];
+  static int hosts[MOST_DESCRIPTORS];
+  char url[64];
+  pthread_t thread;
+  struct outcome outcome;
+  int listener = black_hole(url);
+  list_descriptors(before);
+  uint64_t store = open_store("\"cache_ttl_ms\":60000");
+  put_flag(store, "flag", 1, "{}");
+  check_flag(store, "flag", 1, "{}");
+  CHECK_INT(STORE_OK, store_clear_cache(store, NULL));
+  silent = open_store_at(url, "\"timeout_ms\":20000,\"attempt_timeout_ms\":20000");
+  CHECK_INT(0, pthread_create(&thread, NULL, blocked_until_it_is_dead, NULL));
+  start_get(silent, &outcome);
+  for (int request = 0; request < 2; request++) {
+    char byte;
+    int connection = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+    CHECK(connection >= 0 && read(connection, &byte, 1) == 1);
+    before[connection] = 1;
+  }
+  take_descriptors_away(before, hosts);
+  int64_t start = milliseconds();
+  check_flag(store, "flag", 1, "{}");
+  CHECK(milliseconds() - start < 2000);
+  /* Those in flight have their one outcome, long before their deadline. */
+  CHECK_INT(STORE_ERROR_RUNTIME, await_outcome(&outcome));
+  CHECK_INT(1, outcome.retriable);
+  pthread_join(thread, NULL);
+  CHECK(milliseconds() - start < 10000);
+  for (int round = 0; round < 10; round++) {
+    put_flag(store, "flag", round + 2, "{}");
+    start_get(store, &outcome);
+    CHECK_INT(STORE_OK, await_outcome(&outcome));
+  }
+  CHECK_INT(STORE_OK, store_close(store, NULL));
+  CHECK_INT(STORE_OK, store_close(silent, NULL));
+  CHECK_INT(1, atomic_load(&outcome.calls));
+  check_taken_away(hosts);
+}
+
+/* Nobody calls again: the library's own threads find it out, at the latest at the deadline, before they touch anything. */
+static void a_call_in_flight_has_its_outcome_though_its_descriptors_are_closed(void)
+{
+  static char before[MOST_DESCRIPTORS];
+  static int hosts[MOST_DESCRIPTORS];
+  char url[64], byte;
+  struct outcome outcome;
+  int listener = black_hole(url);
+  list_descriptors(before);
+  silent = open_store_at(url, "\"timeout_ms\":600");
+  start_get(silent, &outcome);
+  int connection = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+  CHECK(connection >= 0 && read(connection, &byte, 1) == 1);
+  before[connection] = 1;
+  take_descriptors_away(before, hosts);
+  CHECK_INT(STORE_ERROR_RUNTIME, await_outcome(&outcome));
+  CHECK_INT(1, outcome.retriable);
+  check_taken_away(hosts);
+  uint64_t store = open_store("");
+  put_flag(store, "flag", 1, "{}");
+  CHECK_INT(1, atomic_load(&outcome.calls));
+  check_taken_away(hosts);
+}
+
+/* One number that the host closes by mistake: what the library wakes its threads with. */
+static void a_descriptor_closed_by_mistake_is_an_error_that_passes(void)
+{
+  char path[64], target[64];
+  store_item item;
+  int closed = 0;
+  uint64_t store = open_store("");
+  put_flag(store, "flag", 1, "{}");
+  for (int number = 3; number < MOST_DESCRIPTORS; number++) {
+    snprintf(path, sizeof path, "/proc/self/fd/%d", number);
+    ssize_t length = readlink(path, target, sizeof target - 1);
+    if (length > 0 && memmem(target, (size_t)length, "eventfd", 7) != NULL) {
+      closed += close(number) == 0;
+    }
+  }
+  CHECK(closed > 0);
+  int32_t code = store_get(store, TEXT("features"), TEXT("flag"), &item, &error);
+  CHECK(code == STORE_OK || (code == STORE_ERROR_RUNTIME && error.retriable == 1));
+  if (code == STORE_OK) {
+    store_item_free(&item);
+  }
+  store_error_free(&error);
+  check_flag(store, "flag", 1, "{}");
+  CHECK_INT(STORE_OK, store_close(store, NULL));
+}
+
+static void a_host_without_standard_descriptors_keeps_them_to_itself(void)
+{
+  struct stat status, null;
+  CHECK_INT(0, stat("/dev/null", &null));
+  for (int number = 0; number < 3; number++) {
+    close(number);
+  }
+  uint64_t store = open_store("");
+  put_flag(store, "flag", 1, "{}");
+  for (int round = 0; round < 3; round++) {
+    for (int number = 0; number < 3; number++) {
+      CHECK_INT(0, fstat(number, &status));
+      CHECK(status.st_rdev == null.st_rdev && (fcntl(number, F_GETFD) & FD_CLOEXEC) != 0);
+      /* A program that believes in its standard error. */
+      (void)!write(number, "a line of a log\n", 16);
+      /* Closed again, also while there are connections: the next call sees to it. */
+      close(number);
+    }
+    uint64_t another = open_store("\"shared\":false");
+    check_flag(another, "flag", 1, "{}");
+    check_flag(store, "flag", 1, "{}");
+    CHECK_INT(STORE_OK, store_close(another, NULL));
+  }
+  CHECK_INT(STORE_OK, store_close(store, NULL));
+}
+
 static void signal_handlers_are_the_hosts_alone(void)
 {
   struct sigaction before[65], after;
@@ -469,6 +779,12 @@ int main(int argc, char **argv)
       TEST(closing_the_last_handle_closes_its_connections),
       TEST(opening_and_closing_again_and_again_keeps_no_descriptor),
       TEST(every_descriptor_closes_in_a_program_that_the_host_starts),
+      TEST(no_thread_to_look_a_name_up_on_is_an_error_that_passes),
+      TEST(a_lookup_that_hangs_holds_up_nobody_else),
+      TEST(a_host_may_close_every_descriptor_that_it_finds),
+      TEST(a_call_in_flight_has_its_outcome_though_its_descriptors_are_closed),
+      TEST(a_descriptor_closed_by_mistake_is_an_error_that_passes),
+      TEST(a_host_without_standard_descriptors_keeps_them_to_itself),
       TEST(signal_handlers_are_the_hosts_alone),
       TEST(the_library_may_be_loaded_and_unloaded_again_and_again),
   };

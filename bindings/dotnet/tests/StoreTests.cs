@@ -300,7 +300,7 @@ namespace Flagstore.Tests
                 SecretAccessKey = "b", SessionToken = "c", UseFips = false, UseDualStack = false, ConsistentReads = false,
                 ConnectTimeout = TimeSpan.FromMinutes(1), AttemptTimeout = TimeSpan.FromSeconds(1), Timeout = TimeSpan.FromSeconds(1),
                 AllTimeout = TimeSpan.FromSeconds(1), InitTimeout = TimeSpan.FromSeconds(1), WriteConcurrency = 3, InitOverwritesNewer = true,
-                CacheTtl = TimeSpan.FromSeconds(1), CacheMaxBytes = 1L << 40, CacheRefreshAhead = false, CacheStale = TimeSpan.Zero, Shared = true,
+                CacheTtl = TimeSpan.FromSeconds(1), CacheMaxBytes = 1L << 40, CacheRefreshAhead = false, CacheStale = TimeSpan.Zero, SoftWait = TimeSpan.Zero, Shared = true,
                 Persistent = false, LogLevel = "debug", CaBundle = null,
             };
             // Static credentials and a profile exclude each other; which is the library's to say.

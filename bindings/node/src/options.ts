@@ -58,6 +58,8 @@ export interface FlagStoreOptions {
   cacheRefreshAhead?: boolean | undefined;
   /** How long after expiry a value may stand in for a read that fails. Default 300,000. */
   cacheStaleMs?: number | undefined;
+  /** How long a read for which a value may stand in waits for DynamoDB; 0 for not at all. Default 250. */
+  softWaitMs?: number | undefined;
   /** Whether opening equal options again gives the same live store: connections, cache, events. Default true. */
   shared?: boolean | undefined;
   /** Whether the live store stays when its last handle is closed. Default false. */
@@ -96,6 +98,7 @@ const IN_LIBRARY: Readonly<Record<LibraryOption, string>> = {
   cacheMaxBytes: 'cache_max_bytes',
   cacheRefreshAhead: 'cache_refresh_ahead',
   cacheStaleMs: 'cache_stale_ms',
+  softWaitMs: 'soft_wait_ms',
   shared: 'shared',
   persistent: 'persistent',
   logLevel: 'log_level',

@@ -46,8 +46,8 @@ final class TransportsTest extends TestCase
     public function testAForgottenHandleIsClosed(): void
     {
         $class = self::transport() === Transport::Extension ? Native::class : Ffi::class;
-        // Beyond the 32,000 that may be open at once.
-        for ($number = 0; $number < 33_000; $number++) {
+        // Beyond the 65,536 that may be open at once.
+        for ($number = 0; $number < 66_000; $number++) {
             $handle = $class::open('{"table":"t"}');
         }
         self::assertSame(0, json_decode($handle->statistics())->requests);

@@ -203,6 +203,13 @@ namespace Flagstore
             set => this["cache_stale_ms"] = value;
         }
 
+        /// <summary>How long a read for which a value may stand in waits for DynamoDB; 250 ms by default, zero for not at all.</summary>
+        public TimeSpan? SoftWait
+        {
+            get => this["soft_wait_ms"] as TimeSpan?;
+            set => this["soft_wait_ms"] = value;
+        }
+
         /// <summary>
         /// Whether opening equal options again gives the same live store: connections, cache, events. True by default.
         /// </summary>

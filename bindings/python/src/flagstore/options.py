@@ -51,6 +51,7 @@ class Options(TypedDict, total=False):
     cache_refresh_ahead: bool | None
     """Whether hot values are read again shortly before they expire. Default true."""
     cache_stale_ms: int | None
+    soft_wait_ms: int | None
     """How long after expiry a value may stand in for a read that fails. Default 300,000."""
     shared: bool | None
     """Whether opening equal options again gives the same live store: connections, cache, events. Default true."""

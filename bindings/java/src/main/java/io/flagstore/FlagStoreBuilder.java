@@ -279,6 +279,16 @@ public final class FlagStoreBuilder {
     }
 
     /**
+     * How long a read for which a value may stand in waits for DynamoDB; the request goes on, and its answer is kept.
+     *
+     * @param time 250 ms by default, zero for not at all
+     * @return this builder
+     */
+    public FlagStoreBuilder softWait(Duration time) {
+        return option("soft_wait_ms", time);
+    }
+
+    /**
      * Whether opening equal options again gives the same live store: connections, cache, events.
      *
      * @param share true by default

@@ -265,7 +265,7 @@ public class StoreTest {
                 .connectTimeout(Duration.ofSeconds(1)).attemptTimeout(Duration.ofSeconds(1)).timeout(Duration.ofSeconds(1))
                 .allTimeout(Duration.ofSeconds(1)).initTimeout(Duration.ofSeconds(1)).writeConcurrency(3)
                 .initOverwritesNewer(true).cacheTtl(Duration.ofMillis(-1)).cacheMaxBytes(1L << 33).cacheRefreshAhead(false)
-                .cacheStale(Duration.ZERO).shared(false).persistent(false).logLevel("debug"));
+                .cacheStale(Duration.ZERO).softWait(Duration.ZERO).shared(false).persistent(false).logLevel("debug"));
     }
 
     // Asynchronous calls

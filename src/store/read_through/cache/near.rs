@@ -10,9 +10,10 @@ use std::sync::{Arc, Mutex};
 
 use foldhash::fast::FixedState;
 
-use super::{KeptRow, Place, PlaceRef};
+use super::{KeptRow, Look, Place, PlaceRef};
 use crate::model::row::Row;
 use crate::runtime::lock;
+use crate::store::read_through::verdict::Verdict;
 use crate::stripes::Striped;
 
 /// Most entries of a stripe. What is beyond costs a look at the cache behind.
@@ -21,10 +22,15 @@ const MOST: usize = 4096;
 const BETWEEN_TOUCHES: u32 = 64;
 
 /// The copies.
-pub struct Near(Striped<Mutex<Rows>>);
+pub struct Near(Striped<Mutex<Stripe>>);
 
-/// By the hash of the place, which is as good as random.
-type Rows = HashMap<u64, NearRow, FixedState>;
+#[derive(Default)]
+struct Stripe {
+    /// By the hash of the place, which is as good as random.
+    rows: HashMap<u64, NearRow, FixedState>,
+    /// Values served as fresh. Counted here, under the lock that is held anyway.
+    hits: u64,
+}
 
 struct NearRow {
     place: Place,
@@ -38,18 +44,26 @@ impl Near {
         Near(Striped::from_fn(Mutex::default))
     }
 
-    /// Looks for a row; `look` gets its entry, with the times, and this stripe's own row. The second result is
-    /// whether the cache behind should be told that the row is hot.
-    pub fn find<T>(
+    /// Looks for a row; `judge` says what to do with its entry. Now and then the cache behind is told by `touch` that the
+    /// row is hot.
+    #[inline]
+    pub fn find(
         &self,
         hash: u64,
         place: &PlaceRef<'_>,
-        look: impl FnOnce(&KeptRow, &Option<Arc<Row>>) -> T,
-    ) -> Option<(T, bool)> {
-        let mut rows = lock(self.0.mine());
+        judge: impl FnOnce(&KeptRow) -> Verdict,
+        touch: impl FnOnce(),
+    ) -> Option<Look<Option<Arc<Row>>>> {
+        let mut stripe = lock(self.0.mine());
+        let Stripe { rows, hits } = &mut *stripe;
         let near = rows.get_mut(&hash).filter(|near| place.is(&near.place))?;
         near.hits = near.hits.wrapping_add(1);
-        Some((look(&near.entry, &near.row), near.hits % BETWEEN_TOUCHES == 0))
+        if near.hits % BETWEEN_TOUCHES == 0 {
+            touch();
+        }
+        let verdict = judge(&near.entry);
+        *hits += u64::from(verdict == Verdict::Fresh);
+        Some(Look { verdict, value: near.row.clone() })
     }
 
     /// Takes in what the cache behind has, if `current` still gives the same under the stripe's lock. Returns this
@@ -62,21 +76,21 @@ impl Near {
         current: impl FnOnce() -> Option<KeptRow>,
     ) -> Option<Arc<Row>> {
         let row = entry.value.as_ref().map(|row| Arc::new(Row::clone(row)));
-        let mut rows = lock(self.0.mine());
+        let mut stripe = lock(self.0.mine());
         if current().is_some_and(|current| Arc::ptr_eq(&current, entry)) {
-            if rows.len() >= MOST {
-                rows.clear();
+            if stripe.rows.len() >= MOST {
+                stripe.rows.clear();
             }
             let near = NearRow { place: place.to_owned(), entry: Arc::clone(entry), row: row.clone(), hits: 0 };
-            rows.insert(hash, near);
+            stripe.rows.insert(hash, near);
         }
         row
     }
 
     /// Forgets a row that the cache behind has no longer.
     pub fn forget(&self, hash: u64) {
-        for rows in self.0.iter() {
-            let forgotten = lock(rows).remove(&hash);
+        for stripe in self.0.iter() {
+            let forgotten = lock(stripe).rows.remove(&hash);
             // Freed outside the lock.
             drop(forgotten);
         }
@@ -84,9 +98,14 @@ impl Near {
 
     /// Forgets everything.
     pub fn clear(&self) {
-        for rows in self.0.iter() {
-            let forgotten = std::mem::take(&mut *lock(rows));
+        for stripe in self.0.iter() {
+            let forgotten = std::mem::take(&mut lock(stripe).rows);
             drop(forgotten);
         }
+    }
+
+    /// How many values were served as fresh.
+    pub fn hits(&self) -> u64 {
+        self.0.iter().map(|stripe| lock(stripe).hits).sum()
     }
 }

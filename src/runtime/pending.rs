@@ -1,0 +1,108 @@
+//! Calls that wait for their outcome: each gets exactly one, whatever becomes of the threads that work on it.
+//!
+//! The outcome comes from the call's future; or, should the runtime die under it, from whoever finds the runtime dead.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use super::lock;
+use crate::model::{Error, Result};
+
+/// Where the outcome goes.
+type Done<T> = Box<dyn FnOnce(Result<T>) + Send>;
+
+/// A call, and who waits for its outcome until that is there.
+pub struct Call<T>(Mutex<Option<Done<T>>>);
+
+impl<T> Call<T> {
+    /// A call whose outcome goes to `done`.
+    pub fn new(done: impl FnOnce(Result<T>) + Send + 'static) -> Arc<Self> {
+        Arc::new(Call(Mutex::new(Some(Box::new(done)))))
+    }
+
+    /// Gives the outcome, unless there was one.
+    pub fn end(&self, outcome: Result<T>) {
+        // Not under the lock: it may run a function of the host.
+        let done = lock(&self.0).take();
+        if let Some(done) = done {
+            done(outcome);
+        }
+    }
+
+    /// Takes the call back. `false` if it has had its outcome.
+    pub fn recall(&self) -> bool {
+        lock(&self.0).take().is_some()
+    }
+}
+
+/// A call of any kind.
+pub trait Ends: Send + Sync {
+    /// Gives an error for an outcome, unless there was one.
+    fn fail(&self, error: Error);
+}
+
+impl<T> Ends for Call<T> {
+    fn fail(&self, error: Error) {
+        self.end(Err(error));
+    }
+}
+
+/// The calls that one runtime works on.
+#[derive(Default)]
+pub struct Pending {
+    next: AtomicU64,
+    calls: Mutex<HashMap<u64, Arc<dyn Ends>>>,
+}
+
+impl Pending {
+    /// Remembers a call.
+    pub fn add(&self, call: Arc<dyn Ends>) -> u64 {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        lock(&self.calls).insert(number, call);
+        number
+    }
+
+    /// Forgets a call, which has had its outcome.
+    pub fn remove(&self, number: u64) {
+        let call = lock(&self.calls).remove(&number);
+        drop(call);
+    }
+
+    /// All that have not ended.
+    pub fn take(&self) -> Vec<Arc<dyn Ends>> {
+        lock(&self.calls).drain().map(|(_, call)| call).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::channel;
+
+    use super::*;
+    use crate::model::Code;
+
+    #[test]
+    fn a_call_has_one_outcome_wherever_it_comes_from() {
+        let error = || Error::new(Code::Runtime, "gone");
+        for (first, expected) in [("end", Ok(7)), ("fail", Err(Code::Runtime)), ("recall", Err(Code::Panic))] {
+            let (sender, receiver) = channel();
+            let pending = Pending::default();
+            let call = Call::new(move |outcome: Result<u8>| sender.send(outcome).expect("the test waits"));
+            let number = pending.add(Arc::<Call<u8>>::clone(&call));
+            match first {
+                "end" => call.end(Ok(7)),
+                "fail" => pending.take().iter().for_each(|call| call.fail(error())),
+                _ => assert!(call.recall()),
+            }
+            call.end(Ok(8));
+            call.fail(error());
+            assert!(!call.recall());
+            pending.remove(number);
+            assert!(pending.take().is_empty());
+            let outcomes: Vec<_> = receiver.try_iter().map(|outcome| outcome.map_err(|error| error.code)).collect();
+            let expected = if first == "recall" { vec![] } else { vec![expected] };
+            assert_eq!(outcomes, expected, "{first}");
+        }
+    }
+}

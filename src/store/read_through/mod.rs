@@ -1,0 +1,407 @@
+//! What a read does: fresh, refreshed in the background, stale now, or waited for. This is the one place that knows.
+//!
+//! A value comes from the cache while it is fresh, else from DynamoDB. Where DynamoDB cannot be asked, the value that
+//! expired stands in, and is marked as stale. [`verdict`] is the rule; [`cache`] keeps values and their times;
+//! [`breaker`] knows whether DynamoDB is worth waiting for; [`flights`] makes one request of many that ask the same;
+//! [`floors`] knows what this store wrote, so that no replica takes it back.
+//!
+//! Without a cache none of this happens: each read asks for itself, and sees what was written before it began.
+
+pub mod breaker;
+pub mod cache;
+mod flights;
+mod floors;
+pub mod moment;
+mod question;
+#[cfg(test)]
+mod tests;
+mod verdict;
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use crate::model::options::{LogLevel, Options};
+use crate::model::row::Row;
+use crate::model::{Code, Error, Result};
+use crate::runtime;
+
+use super::statistics::count;
+use super::{Found, FoundAll, Rows, Store};
+use breaker::{Breaker, Circuit};
+use cache::{Cache, Look, Mark, StandIn};
+use flights::{Flight, Flights, GRACE};
+use floors::Floors;
+use moment::Moment;
+use question::{OneRow, Question, WholeKind};
+use verdict::Verdict;
+
+/// A flight that fails with less than this left of its time has failed by its deadline: too little for another attempt.
+const TOO_LITTLE: Duration = Duration::from_millis(50);
+
+/// What one store knows for its reads.
+pub struct ReadThrough {
+    cache: Option<Cache>,
+    breaker: Arc<Breaker>,
+    /// Only where reads may be answered by a replica.
+    floors: Option<Floors>,
+    rows: Flights<(OneRow, Mark), Option<Arc<Row>>>,
+    lists: Flights<(WholeKind, Mark), Rows>,
+    soft_wait: Duration,
+}
+
+/// An answer, and whether it stands in for one.
+struct Served<T> {
+    value: T,
+    stale: bool,
+}
+
+impl From<Served<Option<Arc<Row>>>> for Option<Found> {
+    fn from(served: Served<Option<Arc<Row>>>) -> Self {
+        served.value.map(|row| Found { row, stale: served.stale })
+    }
+}
+
+impl From<Served<Rows>> for FoundAll {
+    fn from(served: Served<Rows>) -> Self {
+        FoundAll { rows: served.value, stale: served.stale }
+    }
+}
+
+impl ReadThrough {
+    /// Nothing is known yet.
+    pub fn new(options: &Options) -> ReadThrough {
+        ReadThrough {
+            cache: Cache::new(&options.cache),
+            breaker: Breaker::new(),
+            floors: (!options.consistent_reads).then(Floors::default),
+            rows: Flights::new(),
+            lists: Flights::new(),
+            soft_wait: options.cache.soft_wait,
+        }
+    }
+
+    /// The cache, if there is one.
+    pub fn cache(&self) -> Option<&Cache> {
+        self.cache.as_ref()
+    }
+
+    /// Whether DynamoDB is not worth waiting for.
+    pub fn away(&self) -> bool {
+        self.breaker.circuit(Moment::now()) != Circuit::Closed
+    }
+
+    /// Forgets what may be served without asking. What was written stays known.
+    pub fn clear(&self) {
+        if let Some(cache) = &self.cache {
+            cache.clear();
+        }
+    }
+
+    /// A write of a row begins.
+    pub fn writing<'a>(&'a self, kind: &'a str, key: &'a str) -> Writing<'a> {
+        Writing { reading: self, kind, key }
+    }
+
+    /// A write of whole kinds begins.
+    pub fn replacing(&self, kinds: Vec<String>) -> Replacing<'_> {
+        Replacing { reading: self, kinds }
+    }
+}
+
+/// A write that is under way. However it ends, answered, failed or abandoned, what is known of its row only stands in
+/// from then on.
+pub struct Writing<'a> {
+    reading: &'a ReadThrough,
+    kind: &'a str,
+    key: &'a str,
+}
+
+impl Writing<'_> {
+    /// The row that is there now: what was written, or what stood in the way. No read brings an older one from here on.
+    pub fn found(&self, row: &Arc<Row>) {
+        if let Some(floors) = &self.reading.floors {
+            floors.wrote(self.kind, &row.key, row.version, Moment::now());
+        }
+        if let Some(cache) = &self.reading.cache {
+            cache.wrote(self.kind, row);
+        }
+    }
+}
+
+impl Drop for Writing<'_> {
+    fn drop(&mut self) {
+        if let Some(cache) = &self.reading.cache {
+            cache.doubt(self.kind, self.key);
+        }
+    }
+}
+
+/// Writes of whole kinds that are under way. However they end, what is known only stands in from then on.
+pub struct Replacing<'a> {
+    reading: &'a ReadThrough,
+    kinds: Vec<String>,
+}
+
+impl Replacing<'_> {
+    /// All is written: what was known before is of no use any more.
+    pub fn done(self) {
+        self.reading.clear();
+    }
+}
+
+impl Drop for Replacing<'_> {
+    fn drop(&mut self) {
+        if let Some(floors) = &self.reading.floors {
+            let now = Moment::now();
+            self.kinds.iter().for_each(|kind| floors.replaced(kind, now));
+        }
+        if let Some(cache) = &self.reading.cache {
+            cache.doubt_all();
+        }
+    }
+}
+
+impl Store {
+    /// What the cache has of a row, if that is to be served. Never blocks.
+    #[inline]
+    pub fn cached(self: &Arc<Self>, kind: &str, key: &str) -> Option<Option<Found>> {
+        let look = self.reading.cache.as_ref()?.row(kind, key, &self.reading.breaker)?;
+        if look.verdict == Verdict::Fresh {
+            return Some(look.value.map(|row| Found { row, stale: false }));
+        }
+        self.act(look, || OneRow::new(kind, key)).map(Into::into)
+    }
+
+    /// What the cache has of a kind, if that is to be served. Never blocks.
+    pub fn cached_list(self: &Arc<Self>, kind: &str) -> Option<FoundAll> {
+        let look = self.reading.cache.as_ref()?.list(kind, &self.reading.breaker)?;
+        self.act(look, || WholeKind::new(kind)).map(Into::into)
+    }
+
+    /// A row from DynamoDB, or what stands in for it.
+    pub async fn read(self: &Arc<Self>, kind: &str, key: &str, deadline: Instant) -> Result<Option<Found>> {
+        self.answer(OneRow::new(kind, key), deadline).await.map(Into::into)
+    }
+
+    /// A whole kind from DynamoDB, or what stands in for it.
+    pub async fn read_all(self: &Arc<Self>, kind: &str, deadline: Instant) -> Result<FoundAll> {
+        self.answer(WholeKind::new(kind), deadline).await.map(Into::into)
+    }
+
+    /// What stands in for a read of a row that could not even be begun, or never came back.
+    pub fn instead_of_row(&self, kind: &str, key: &str, error: Error) -> Result<Option<Found>> {
+        self.stand_in(&OneRow::new(kind, key), error).map(Into::into)
+    }
+
+    /// What stands in for a read of a kind that could not even be begun, or never came back.
+    pub fn instead_of_list(&self, kind: &str, error: Error) -> Result<FoundAll> {
+        self.stand_in(&WholeKind::new(kind), error).map(Into::into)
+    }
+
+    /// How long a read of a row is worth waiting for.
+    pub fn row_patience(&self, kind: &str, key: &str) -> Duration {
+        self.patience(&OneRow::new(kind, key))
+    }
+
+    /// How long a read of a kind is worth waiting for.
+    pub fn list_patience(&self, kind: &str) -> Duration {
+        self.patience(&WholeKind::new(kind))
+    }
+
+    fn patience(&self, question: &impl Question) -> Duration {
+        let time = question.time(&self.options);
+        if self.has_stand_in(question) { time.min(self.reading.soft_wait) } else { time }
+    }
+
+    fn has_stand_in(&self, question: &impl Question) -> bool {
+        let now = Moment::now();
+        self.reading.cache.as_ref().is_some_and(|cache| question.to_stand_in(cache, now).is_some())
+    }
+
+    /// Does what the verdict says; `None` if that is to ask and wait.
+    fn act<Q: Question>(
+        self: &Arc<Self>,
+        look: Look<Q::Value>,
+        question: impl FnOnce() -> Q,
+    ) -> Option<Served<Q::Value>> {
+        let Look { verdict, value } = look;
+        let stale = match verdict {
+            Verdict::Fresh | Verdict::Refresh => false,
+            Verdict::Stale | Verdict::StaleAndAsk => true,
+            Verdict::WaitSoftly | Verdict::Wait => return None,
+        };
+        if verdict != Verdict::Fresh {
+            self.act_beside(verdict, &question());
+        }
+        Some(Served { value, stale })
+    }
+
+    /// What is counted and begun beside the value that is served.
+    fn act_beside<Q: Question>(self: &Arc<Self>, verdict: Verdict, question: &Q) {
+        if verdict == Verdict::Refresh {
+            count(&self.statistics.refreshes);
+        } else {
+            count(&self.statistics.served_while_away);
+            let cache = self.reading.cache.as_ref();
+            let kept = cache.and_then(|cache| question.to_stand_in(cache, Moment::now()));
+            self.count_stale(kept.map_or(Duration::ZERO, |kept| kept.age));
+        }
+        if verdict != Verdict::Stale {
+            self.ask_in_background(question);
+        }
+    }
+
+    fn count_stale(&self, age: Duration) {
+        count(&self.statistics.stale);
+        let age = u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
+        self.statistics.oldest_stale.fetch_max(age, Ordering::Relaxed);
+    }
+
+    /// Asks DynamoDB, and waits as long as that is worth it.
+    async fn answer<Q: Question>(self: &Arc<Self>, question: Q, deadline: Instant) -> Result<Served<Q::Value>> {
+        let fresh = |value| Served { value, stale: false };
+        if self.reading.cache.is_none() {
+            return self.ask(&question, deadline).await.map(fresh);
+        }
+        count(&self.statistics.misses);
+        let soft_wait = self.has_stand_in(&question).then(|| Instant::now() + self.reading.soft_wait);
+        let (patience, grace) = match soft_wait {
+            Some(soft_wait) if soft_wait < deadline => (soft_wait, Duration::ZERO),
+            _ => (deadline, 2 * GRACE),
+        };
+        loop {
+            let Some(flight) = self.join(&question) else { return self.ask(&question, deadline).await.map(fresh) };
+            if flight.joined {
+                count(&self.statistics.coalesced);
+            }
+            let Ok(outcome) = tokio::time::timeout_at((patience + grace).into(), flight.outcome.clone()).await else {
+                return self.waited_in_vain(&question, flight);
+            };
+            match outcome {
+                Ok(value) => return Ok(fresh(value)),
+                // Whoever had begun it had less time than is left here.
+                Err(_) if flight.joined && ended_by_its_deadline(flight.ends, deadline) => {}
+                Err(error) => return self.stand_in(&question, error),
+            }
+        }
+    }
+
+    /// Nothing came while it was worth waiting. If something stands in, the request goes on, and its answer is kept.
+    fn waited_in_vain<Q: Question>(
+        self: &Arc<Self>,
+        question: &Q,
+        flight: Flight<Q::Value>,
+    ) -> Result<Served<Q::Value>> {
+        let error = if self.has_stand_in(question) {
+            let waited = self.reading.soft_wait.as_millis();
+            Error::new(Code::Timeout, format!("no answer within the soft wait of {waited} ms, which goes on"))
+        } else {
+            flights::too_late()
+        };
+        let error = error.during(question.attempt());
+        self.report_failure(&error);
+        let served = self.stand_in(question, error);
+        if served.is_ok() {
+            self.go_on(flight);
+        }
+        served
+    }
+
+    /// The value that may stand in, or the failure that it would stand in for.
+    fn stand_in<Q: Question>(&self, question: &Q, error: Error) -> Result<Served<Q::Value>> {
+        let cache = self.reading.cache.as_ref().filter(|_| error.code.older_may_stand_in());
+        let Some(StandIn { value, age }) = cache.and_then(|cache| question.to_stand_in(cache, Moment::now())) else {
+            return Err(error);
+        };
+        self.count_stale(age);
+        self.events.emit(LogLevel::Warn, || {
+            format!("serving a stale value from the cache, read {} ms ago: {error}", age.as_millis())
+        });
+        Ok(Served { value, stale: true })
+    }
+
+    /// Asks so that the answer is kept, unless DynamoDB is away and somebody else finds out whether it is back. No thread
+    /// to do it on is no reason to fail a call that has its value.
+    fn ask_in_background<Q: Question>(self: &Arc<Self>, question: &Q) {
+        let now = Moment::now();
+        if self.reading.breaker.circuit(now) == Circuit::Closed {
+            if let Some(flight) = self.join(question).filter(|flight| !flight.joined) {
+                self.go_on(flight);
+            }
+            return;
+        }
+        let probe = self.reading.breaker.probe(now, question.time(&self.options) + 2 * GRACE);
+        if let (Some(probe), Some(flight)) = (probe, self.join(question)) {
+            let _ = runtime::spawn(async move {
+                let _ = flight.outcome.await;
+                drop(probe);
+            });
+        }
+    }
+
+    /// Lets a flight go on for which nobody waits.
+    fn go_on<T: Clone + Send + Sync + 'static>(&self, flight: Flight<T>) {
+        let _ = runtime::spawn(async move {
+            let _ = flight.outcome.await;
+        });
+    }
+
+    /// Joins the flight that asks this, or starts it. `None` without a cache.
+    fn join<Q: Question>(self: &Arc<Self>, question: &Q) -> Option<Flight<Q::Value>> {
+        let mark = question.mark(self.reading.cache.as_ref()?);
+        let flights = Q::flights(&self.reading);
+        Some(flights.join(&(question.clone(), mark), question.time(&self.options), |ends| {
+            let (store, question) = (Arc::clone(self), question.clone());
+            async move {
+                let outcome = store.ask(&question, ends).await;
+                match (outcome, &store.reading.cache) {
+                    (Ok(value), Some(cache)) => {
+                        store.report_answer();
+                        Ok(question.keep(cache, mark, value))
+                    }
+                    (outcome, _) => outcome.inspect_err(|error| store.report_failure(error)),
+                }
+            }
+        }))
+    }
+
+    /// Asks DynamoDB; a replica that has not seen what this store wrote is not believed.
+    async fn ask<Q: Question>(&self, question: &Q, deadline: Instant) -> Result<Q::Value> {
+        let Some(floors) = &self.reading.floors else { return question.ask(self, true, deadline).await };
+        if !question.consistently(floors, Moment::now()) {
+            let value = question.ask(self, false, deadline).await?;
+            if !question.is_below(floors, &value) {
+                return Ok(value);
+            }
+        }
+        let writes = floors.writes();
+        let value = question.ask(self, true, deadline).await?;
+        question.settle(floors, &value, writes);
+        Ok(value)
+    }
+
+    fn report_answer(&self) {
+        if self.reading.breaker.answered() {
+            self.events.emit(LogLevel::Info, || format!("DynamoDB answers again for table \"{}\"", self.options.table));
+        }
+    }
+
+    /// A question that was wrong says nothing about DynamoDB.
+    fn report_failure(&self, error: &Error) {
+        if error.code.older_may_stand_in() && self.reading.breaker.failed(Moment::now()) {
+            self.events.emit(LogLevel::Warn, || {
+                format!(
+                    "DynamoDB does not answer for table \"{}\"; what was read before stands in where it may: {error}",
+                    self.options.table
+                )
+            });
+        }
+    }
+}
+
+/// Whether a flight failed because its time was over, with more time left for whoever joined it.
+fn ended_by_its_deadline(ends: Instant, deadline: Instant) -> bool {
+    let now = Instant::now();
+    ends < now + TOO_LITTLE && now + TOO_LITTLE < deadline
+}
