@@ -13,6 +13,7 @@ export {
   type Event,
   FlagStore,
   type InitReport,
+  type Reason,
   type Level,
   type NewItem,
   type Statistics,

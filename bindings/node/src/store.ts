@@ -25,6 +25,12 @@ export type UpsertResult =
   /** The item is over DynamoDB's 400 KB; the older row, if any, stays. */
   | { readonly outcome: 'tooLarge' };
 
+/** How many rows something happened to for one reason, and the first ten of them. */
+export interface Reason {
+  readonly count: number;
+  readonly keys: readonly { readonly kind: string; readonly key: string }[];
+}
+
 /** What an init did, in rows. */
 export interface InitReport {
   readonly written: number;
@@ -34,6 +40,12 @@ export interface InitReport {
   readonly keptNewer: number;
   /** Items that were left out because they are over DynamoDB's 400 KB. */
   readonly tooLarge: readonly { readonly kind: string; readonly key: string; readonly bytes: number }[];
+  /** Rows written over what a version alone would have kept, by reason; the reasons' names are those of `flagstore.h`. */
+  readonly replaced: Readonly<Record<string, Reason>>;
+  /** Rows that the data set would not have, by reason. */
+  readonly kept: Readonly<Record<string, Reason>>;
+  /** Items that were not taken, by reason. */
+  readonly leftOut: Readonly<Record<string, Reason>>;
 }
 
 /** What a store did since it was opened in this process, and what its cache holds now. */

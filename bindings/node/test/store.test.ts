@@ -253,7 +253,8 @@ describe('whole data sets', () => {
       features: { new: { version: 1, item: FLAG } },
       segments: { segment: { version: 1, item: '{}' } },
     };
-    const report = { written: 2, unchanged: 0, deleted: 1, keptNewer: 0, tooLarge: [] };
+    const reasons = { replaced: {}, kept: {}, leftOut: {} };
+    const report = { written: 2, unchanged: 0, deleted: 1, keptNewer: 0, tooLarge: [], ...reasons };
     assert.deepEqual(await store.init(data), report);
     assert.equal(await store.initialized(), true);
     assert.deepEqual(await store.all('features'), new Map([['new', item(1)]]));
@@ -276,8 +277,10 @@ describe('whole data sets', () => {
 
   test('leave a newer row alone', async () => {
     const store = fresh();
-    await store.upsert('features', 'flag', { version: 7, item: FLAG });
-    assert.equal((await store.init({ features: { flag: { version: 6, item: '{}' } } })).keptNewer, 1);
+    await store.init({ features: { flag: { version: 7, item: FLAG } } });
+    const report = await store.init({ features: { flag: { version: 6, item: '{}' } } });
+    assert.equal(report.keptNewer, 1);
+    assert.deepEqual(report.kept, { newer: { count: 1, keys: [{ kind: 'features', key: 'flag' }] } });
     assert.deepEqual(await store.get('features', 'flag'), item(7));
   });
 

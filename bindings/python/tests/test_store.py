@@ -19,6 +19,7 @@ from flagstore import (
     Item,
     OptionError,
     Outcome,
+    Reason,
     Store,
     TooLarge,
     UpsertResult,
@@ -203,8 +204,9 @@ def test_init_with_the_same_data_writes_nothing(store: Store) -> None:
 
 
 def test_init_leaves_a_newer_row_alone(store: Store) -> None:
-    store.upsert("features", "flag", 7, FLAG)
-    assert store.init({"features": {"flag": Item(6, "{}")}}).kept_newer == 1
+    store.init({"features": {"flag": Item(7, FLAG)}})
+    report = store.init({"features": {"flag": Item(6, "{}")}})
+    assert (report.kept_newer, report.kept) == (1, {"newer": Reason(1, [("features", "flag")])})
     assert store.get("features", "flag") == Item(7, FLAG)
 
 

@@ -73,7 +73,8 @@ fn every_line_of_the_rule() {
     let number = |text: &str| Some(Attribute::Number(text.into()));
     let text = |text: &str| Some(Attribute::Text(text.into()));
     let same = SameEnvironment;
-    let cases: Vec<(&str, Option<RawRow>, NewRow, Standing, Policy, Short)> = vec![
+    type Case = (&'static str, Option<RawRow>, NewRow, Standing, Policy, Short);
+    let cases: Vec<Case> = vec![
         ("nothing", None, row("k", 5, a), same, CAREFUL, Written(Why::Missing)),
         ("nothing", None, row("k", 5, a), NotInitialised, CAREFUL, Written(Why::Missing)),
         ("nothing", None, tombstone("k", 5), same, CAREFUL, Written(Why::Missing)),
