@@ -13,9 +13,9 @@ export {
   type Event,
   FlagStore,
   type InitReport,
-  type Reason,
   type Level,
   type NewItem,
+  type Reason,
   type Statistics,
   type UpsertResult,
 } from './store.js';

@@ -480,8 +480,16 @@ describe('cache, statistics and events', () => {
 });
 
 describe('arguments that cannot be right', () => {
+  test('an empty key is refused alone, and left out of a data set', async () => {
+    const store = fresh();
+    const refused = await errorOf(() => store.upsert('features', '', { version: 1, item: 'x' }));
+    assert.equal(refused.codeName, 'STORE_ERROR_EMPTY_KEY');
+    const report = await store.init({ features: { '': { version: 1, item: 'x' }, flag: { version: 1, item: 'x' } } });
+    assert.equal(report.written, 1);
+    assert.deepEqual(report.leftOut, { emptyKey: { count: 1, keys: [{ kind: 'features', key: '' }] } });
+  });
+
   const cases: [string, string, number, string | undefined, string][] = [
-    ['features', '', 1, 'x', 'STORE_ERROR_EMPTY_KEY'],
     ['', 'key', 1, 'x', 'STORE_ERROR_EMPTY_KIND'],
     ['features', 'k'.repeat(1025), 1, 'x', 'STORE_ERROR_KEY_TOO_LONG'],
     ['k'.repeat(2049), 'key', 1, 'x', 'STORE_ERROR_KEY_TOO_LONG'],

@@ -325,9 +325,15 @@ RSpec.describe Flagstore::Store do
     end
   end
 
+  it 'refuses an empty key alone and leaves it out of a data set' do
+    expect { store.upsert('features', '', version: 1, item: 'x') }.to raise_error(Flagstore::UsageError, /empty/)
+    report = store.init('features' => [item('', 1, 'x'), item('flag', 1, 'x')])
+    expect(report.written).to eq 1
+    expect(report.left_out).to eq(empty_key: Flagstore::Reason.new(1, [['features', '']]))
+  end
+
   describe 'arguments that cannot be right' do
     [
-      ['features', '', 1, 'x', 'STORE_ERROR_EMPTY_KEY'],
       ['', 'key', 1, 'x', 'STORE_ERROR_EMPTY_KIND'],
       ['features', 'k' * 1025, 1, 'x', 'STORE_ERROR_KEY_TOO_LONG'],
       ['k' * 2049, 'key', 1, 'x', 'STORE_ERROR_KEY_TOO_LONG'],
