@@ -135,7 +135,7 @@ public class StoreTest {
         assertFalse(store.initialized());
         InitReport report = store.init(
                 Map.of("features", Map.of("new", new Item(1, FLAG)), "segments", Map.of("segment", new Item(1, "{}"))));
-        assertEquals(new InitReport(2, 0, 1, 0, List.of()), report);
+        assertEquals(new InitReport(2, 0, 1, 0, List.of(), Map.of(), Map.of(), Map.of()), report);
         assertTrue(store.initialized());
         assertEquals(Map.of("new", new Item(1, FLAG)), store.getAll("features"));
         assertEquals(Map.of("segment", new Item(1, "{}")), store.getAll("segments"));
@@ -189,7 +189,7 @@ public class StoreTest {
 
     @Test
     public void initWithNothingInitialises() {
-        assertEquals(new InitReport(0, 0, 0, 0, List.of()), store.init(Map.of()));
+        assertEquals(new InitReport(0, 0, 0, 0, List.of(), Map.of(), Map.of(), Map.of()), store.init(Map.of()));
         assertTrue(store.initialized());
     }
 
