@@ -11,7 +11,7 @@
 //! src/ffi/        the boundary: guard (panic, NULL, UTF-8), error, handles across forks, buffers, callbacks
 //! src/store/      the store's meaning: get, all, upsert, init, initialized, availability, big segments, cache
 //! src/dynamo/     DynamoDB: client from options, credentials, signatures, requests, conditions, retry and pacing, failures
-//! src/model/      rows, tombstones, sizes, data sets, order, options: plain data and rules, no I/O
+//! src/model/      rows and their codec, what an init will do, order, sizes, data sets, options: plain data and rules, no I/O
 //! src/runtime.rs  the process's tokio runtime: lazy, fork-aware, signals masked
 //! src/stripes.rs  state that threads read without writing to each other's cache lines
 //! ```
