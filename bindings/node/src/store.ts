@@ -330,7 +330,8 @@ export class FlagStore {
   async #report(answer: ReturnType<Native['init']>): Promise<InitReport> {
     const { report } = await this.#call(answer);
     const did = inCamelCase(JSON.parse(report!) as Record<string, unknown>);
-    for (const name of ['replaced', 'kept', 'leftOut']) did[name] = inCamelCase(did[name] as Record<string, unknown>);
+    for (const name of ['replaced', 'kept', 'leftOut'])
+      did[name] = inCamelCase(did[name] as Record<string, unknown>);
     return did as unknown as InitReport;
   }
 

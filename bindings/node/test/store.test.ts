@@ -484,7 +484,9 @@ describe('arguments that cannot be right', () => {
     const store = fresh();
     const refused = await errorOf(() => store.upsert('features', '', { version: 1, item: 'x' }));
     assert.equal(refused.codeName, 'STORE_ERROR_EMPTY_KEY');
-    const report = await store.init({ features: { '': { version: 1, item: 'x' }, flag: { version: 1, item: 'x' } } });
+    const report = await store.init({
+      features: { '': { version: 1, item: 'x' }, flag: { version: 1, item: 'x' } },
+    });
     assert.equal(report.written, 1);
     assert.deepEqual(report.leftOut, { emptyKey: { count: 1, keys: [{ kind: 'features', key: '' }] } });
   });

@@ -99,7 +99,7 @@ class TooLarge(NamedTuple):
 class Reason(NamedTuple):
     """How many rows something happened to for one reason, and the first of them."""
 
-    count: int
+    number: int
     keys: list[tuple[str, str]]
     """Kind and key of the first ten."""
 
@@ -437,7 +437,9 @@ class Store:
         did = json.loads(self._library.take_string(_address(report)))
         too_large = [TooLarge(item["kind"], item["key"], item["bytes"]) for item in did["too_large"]]
         numbers = (did["written"], did["unchanged"], did["deleted"], did["kept_newer"])
-        return InitReport(*numbers, too_large, *(_reasons(did[name]) for name in ("replaced", "kept", "left_out")))
+        return InitReport(
+            *numbers, too_large, *(_reasons(did[name]) for name in ("replaced", "kept", "left_out"))
+        )
 
     def _view(self, items: c_void_p) -> Iterator[tuple[str, Item]]:
         """The items of a list of the library. One read of the whole array is several times faster than a ctypes
@@ -605,7 +607,8 @@ def _text(address: int, length: int) -> str:
 
 def _reasons(found: dict[str, Any]) -> dict[str, Reason]:
     return {
-        name: Reason(rows["count"], [(row["kind"], row["key"]) for row in rows["keys"]]) for name, rows in found.items()
+        name: Reason(rows["count"], [(row["kind"], row["key"]) for row in rows["keys"]])
+        for name, rows in found.items()
     }
 
 

@@ -73,7 +73,7 @@ module Flagstore
   InitReport = Struct.new(:written, :unchanged, :deleted, :kept_newer, :too_large, :replaced, :kept, :left_out)
 
   # How many rows something happened to for one reason, and the kind and key of the first ten.
-  Reason = Struct.new(:count, :keys)
+  Reason = Struct.new(:number, :keys)
 
   # Something that a store reports besides the results of calls. +level+ is +:error+, +:warn+, +:info+ or +:debug+.
   Event = Struct.new(:level, :message)
