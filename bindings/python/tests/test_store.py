@@ -187,7 +187,9 @@ def test_init_replaces_the_data_set_and_marks_it(store: Store, rows: Rows, prefi
     store.upsert("others", "untouched", 9, FLAG)
     assert not store.initialized()
     report = store.init({"features": {"new": Item(1, FLAG)}, "segments": {"segment": Item(1, "{}")}})
-    assert report == InitReport(written=2, unchanged=0, deleted=1, kept_newer=0, too_large=[])
+    assert report == InitReport(
+        written=2, unchanged=0, deleted=1, kept_newer=0, too_large=[], replaced={}, kept={}, left_out={}
+    )
     assert store.initialized()
     assert store.get_all("features") == {"new": Item(1, FLAG)}
     assert store.get_all("segments") == {"segment": Item(1, "{}")}
@@ -199,7 +201,7 @@ def test_init_with_the_same_data_writes_nothing(store: Store) -> None:
     data = {"features": {f"flag-{number}": Item(1, FLAG) for number in range(30)}}
     store.init(data)
     before = store.statistics()["write_units"]
-    assert store.init(data) == InitReport(0, 30, 0, 0, [])
+    assert store.init(data) == InitReport(0, 30, 0, 0, [], {}, {}, {})
     assert store.statistics()["write_units"] == before
 
 
@@ -227,7 +229,7 @@ def test_init_reports_items_over_400_kb_and_stores_the_rest(store: Store) -> Non
 
 @pytest.mark.parametrize("data", [{}, {"features": {}}, {"features": {}, "segments": {}}], ids=str)
 def test_init_with_nothing_initialises(store: Store, data: dict[str, dict[str, Item]]) -> None:
-    assert store.init(data) == InitReport(0, 0, 0, 0, [])
+    assert store.init(data) == InitReport(0, 0, 0, 0, [], {}, {}, {})
     assert store.initialized()
 
 

@@ -113,11 +113,11 @@ class InitReport(NamedTuple):
     kept_newer: int
     """Rows that stayed because they were newer than the data set."""
     too_large: list[TooLarge]
-    replaced: dict[str, Reason] = {}
+    replaced: dict[str, Reason]
     """Rows written over what a version alone would have kept, such as ``"other_environment"``."""
-    kept: dict[str, Reason] = {}
+    kept: dict[str, Reason]
     """Rows that the data set would not have, such as ``"older_data_set"``."""
-    left_out: dict[str, Reason] = {}
+    left_out: dict[str, Reason]
     """Items that were not taken, such as ``"empty_key"``."""
 
 
