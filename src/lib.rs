@@ -12,7 +12,7 @@
 //! src/ffi/        the boundary: guard (panic, NULL, UTF-8), error, handles that never come back, buffers, callbacks
 //! src/store/      the store's meaning: get, all, upsert, init, initialized, availability, big segments, cache
 //! src/dynamo/     DynamoDB: client from options, credentials, names, signatures, requests, conditions, retry and pacing, failures
-//! src/model/      rows, tombstones, sizes, data sets, order, options: plain data and rules, no I/O
+//! src/model/      rows and their codec, what an init will do, order, sizes, data sets, options: plain data and rules, no I/O
 //! src/runtime.rs  the process's tokio runtime: lazy, signals masked, replaced when dead; each call's one outcome
 //! src/fork.rs     fork handlers and their order; everybody else offers freeze, thaw and renew
 //! src/stripes.rs  state that threads read without writing to each other's cache lines

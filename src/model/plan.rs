@@ -118,6 +118,8 @@ pub struct Plan {
     pub unchanged: usize,
     /// Rows that stay because they are newer: with any, the data set is older than the table.
     pub newer: Vec<Place>,
+    /// Leftovers that stay because they stop late updates, as kind and key.
+    pub tombstones: Vec<(usize, Box<str>)>,
     /// Whether to look again after the writes: there are leftovers, or rows are written that name others, which somebody
     /// with another data set may be deleting at the same time.
     pub looks_again: bool,
@@ -126,12 +128,14 @@ pub struct Plan {
 /// Plans an init.
 pub fn plan(given: &[Given], look: &Look, initialised: bool, policy: Policy) -> Plan {
     let standing = standing(given, look, initialised);
+    let (tombstones, leaves_something) = leftovers(given, look, standing);
     let mut plan = Plan {
         standing,
         waves: Vec::new(),
         unchanged: 0,
         newer: Vec::new(),
-        looks_again: leaves_something(given, look, standing),
+        tombstones,
+        looks_again: leaves_something,
     };
     for wave in waves(given) {
         let mut writes = Vec::new();
@@ -251,13 +255,22 @@ fn node<'a>(kind: &'a str, row: &'a NewRow) -> Node<'a> {
     Node { kind, key: &row.key, item: if row.deleted { "" } else { &row.item } }
 }
 
-/// Whether there may be something to delete. Tombstones stay, as a rule, and looking again for nothing costs read units.
-fn leaves_something(given: &[Given], look: &Look, standing: Standing) -> bool {
-    given.iter().zip(look).any(|(given, stored)| {
+/// The tombstones that stay, and whether there may be something to delete: looking again for nothing costs read units.
+fn leftovers(given: &[Given], look: &Look, standing: Standing) -> (Vec<(usize, Box<str>)>, bool) {
+    let mut tombstones = Vec::new();
+    let mut leaves_something = false;
+    for (c, (given, stored)) in given.iter().zip(look).enumerate() {
         let keys = given.keys();
-        let goes = |row| standing != Standing::SameEnvironment || !codec::read(row).is_ok_and(|row| row.deleted());
-        stored.iter().any(|(key, row)| !keys.contains(&**key) && goes(row))
-    })
+        for (key, row) in stored.iter().filter(|(key, _)| !keys.contains(key.as_ref())) {
+            // An init wins over leftovers of any form.
+            if standing == Standing::SameEnvironment && codec::read(row).is_ok_and(|row| row.deleted()) {
+                tombstones.push((c, key.clone()));
+            } else {
+                leaves_something = true;
+            }
+        }
+    }
+    (tombstones, leaves_something)
 }
 
 impl Given {

@@ -96,6 +96,9 @@ impl Store {
             let collection = &given[c].collection;
             report.kept.entry(Kept::Newer).or_default().add(&collection.kind, &collection.rows[i].key);
         }
+        for (c, key) in &plan.tombstones {
+            report.kept.entry(Kept::Tombstone).or_default().add(&given[*c].collection.kind, key);
+        }
         let mut newer = plan.newer.clone();
         newer.extend(self.write_waves(given, &plan.waves, effort, report).await?);
         for _ in 0..if plan.looks_again { MOST_LOOKS } else { 0 } {
@@ -184,9 +187,7 @@ impl Store {
         effort: Effort<'_>,
         report: &mut Report,
     ) -> Result<()> {
-        let kept =
-            [(Kept::Newer, &second.newer), (Kept::OlderDataSet, &second.kept), (Kept::Tombstone, &second.tombstones)];
-        for (reason, rows) in kept {
+        for (reason, rows) in [(Kept::Newer, &second.newer), (Kept::OlderDataSet, &second.kept)] {
             for (c, key) in rows {
                 report.kept.entry(reason).or_default().add(&given[*c].collection.kind, key);
             }

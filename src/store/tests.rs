@@ -268,6 +268,22 @@ fn what_another_init_deletes_too_late_is_put_back_by_it() {
 }
 
 #[test]
+fn a_leftover_that_changes_before_it_goes_stays_even_within_its_version() {
+    let table = marked();
+    table.insert("p:features", "left", Some("1"), Some("{}"));
+    let there = Arc::downgrade(&table);
+    table.before_each(move |request| {
+        if request == "delete p:features/left" {
+            there.upgrade().expect("the table lives").insert("p:features", "left", Some("1"), Some("{\"anew\":1}"));
+        }
+        Ok(())
+    });
+    let report = store(&table).init(data(r#"{"features":{}}"#)).expect("init works");
+    assert_eq!((report.deleted, report.kept[&Kept::Changed].count), (0, 1));
+    assert!(table.row("p:features", "left").is_some());
+}
+
+#[test]
 fn what_another_init_deleted_meanwhile_is_written_again() {
     let table = marked();
     let there = Arc::downgrade(&table);

@@ -123,10 +123,15 @@ namespace Flagstore.Tests
             Check.Equal(Item.Tombstone(3), store.Get("invented", "gone"));
             Check.True(store.Initialized());
             InitReport second = store.Init(new[] { Features(Of("a", new Item(2, "a2")), Of("c", new Item(1, "c1"))) });
-            Check.Sequence(new[] { 1L, 1L, 1L, 0L }, new[] { second.Written, second.Unchanged, second.Deleted, second.KeptNewer });
-            Check.Same(new[] { Pair("a", new Item(2, "a2")), Pair("c", new Item(1, "c1")) }, store.GetAll("features"));
+            Check.Sequence(new[] { 1L, 1L, 0L, 0L }, new[] { second.Written, second.Unchanged, second.Deleted, second.KeptNewer });
+            // A tombstone stays, since it stops late updates.
+            Check.Same(
+                new[] { Pair("a", new Item(2, "a2")), Pair("b", Item.Tombstone(2)), Pair("c", new Item(1, "c1")) },
+                store.GetAll("features"));
             Check.Equal(1, store.GetAll("segments").Count);
-            Check.Equal(1L, store.Init(new[] { Features(Of("a", new Item(1, "old")), Of("c", new Item(1, "c1"))) }).KeptNewer);
+            InitReport third = store.Init(new[] { Features(Of("a", new Item(1, "old")), Of("c", new Item(1, "c1"))) });
+            Check.Equal(1L, third.KeptNewer);
+            Check.Equal("a", third.Kept["newer"].First.Single().Value);
             Check.Equal(0L, store.Init(new ItemCollection[0]).Written);
             Check.Equal(2L, store.Init(new[] { Features() }).Deleted);
         }

@@ -52,13 +52,13 @@ final class StoreTest extends TestCase
         $store = $this->store();
         $store->upsert('features', 'leftover', 1, 'x');
         $first = $store->init(['features' => ['12' => new Item(1, 'one'), 'b' => new Item(2, null, true)], 'segments' => []]);
-        self::assertSame([2, 0, 1, 0, []], array_values(get_object_vars($first)));
+        self::assertSame([2, 0, 1, 0, [], [], [], []], array_values(get_object_vars($first)));
         self::assertTrue($store->initialized());
         $all = $store->all('features');
         ksort($all);
         self::assertEquals(['12' => new Item(1, 'one'), 'b' => new Item(2, null, true)], $all);
         $again = $store->init(['features' => ['12' => new Item(1, 'one'), 'b' => new Item(2, null, true)], 'segments' => []]);
-        self::assertSame([0, 2, 0, 0, []], array_values(get_object_vars($again)));
+        self::assertSame([0, 2, 0, 0, [], [], [], []], array_values(get_object_vars($again)));
     }
 
     public function testInitOfNothingDeletesTheKind(): void

@@ -21,6 +21,7 @@ from flagstore import (
     Item,
     OptionError,
     Outcome,
+    Reason,
     Store,
     TooLarge,
     UpsertResult,
@@ -188,7 +189,9 @@ def test_init_replaces_the_data_set_and_marks_it(store: Store, rows: Rows, prefi
     store.upsert("others", "untouched", 9, FLAG)
     assert not store.initialized()
     report = store.init({"features": {"new": Item(1, FLAG)}, "segments": {"segment": Item(1, "{}")}})
-    assert report == InitReport(written=2, unchanged=0, deleted=1, kept_newer=0, too_large=[])
+    assert report == InitReport(
+        written=2, unchanged=0, deleted=1, kept_newer=0, too_large=[], replaced={}, kept={}, left_out={}
+    )
     assert store.initialized()
     assert store.get_all("features") == {"new": Item(1, FLAG)}
     assert store.get_all("segments") == {"segment": Item(1, "{}")}
@@ -200,13 +203,14 @@ def test_init_with_the_same_data_writes_nothing(store: Store) -> None:
     data = {"features": {f"flag-{number}": Item(1, FLAG) for number in range(30)}}
     store.init(data)
     before = store.statistics()["write_units"]
-    assert store.init(data) == InitReport(0, 30, 0, 0, [])
+    assert store.init(data) == InitReport(0, 30, 0, 0, [], {}, {}, {})
     assert store.statistics()["write_units"] == before
 
 
 def test_init_leaves_a_newer_row_alone(store: Store) -> None:
-    store.upsert("features", "flag", 7, FLAG)
-    assert store.init({"features": {"flag": Item(6, "{}")}}).kept_newer == 1
+    store.init({"features": {"flag": Item(7, FLAG)}})
+    report = store.init({"features": {"flag": Item(6, "{}")}})
+    assert (report.kept_newer, report.kept) == (1, {"newer": Reason(1, [("features", "flag")])})
     assert store.get("features", "flag") == Item(7, FLAG)
 
 
@@ -227,7 +231,7 @@ def test_init_reports_items_over_400_kb_and_stores_the_rest(store: Store) -> Non
 
 @pytest.mark.parametrize("data", [{}, {"features": {}}, {"features": {}, "segments": {}}], ids=str)
 def test_init_with_nothing_initialises(store: Store, data: dict[str, dict[str, Item]]) -> None:
-    assert store.init(data) == InitReport(0, 0, 0, 0, [])
+    assert store.init(data) == InitReport(0, 0, 0, 0, [], {}, {}, {})
     assert store.initialized()
 
 
@@ -396,10 +400,17 @@ def test_events_go_to_the_logger_that_is_given(
 # Arguments that cannot be right
 
 
+def test_an_empty_key_is_refused_alone_and_left_out_of_a_data_set(store: Store) -> None:
+    with pytest.raises(UsageError) as raised:
+        store.upsert("features", "", 1, "x")
+    assert raised.value.name == "STORE_ERROR_EMPTY_KEY"
+    report = store.init({"features": {"": Item(1, "x"), "flag": Item(1, "x")}})
+    assert (report.written, report.left_out) == (1, {"empty_key": Reason(1, [("features", "")])})
+
+
 @pytest.mark.parametrize(
     ("kind", "key", "version", "item", "name"),
     [
-        ("features", "", 1, "x", "STORE_ERROR_EMPTY_KEY"),
         ("", "key", 1, "x", "STORE_ERROR_EMPTY_KIND"),
         ("features", "k" * 1025, 1, "x", "STORE_ERROR_KEY_TOO_LONG"),
         ("k" * 2049, "key", 1, "x", "STORE_ERROR_KEY_TOO_LONG"),

@@ -31,8 +31,6 @@ pub struct Second {
     pub deletions: Vec<Vec<Deletion>>,
     /// Leftovers that stay because the data set is older than the table.
     pub kept: Vec<(usize, Box<str>)>,
-    /// Leftovers that stay because they stop late updates.
-    pub tombstones: Vec<(usize, Box<str>)>,
 }
 
 /// Compares the second look with the first. `older` has the rows that already turned out newer than the data set.
@@ -53,12 +51,10 @@ pub fn second(given: &[Given], plan: &Plan, first: &Look, second: &Look, older: 
         for (key, row) in stored.iter().filter(|(key, _)| !keys.contains(key.as_ref())) {
             let seen_before = first[c].get(key) == Some(row);
             match codec::read(row) {
+                // An init wins over leftovers of any form; but a tombstone that came since is somebody's word.
                 Ok(read) if read.deleted() => {
-                    // An init wins over leftovers of any form; but a tombstone that came since is somebody's word.
                     if plan.standing != Standing::SameEnvironment && seen_before {
                         leftovers.push((c, row));
-                    } else {
-                        found.tombstones.push((c, key.clone()));
                     }
                 }
                 _ if seen_before => leftovers.push((c, row)),
