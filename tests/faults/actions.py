@@ -119,6 +119,19 @@ async def unprocessed(exchange, share: float) -> None:
     await exchange.send(response(200, json.dumps(outcome).encode(), {}).wire)
 
 
+async def unconditional(exchange) -> None:
+    """Takes the conditions of a write away: what a checker of histories must notice."""
+    request = json.loads(exchange.request.body)
+    for name in ("ConditionExpression", "ReturnValuesOnConditionCheckFailure"):
+        request.pop(name, None)
+    # Names and values of a condition are all that these writes have, and DynamoDB refuses those that nothing uses.
+    for name in ("ExpressionAttributeNames", "ExpressionAttributeValues"):
+        request.pop(name, None)
+    body = json.dumps(request).encode()
+    head = Message(exchange.request.head, body).with_length(len(body))
+    await exchange.send((await exchange.forwarded(Message(head[: -len(body)], body))).wire)
+
+
 AT = {"at": "request"}
 ACTIONS = {
     "pass": (passed, {}),
@@ -136,6 +149,7 @@ ACTIONS = {
     "kill": (kill, {**AT, "pid": 0}),
     "wrong_length": (wrong_length, {"by": 10, "then": "wait"}),
     "drip": (drip, {"bytes_per_second": 1}),
+    "unconditional": (unconditional, {}),
     "unprocessed": (unprocessed, {"share": 0.3}),
 }
 
