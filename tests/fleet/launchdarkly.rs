@@ -106,7 +106,8 @@ pub fn item(place: &Place, thing: &Thing) -> Item {
 }
 
 fn payload(place: &Place, thing: &Thing) -> Value {
-    let of_kind = |kind: &'static str| thing.needs.iter().filter(move |(its, _)| *its == kind).map(|(_, key)| key.clone());
+    let of_kind =
+        |kind: &'static str| thing.needs.iter().filter(move |(its, _)| *its == kind).map(|(_, key)| key.clone());
     let segments: Vec<String> = of_kind("segments").collect();
     let prerequisites: Vec<Value> = of_kind("features").map(|key| json!({"key": key, "variation": 0})).collect();
     let rules = json!([{"clauses": [{"op": "segmentMatch", "attribute": "", "values": segments, "negate": false}]}]);
