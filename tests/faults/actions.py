@@ -171,6 +171,19 @@ async def unprocessed(exchange, share: float) -> None:
     await exchange.send(response(200, json.dumps(outcome).encode(), {}).wire)
 
 
+async def unconditional(exchange) -> None:
+    """Takes the conditions of a write away: what a checker of histories must notice."""
+    request = json.loads(exchange.request.body)
+    for name in ("ConditionExpression", "ReturnValuesOnConditionCheckFailure"):
+        request.pop(name, None)
+    # Names and values of a condition are all that these writes have, and DynamoDB refuses those that nothing uses.
+    for name in ("ExpressionAttributeNames", "ExpressionAttributeValues"):
+        request.pop(name, None)
+    body = json.dumps(request).encode()
+    head = Message(exchange.request.head, body).with_length(len(body))
+    await exchange.send((await exchange.forwarded(Message(head[: -len(body)], body))).wire)
+
+
 AT = {"at": "request"}
 ACTIONS = {
     "pass": (passed, {}),
@@ -193,6 +206,7 @@ ACTIONS = {
     "rowless": (rowless, {}),
     "silent": (silent, {}),
     "drip": (drip, {"bytes_per_second": 1}),
+    "unconditional": (unconditional, {}),
     "unprocessed": (unprocessed, {"share": 0.3}),
 }
 
