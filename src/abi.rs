@@ -99,17 +99,30 @@ pub unsafe extern "C" fn store_close(store: u64, error: *mut StoreError) -> i32 
 /// Replaces the whole data set of the given kinds, then marks the store as initialised.
 ///
 /// Rows are written only where they differ, segments first, then flags after their prerequisites; rows of these
-/// kinds that are not given are deleted last, and the `$inited` row is written after everything else. A row that
-/// another writer gave a newer version stays. An item over 400 KB is not written: the older row stays, an event
-/// and the report name it, and the rest is done. Writes are paced to what the table takes and repeated when
-/// throttled. Success means that everything is stored; after an error, calling again goes on where it stopped.
+/// kinds that are not given are deleted after that, dependents first, and the `$inited` row is written last. Within one
+/// version a row that says more is written over one that says less, and never the other way round. A row that another
+/// writer gave a newer version stays, and then nothing is deleted: the data set is older than the table. An init of a
+/// store that was not initialised, and one over another environment's data (most flags have another salt), replaces
+/// what it read whatever its version; so does one that meets a flag made anew, or a row that cannot be read. An item
+/// over 400 KB is not written: the older row stays, an event and the report name it, and the rest is done. An item with
+/// an empty key is left out. Writes are paced to what the table takes and repeated when throttled. Success means that
+/// everything is stored; after an error, calling again goes on where it stopped.
 ///
 /// `report` may be NULL; else it receives a JSON object to be freed with `store_string_free`:
-/// `{"written":n,"unchanged":n,"deleted":n,"kept_newer":n,"too_large":[{"kind":…,"key":…,"bytes":n}]}`.
+/// `{"written":n,"unchanged":n,"deleted":n,"kept_newer":n,"too_large":[{"kind":…,"key":…,"bytes":n}],
+/// "replaced":{…},"kept":{…},"left_out":{…}}`. The last three have a member for each reason that occurred, with the
+/// number of rows and the first ten of them: `{"newer":{"count":n,"keys":[{"kind":…,"key":…},…]}}`.
+/// - `replaced`, rows written over what a version alone would have kept: `unreadable`, `not_initialised`,
+///   `other_environment`, `made_anew`, `newer` (the option `"init_overwrites_newer"`).
+/// - `kept`, rows that the data set would not have: `newer` (their number is `kept_newer`), `older_data_set` (not given,
+///   but the data set is older than the table), `changed` (by somebody, since they were read), `needed_after_all` (by a
+///   row that came meanwhile), `tombstone` (they stop late updates).
+/// - `left_out`, items that were not taken: `empty_key`.
+///
 /// The data is copied before anything is sent. Blocks, at most `"init_timeout_ms"`.
 ///
-/// Errors: those of checking the data (nothing was sent: EMPTY_KEY, EMPTY_KIND, KEY_TOO_LONG, INVALID_VERSION,
-/// EMPTY_ITEM, DUPLICATE_KEY, INVALID_UTF8), and those of DynamoDB.
+/// Errors: those of checking the data (nothing was sent: EMPTY_KIND, KEY_TOO_LONG, INVALID_VERSION, EMPTY_ITEM,
+/// DUPLICATE_KEY, INVALID_UTF8), and those of DynamoDB.
 ///
 /// Example: `store_collection all[2] = {segments, features}; store_init(store, all, 2, NULL, &error);`
 #[unsafe(no_mangle)]
@@ -270,7 +283,8 @@ pub unsafe extern "C" fn store_items_view(
     })
 }
 
-/// Writes one item if there is no row for it, or one with a smaller version or none, in one request.
+/// Writes one item if there is no row for it, or one with a smaller version or none, in one request. A row that cannot be
+/// read, or whose version is no whole number of 64 bits, is replaced if it is still as it was read.
 ///
 /// A deletion is an upsert with `deleted` other than 0: for "features" and "segments" the library writes the form
 /// that every SDK reads, and `item` may be NULL; for other kinds `item` is stored, or a minimal JSON if NULL.

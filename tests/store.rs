@@ -138,6 +138,93 @@ fn an_upsert_wins_with_a_newer_version_only() {
 }
 
 #[test]
+fn a_row_that_cannot_be_read_is_replaced_as_it_was_read() {
+    everywhere(|endpoint, prefix, store| {
+        let namespace = format!("{prefix}:features");
+        let payload = r#"{"key":"k","version":1}"#;
+        for (name, version, row) in [
+            ("text", Some(s("7")), Some(s(payload))),
+            ("boolean", Some(AttributeValue::Bool(true)), Some(s(payload))),
+            ("null", Some(AttributeValue::Null(true)), Some(s(payload))),
+            ("set", Some(AttributeValue::Ns(vec!["7".into()])), Some(s(payload))),
+            ("38 digits", Some(n(&"9".repeat(38))), Some(s(payload))),
+            ("binary content", Some(n("9")), Some(AttributeValue::B(vec![1, 2].into()))),
+            ("content in a map", Some(n("9")), Some(AttributeValue::M([("a".to_owned(), s("b"))].into()))),
+            ("binary content without version", None, Some(AttributeValue::B(vec![1, 2].into()))),
+            ("text, and no content", Some(s("7")), None),
+        ] {
+            let put = |key: &str| {
+                let mut attributes = vec![("namespace", s(&namespace)), ("key", s(key))];
+                attributes.extend(version.clone().map(|version| ("version", version)));
+                attributes.extend(row.clone().map(|row| ("item", row)));
+                endpoint.put(&attributes);
+            };
+            put(name);
+            assert_eq!(store.upsert("features", &item(name, 5, "{}")).expect("answered"), Upserted::Written, "{name}");
+            put(name);
+            put("leftover");
+            let data = format!(r#"{{"features":{{"{name}":{{"version":5}}}}}}"#);
+            let report = store.init(data_set::from_json(&data).expect("data")).expect("init");
+            assert_eq!(report.written, 1, "{name}: {report:?}");
+            let rows = endpoint.rows(&namespace);
+            let keys: Vec<_> = rows.iter().map(|row| (row["key"].clone(), row["version"].clone())).collect();
+            assert!(keys.contains(&(s(name), n("5"))), "{name}: {keys:?}");
+            store.init(data_set::from_json(r#"{"features":{}}"#).expect("data")).expect("init");
+        }
+    });
+}
+
+#[test]
+fn numbers_in_dynamodb_s_other_spellings_are_their_values() {
+    everywhere(|endpoint, prefix, store| {
+        let namespace = format!("{prefix}:things");
+        for (key, number, version) in [("exponent", "1E+2", 100), ("point", "12.0", 12)] {
+            endpoint.put(&[("namespace", s(&namespace)), ("key", s(key)), ("version", n(number)), ("item", s("x"))]);
+            assert_eq!(store.get("things", key).expect("read").expect("there").row.version, version);
+            let stored = store.upsert("things", &item(key, version, "y")).expect("answered");
+            assert!(matches!(stored, Upserted::NewerExists(row) if row.version == version), "{key}");
+            assert_eq!(store.upsert("things", &item(key, version + 1, "y")).expect("answered"), Upserted::Written);
+        }
+    });
+}
+
+#[test]
+fn an_init_wins_over_what_an_uninitialised_store_holds() {
+    everywhere(|endpoint, prefix, store| {
+        let namespace = format!("{prefix}:features");
+        let put = |key: &str, item: &str| {
+            endpoint.put(&[("namespace", s(&namespace)), ("key", s(key)), ("version", n("100")), ("item", s(item))]);
+        };
+        put("flag00000", r#"{"key":"flag00000","version":100}"#);
+        put("left", "null");
+        let report = store.init(data_set::from_json(&flags(1, 1)).expect("data")).expect("init");
+        assert_eq!((report.written, report.deleted, report.kept_newer()), (1, 1, 0), "{report:?}");
+        let rows = endpoint.rows(&namespace);
+        assert_eq!((rows.len(), &rows[0]["version"]), (1, &n("1")));
+        // From now on the newer one stays.
+        put("flag00000", r#"{"key":"flag00000","version":100}"#);
+        put("left", "null");
+        let report = store.init(data_set::from_json(&flags(1, 1)).expect("data")).expect("init");
+        assert_eq!((report.written, report.deleted, report.kept_newer()), (0, 0, 1), "{report:?}");
+    });
+}
+
+#[test]
+fn an_older_data_set_deletes_nothing_and_another_environment_s_is_replaced() {
+    everywhere(|endpoint, prefix, store| {
+        let flag = |version: u32, salt: &str| format!(r#"{{"version":{version},"salt":"{salt}"}}"#);
+        let init = |json: String| store.init(data_set::from_json(&json).expect("data")).expect("init");
+        init(format!(r#"{{"segments":{{"s":{}}},"features":{{"f":{}}}}}"#, flag(1, "s"), flag(9, "f")));
+        let report = init(format!(r#"{{"segments":{{}},"features":{{"f":{}}}}}"#, flag(8, "f")));
+        assert_eq!((report.written, report.deleted, report.kept_newer()), (0, 0, 1), "{report:?}");
+        assert_eq!(endpoint.rows(&format!("{prefix}:segments")).len(), 1);
+        let report = init(format!(r#"{{"segments":{{}},"features":{{"f":{}}}}}"#, flag(3, "another")));
+        assert_eq!((report.written, report.deleted, report.kept_newer()), (1, 1, 0), "{report:?}");
+        assert_eq!(endpoint.rows(&format!("{prefix}:features"))[0]["version"], n("3"));
+    });
+}
+
+#[test]
 fn a_conflict_is_one_request() {
     everywhere(|_, _, store| {
         let requests = || -> u64 {

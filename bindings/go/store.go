@@ -70,6 +70,25 @@ type InitReport struct {
 	KeptNewer int `json:"kept_newer"`
 	// TooLarge are the items that were left out because they are over DynamoDB's 400 KB.
 	TooLarge []TooLargeItem `json:"too_large"`
+	// Replaced are rows written over what a version alone would have kept, by reason. The names of the reasons are those
+	// of flagstore.h.
+	Replaced map[string]Reason `json:"replaced"`
+	// Kept are rows that the data set would not have, by reason.
+	Kept map[string]Reason `json:"kept"`
+	// LeftOut are items that were not taken, by reason.
+	LeftOut map[string]Reason `json:"left_out"`
+}
+
+// Reason is how many rows something happened to for one reason, and the first ten of them.
+type Reason struct {
+	Count int   `json:"count"`
+	Keys  []Row `json:"keys"`
+}
+
+// Row is the place of an item.
+type Row struct {
+	Kind string `json:"kind"`
+	Key  string `json:"key"`
 }
 
 // TooLargeItem is an item that an init left out.

@@ -1,14 +1,21 @@
 //! The answers that carry rows, read without a map for each: what `all` and every uncached `get` would spend most on.
+//! Rows that come with a failed condition are read here too, so that no two readers have to agree.
+
+use std::fmt;
 
 use serde::Deserialize;
+use serde::de::{DeserializeOwned, Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
 
-use crate::model::row::RawRow;
+use super::BigSegmentRow;
+use crate::model::row::{Attribute, RawRow};
 
-/// The answer to GetItem.
+/// The answer to GetItem, and the refusal of a write whose condition did not hold.
 #[derive(Debug, Deserialize)]
-pub struct One {
+#[serde(bound = "R: DeserializeOwned")]
+pub struct One<R> {
     #[serde(rename = "Item")]
-    row: Option<Spelled>,
+    row: Option<R>,
     #[serde(rename = "ConsumedCapacity")]
     capacity: Option<Capacity>,
 }
@@ -30,6 +37,27 @@ struct Capacity {
     units: Option<f64>,
 }
 
+/// A row that is spelled out in an answer.
+pub trait Spelling: DeserializeOwned + Default + PartialEq {
+    /// What the store makes of it.
+    type Row;
+
+    /// The two keys.
+    fn keys(&self) -> (Option<&Attribute>, Option<&Attribute>);
+
+    /// What the store makes of it.
+    fn into_row(self) -> Self::Row;
+
+    /// Whether this is the row that was asked for. Endpoints that leave the keys out are believed.
+    fn is(&self, namespace: &str, key: &str) -> bool {
+        let is = |attribute: Option<&Attribute>, wanted: &str| {
+            attribute.is_none_or(|value| matches!(value, Attribute::Text(text) if **text == *wanted))
+        };
+        let (its_namespace, its_key) = self.keys();
+        is(its_namespace, namespace) && is(its_key, key)
+    }
+}
+
 /// A row's attributes that the schema has a use for.
 #[derive(Debug, Default, PartialEq, Eq, Deserialize)]
 pub struct Spelled {
@@ -40,21 +68,61 @@ pub struct Spelled {
     deleted: Option<Attribute>,
 }
 
-/// An attribute's value by its type; none of these for a type that the schema has no use for.
+/// The attributes of the rows that big segments live in.
 #[derive(Debug, Default, PartialEq, Eq, Deserialize)]
-struct Attribute {
-    #[serde(rename = "S")]
-    text: Option<String>,
-    #[serde(rename = "N")]
-    number: Option<String>,
-    #[serde(rename = "BOOL")]
-    truth: Option<bool>,
+pub struct SpelledBigSegments {
+    namespace: Option<Attribute>,
+    key: Option<Attribute>,
+    #[serde(rename = "synchronizedOn")]
+    synchronized_on: Option<Attribute>,
+    included: Option<Texts>,
+    excluded: Option<Texts>,
 }
 
-impl One {
+/// A set of strings; nothing for any other type.
+#[derive(Debug, Default, PartialEq, Eq, Deserialize)]
+struct Texts {
+    #[serde(rename = "SS")]
+    texts: Option<Vec<String>>,
+}
+
+impl<'de> Deserialize<'de> for Attribute {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Typed;
+
+        impl<'de> Visitor<'de> for Typed {
+            type Value = Attribute;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an attribute's type and value")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Attribute, A::Error> {
+                let mut attribute = Attribute::Other("{}".into());
+                while let Some(of_type) = members.next_key::<Box<str>>()? {
+                    attribute = match &*of_type {
+                        "S" => Attribute::Text(members.next_value::<String>()?.into()),
+                        "N" => Attribute::Number(members.next_value()?),
+                        "BOOL" => Attribute::Truth(members.next_value()?),
+                        _ => {
+                            let value = members.next_value::<Box<RawValue>>()?;
+                            let of_type = serde_json::to_string(&of_type).unwrap_or_default();
+                            Attribute::Other(format!("{{{of_type}:{value}}}").into())
+                        }
+                    };
+                }
+                Ok(attribute)
+            }
+        }
+
+        deserializer.deserialize_map(Typed)
+    }
+}
+
+impl<R: Spelling> One<R> {
     /// The row, if there is one.
-    pub fn row(self) -> Option<Spelled> {
-        self.row.filter(|row| *row != Spelled::default())
+    pub fn row(self) -> Option<R> {
+        self.row.filter(|row| *row != R::default())
     }
 
     /// The capacity that reading took.
@@ -68,13 +136,16 @@ impl Several {
     pub fn next(&mut self) -> Result<Option<String>, &'static str> {
         match self.last.take().filter(|last| *last != Spelled::default()) {
             None => Ok(None),
-            Some(last) => last.key.and_then(|key| key.text).map(Some).ok_or("a page ends at a key of another schema"),
+            Some(last) => match last.key {
+                Some(Attribute::Text(key)) => Ok(Some(key.to_string())),
+                _ => Err("a page ends at a key of another schema"),
+            },
         }
     }
 
     /// The rows.
     pub fn rows(self) -> Option<Vec<RawRow>> {
-        Some(self.rows?.into_iter().map(Spelled::into_raw).collect())
+        Some(self.rows?.into_iter().map(Spelled::into_row).collect())
     }
 
     /// The capacity that reading took.
@@ -83,25 +154,42 @@ impl Several {
     }
 }
 
-impl Spelled {
-    /// Whether this is the row that was asked for. Endpoints that leave the keys out are believed.
-    pub fn is(&self, namespace: &str, key: &str) -> bool {
-        let is = |attribute: &Option<Attribute>, wanted: &str| {
-            attribute.as_ref().is_none_or(|value| value.text.as_deref() == Some(wanted))
-        };
-        is(&self.namespace, namespace) && is(&self.key, key)
+impl Spelling for Spelled {
+    type Row = RawRow;
+
+    fn keys(&self) -> (Option<&Attribute>, Option<&Attribute>) {
+        (self.namespace.as_ref(), self.key.as_ref())
     }
 
-    /// What the store makes of it.
-    pub fn into_raw(self) -> RawRow {
-        // A missing item is a tombstone of sorts; one of another type belongs to somebody else.
-        let item_of_other_type = self.item.as_ref().is_some_and(|item| item.text.is_none());
+    fn into_row(self) -> RawRow {
         RawRow {
-            key: self.key.and_then(|key| key.text),
-            version: self.version.and_then(|version| version.number),
-            item: self.item.and_then(|item| item.text),
-            deleted: self.deleted.is_some_and(|deleted| deleted.truth == Some(true)),
-            item_of_other_type,
+            key: match self.key {
+                Some(Attribute::Text(key)) => Some((*key).into()),
+                _ => None,
+            },
+            version: self.version,
+            item: self.item,
+            deleted: self.deleted == Some(Attribute::Truth(true)),
+        }
+    }
+}
+
+impl Spelling for SpelledBigSegments {
+    type Row = BigSegmentRow;
+
+    fn keys(&self) -> (Option<&Attribute>, Option<&Attribute>) {
+        (self.namespace.as_ref(), self.key.as_ref())
+    }
+
+    fn into_row(self) -> BigSegmentRow {
+        let set = |texts: Option<Texts>| texts.and_then(|texts| texts.texts).unwrap_or_default();
+        BigSegmentRow {
+            synchronized_on: match self.synchronized_on {
+                Some(Attribute::Number(number)) => Some(number.into()),
+                _ => None,
+            },
+            included: set(self.included),
+            excluded: set(self.excluded),
         }
     }
 }
@@ -110,7 +198,7 @@ impl Spelled {
 mod tests {
     use super::*;
 
-    fn one(text: &str) -> One {
+    fn one(text: &str) -> One<Spelled> {
         serde_json::from_str(text).expect("an answer")
     }
 
@@ -125,20 +213,41 @@ mod tests {
         assert!(row.is("p:features", "ké") && !row.is("features", "ké") && !row.is("p:features", "k"));
         let wanted = RawRow {
             key: Some("ké".into()),
-            version: Some("12".into()),
-            item: Some("{\"a\":\"\\n\"}".into()),
+            version: Some(Attribute::Number("12".into())),
+            item: Some(Attribute::Text("{\"a\":\"\\n\"}".into())),
             deleted: true,
-            item_of_other_type: false,
         };
-        assert_eq!(row.into_raw(), wanted);
+        assert_eq!(row.into_row(), wanted);
     }
 
     #[test]
-    fn other_types_are_not_taken_for_the_schemas() {
-        let row = one(r#"{"Item":{"key":{"N":"1"},"version":{"S":"1"},"item":{"B":"eA=="},"deleted":{"S":"true"}}}"#);
+    fn other_types_are_not_taken_for_the_schema_s_and_kept_as_they_were_read() {
+        let row = one(
+            r#"{"Item":{"key":{"N":"1"},"version":{"S":"1"},"item":{"M":{"a":{"L":[ ]}}},"deleted":{"S":"true"}}}"#,
+        );
         let row = row.row().expect("a row");
         assert!(!row.is("features", "1"), "a number is no key of this schema");
-        assert_eq!(row.into_raw(), RawRow { item_of_other_type: true, ..RawRow::default() });
+        let wanted = RawRow {
+            version: Some(Attribute::Text("1".into())),
+            item: Some(Attribute::Other(r#"{"M":{"a":{"L":[ ]}}}"#.into())),
+            ..RawRow::default()
+        };
+        assert_eq!(row.into_row(), wanted);
+    }
+
+    #[test]
+    fn big_segments_are_sets_and_a_number() {
+        let read = |text: &str| {
+            serde_json::from_str::<One<SpelledBigSegments>>(text).expect("an answer").row().expect("a row").into_row()
+        };
+        let row = read(
+            r#"{"Item":{"synchronizedOn":{"N":"17"},"included":{"SS":["a.g1"]},"excluded":{"L":[{"S":"b.g1"}]}}}"#,
+        );
+        assert_eq!(
+            row,
+            BigSegmentRow { synchronized_on: Some("17".into()), included: vec!["a.g1".into()], excluded: vec![] }
+        );
+        assert_eq!(read(r#"{"Item":{"synchronizedOn":{"S":"17"}}}"#), BigSegmentRow::default());
     }
 
     #[test]
@@ -146,7 +255,7 @@ mod tests {
         for none in ["{}", r#"{"Item":{}}"#, r#"{"Item":null,"ConsumedCapacity":null}"#] {
             assert_eq!(one(none).row(), None, "{none}");
         }
-        assert!(serde_json::from_str::<One>(r#"{"Item":[]}"#).is_err());
+        assert!(serde_json::from_str::<One<Spelled>>(r#"{"Item":[]}"#).is_err());
     }
 
     #[test]

@@ -4,14 +4,23 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use super::{Answer, BigSegmentRow, Effort, Page, Table, When, Written};
-use crate::model::Result;
-use crate::model::row::{NewRow, RawRow, ReadVersion};
+use crate::model::row::{Attribute, NewRow, RawRow, Version};
+use crate::model::{Result, codec};
 use crate::runtime::lock;
 
 /// Rows by namespace and key.
 type Rows = BTreeMap<(String, String), RawRow>;
 /// Called before a request with its description; an error is the request's answer.
 type Hook = dyn Fn(&str) -> Result<()> + Send + Sync;
+
+/// A row as a test looks at it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seen {
+    /// The text of the version attribute, whatever its type.
+    pub version: Option<String>,
+    /// The text of the item attribute.
+    pub item: Option<String>,
+}
 
 /// A table in memory.
 #[derive(Default)]
@@ -60,13 +69,19 @@ impl MemoryTable {
 
     /// Puts a row as another writer would.
     pub fn insert(&self, namespace: &str, key: &str, version: Option<&str>, item: Option<&str>) {
-        let row = RawRow {
-            key: Some(key.into()),
-            version: version.map(Into::into),
-            item: item.map(Into::into),
-            ..RawRow::default()
-        };
+        let version = version.map(|version| Attribute::Number(version.into()));
+        self.insert_raw(namespace, key, version, item.map(|item| Attribute::Text(item.into())));
+    }
+
+    /// Puts a row with attributes of any type.
+    pub fn insert_raw(&self, namespace: &str, key: &str, version: Option<Attribute>, item: Option<Attribute>) {
+        let row = RawRow { key: Some(key.into()), version, item, deleted: false };
         lock(&self.rows).insert((namespace.into(), key.into()), row);
+    }
+
+    /// Removes a row as another writer would.
+    pub fn remove(&self, namespace: &str, key: &str) {
+        lock(&self.rows).remove(&(namespace.into(), key.into()));
     }
 
     /// Puts a row that big segments live in.
@@ -75,16 +90,19 @@ impl MemoryTable {
     }
 
     /// A row as it stands.
-    pub fn row(&self, namespace: &str, key: &str) -> Option<RawRow> {
+    pub fn row(&self, namespace: &str, key: &str) -> Option<Seen> {
+        self.raw(namespace, key).map(|row| seen(&row))
+    }
+
+    /// A row with its types.
+    pub fn raw(&self, namespace: &str, key: &str) -> Option<RawRow> {
         lock(&self.rows).get(&(namespace.to_owned(), key.to_owned())).cloned()
     }
 
     /// Version and item of every row, by `namespace/key`.
-    pub fn contents(&self) -> BTreeMap<String, (Option<String>, Option<String>)> {
+    pub fn contents(&self) -> BTreeMap<String, Seen> {
         let rows = lock(&self.rows);
-        rows.iter()
-            .map(|((namespace, key), row)| (format!("{namespace}/{key}"), (row.version.clone(), row.item.clone())))
-            .collect()
+        rows.iter().map(|((namespace, key), row)| (format!("{namespace}/{key}"), seen(row))).collect()
     }
 
     fn request(&self, request: String) -> Result<()> {
@@ -113,14 +131,29 @@ impl MemoryTable {
     }
 }
 
-fn version(row: &RawRow) -> Option<i64> {
-    row.version.as_deref().and_then(|version| version.parse().ok())
+fn seen(row: &RawRow) -> Seen {
+    let text = |attribute: &Option<Attribute>| match attribute {
+        Some(Attribute::Text(text)) => Some(text.to_string()),
+        Some(Attribute::Number(number)) => Some(number.to_string()),
+        Some(Attribute::Truth(truth)) => Some(truth.to_string()),
+        Some(Attribute::Other(json)) => Some(json.to_string()),
+        None => None,
+    };
+    Seen { version: text(&row.version), item: text(&row.item) }
 }
 
-fn as_read(read: ReadVersion) -> impl FnOnce(Option<&RawRow>) -> bool {
-    move |stored| match read {
-        ReadVersion::Number(number) => stored.is_some_and(|row| version(row) == Some(number)),
-        ReadVersion::Missing => stored.is_some_and(|row| row.version.is_none()),
+/// DynamoDB's answer to the same condition.
+fn holds(when: When<'_>, version: i64, stored: Option<&RawRow>) -> bool {
+    let Some(stored) = stored else { return !matches!(when, When::AsRead(_)) };
+    let stored_version = codec::version(stored);
+    match when {
+        When::Absent => false,
+        When::AsRead(read) => (&stored.version, &stored.item) == (&read.version, &read.item),
+        When::Newer | When::NotOlder => match stored_version {
+            Version::Absent => true,
+            Version::Unreadable => false,
+            Version::Number(stored) => stored < version || (stored == version && when == When::NotOlder),
+        },
     }
 }
 
@@ -130,7 +163,7 @@ impl Table for MemoryTable {
             self.request(format!("get {namespace}/{key}"))?;
             // Somebody else's turn, so that concurrent readers meet.
             tokio::task::yield_now().await;
-            Ok(self.row(namespace, key))
+            Ok(self.raw(namespace, key))
         })
     }
 
@@ -144,37 +177,30 @@ impl Table for MemoryTable {
                 .map(|(_, row)| row.clone());
             let most = if self.page_size == 0 { usize::MAX } else { self.page_size };
             let page: Vec<RawRow> = matching.by_ref().take(most).collect();
-            let next = matching.next().and(page.last()).and_then(|row| row.key.clone());
+            let next = matching.next().and(page.last()).and_then(|row| row.key.as_deref()).map(Into::into);
             Ok(Page { rows: page, next })
         })
     }
 
-    fn put<'a>(&'a self, namespace: &'a str, row: &'a NewRow, when: When, _: Effort<'a>) -> Answer<'a, Written> {
+    fn put<'a>(&'a self, namespace: &'a str, row: &'a NewRow, when: When<'a>, _: Effort<'a>) -> Answer<'a, Written> {
         Box::pin(async move {
             self.request(format!("put {namespace}/{}", row.key))?;
-            let place = (namespace.to_owned(), row.key.to_string());
             let new = RawRow {
-                key: Some(row.key.to_string()),
-                version: Some(row.version.to_string()),
-                item: Some(row.item.to_string()),
-                ..RawRow::default()
+                key: Some(row.key.clone()),
+                version: Some(Attribute::Number(row.version.to_string().into())),
+                item: Some(Attribute::Text(Arc::clone(&row.item))),
+                deleted: false,
             };
-            let not_newer =
-                |stored: Option<&RawRow>, than: i64| stored.and_then(version).is_none_or(|stored| stored < than);
-            Ok(match when {
-                When::Newer => self.write(place, |stored| not_newer(stored, row.version), Some(new)),
-                When::NotOlder => {
-                    self.write(place, |stored| not_newer(stored, row.version.saturating_add(1)), Some(new))
-                }
-                When::AsRead(read) => self.write(place, as_read(read), Some(new)),
-            })
+            let place = (namespace.to_owned(), row.key.to_string());
+            Ok(self.write(place, |stored| holds(when, row.version, stored), Some(new)))
         })
     }
 
-    fn delete<'a>(&'a self, namespace: &'a str, key: &'a str, read: ReadVersion, _: Effort<'a>) -> Answer<'a, Written> {
+    fn delete<'a>(&'a self, namespace: &'a str, key: &'a str, read: &'a RawRow, _: Effort<'a>) -> Answer<'a, Written> {
         Box::pin(async move {
             self.request(format!("delete {namespace}/{key}"))?;
-            Ok(self.write((namespace.to_owned(), key.to_owned()), as_read(read), None))
+            let place = (namespace.to_owned(), key.to_owned());
+            Ok(self.write(place, |stored| holds(When::AsRead(read), 0, stored), None))
         })
     }
 
@@ -186,9 +212,16 @@ impl Table for MemoryTable {
         })
     }
 
-    fn big_segment<'a>(&'a self, namespace: &'a str, key: &'a str, _: Effort<'a>) -> Answer<'a, Option<BigSegmentRow>> {
+    fn big_segment<'a>(
+        &'a self,
+        namespace: &'a str,
+        key: &'a str,
+        consistent: bool,
+        _: Effort<'a>,
+    ) -> Answer<'a, Option<BigSegmentRow>> {
         Box::pin(async move {
-            self.request(format!("get {namespace}/{key}"))?;
+            let how = if consistent { "" } else { ", eventually consistent" };
+            self.request(format!("get {namespace}/{key}{how}"))?;
             Ok(lock(&self.big_segments).get(&(namespace.to_owned(), key.to_owned())).cloned())
         })
     }

@@ -2,9 +2,9 @@
 //!
 //! The store sees a [`Table`] and nothing else, so that its meaning can be tested without a network.
 
-mod answers;
+pub(crate) mod answers;
 mod client;
-mod condition;
+pub(crate) mod condition;
 mod counters;
 mod credentials;
 mod exchange;
@@ -17,7 +17,7 @@ mod pace;
 mod request;
 pub mod resolver;
 mod retry;
-pub mod rows;
+mod rows;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -28,7 +28,7 @@ pub use counters::Counters;
 pub use pace::Pace;
 
 use crate::model::Result;
-use crate::model::row::{NewRow, RawRow, ReadVersion};
+use crate::model::row::{NewRow, RawRow};
 
 /// What a request brings, later.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 'a>>;
@@ -51,13 +51,15 @@ impl Effort<'_> {
 
 /// When a row may be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum When {
+pub enum When<'a> {
     /// There is no row, or one without version, or one with a smaller version.
     Newer,
     /// As [`When::Newer`], or the version is the same: for a data set, whose content wins within one version.
     NotOlder,
-    /// The row is there and its version is as it was read.
-    AsRead(ReadVersion),
+    /// There is no row.
+    Absent,
+    /// The row is there, and its version and item are as they were read, types included.
+    AsRead(&'a RawRow),
 }
 
 /// What became of a conditional write.
@@ -110,14 +112,20 @@ pub trait Table: Send + Sync {
     ) -> Answer<'a, Page>;
 
     /// Writes a row if the condition holds.
-    fn put<'a>(&'a self, namespace: &'a str, row: &'a NewRow, when: When, effort: Effort<'a>) -> Answer<'a, Written>;
+    fn put<'a>(
+        &'a self,
+        namespace: &'a str,
+        row: &'a NewRow,
+        when: When<'a>,
+        effort: Effort<'a>,
+    ) -> Answer<'a, Written>;
 
     /// Removes a row that is as it was read.
     fn delete<'a>(
         &'a self,
         namespace: &'a str,
         key: &'a str,
-        read: ReadVersion,
+        read: &'a RawRow,
         effort: Effort<'a>,
     ) -> Answer<'a, Written>;
 
@@ -129,6 +137,7 @@ pub trait Table: Send + Sync {
         &'a self,
         namespace: &'a str,
         key: &'a str,
+        consistent: bool,
         effort: Effort<'a>,
     ) -> Answer<'a, Option<BigSegmentRow>>;
 }

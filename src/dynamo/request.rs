@@ -1,6 +1,5 @@
 //! The requests themselves: GetItem, Query, PutItem and DeleteItem, and no others. IAM policies need nothing more.
 
-use std::collections::HashMap;
 use std::error::Error as StdError;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -17,17 +16,15 @@ use aws_sdk_dynamodb::types::{
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use serde::de::DeserializeOwned;
 
-use super::answers::{One, Several, Spelled};
+use super::answers::{One, Several, Spelled, SpelledBigSegments, Spelling};
 use super::client::DynamoTable;
 use super::condition::Condition;
 use super::counters::Capacity;
 use super::exchange::Connection;
 use super::failure::{classify, not_dynamodb};
 use super::{Answer, BigSegmentRow, Effort, Page, Table, When, Written, retry, rows};
-use crate::model::row::{NewRow, RawRow, ReadVersion};
-use crate::model::{Code, Error, Result};
-
-type Attributes = HashMap<String, AttributeValue>;
+use crate::model::row::{NewRow, RawRow};
+use crate::model::{Code, Error, Result, codec};
 
 impl Table for DynamoTable {
     fn get<'a>(
@@ -37,21 +34,7 @@ impl Table for DynamoTable {
         consistent: bool,
         effort: Effort<'a>,
     ) -> Answer<'a, Option<RawRow>> {
-        let text = move || get_item_text(namespace, key);
-        Box::pin(async move {
-            self.attempts(effort, text, move |connection| async move {
-                let input = self.get_item(namespace, key, consistent)?;
-                let answer: One = Self::read(connection.answer(input).await, connection)?;
-                self.counters.consumed(Capacity::Read, answer.units());
-                match answer.row() {
-                    Some(row) if !row.is(namespace, key) => {
-                        Err(unexpected("the row is not the one that was asked for"))
-                    }
-                    row => Ok(row.map(Spelled::into_raw)),
-                }
-            })
-            .await
-        })
+        Box::pin(self.one::<Spelled>(namespace, key, consistent, effort))
     }
 
     fn page<'a>(
@@ -89,7 +72,13 @@ impl Table for DynamoTable {
         })
     }
 
-    fn put<'a>(&'a self, namespace: &'a str, row: &'a NewRow, when: When, effort: Effort<'a>) -> Answer<'a, Written> {
+    fn put<'a>(
+        &'a self,
+        namespace: &'a str,
+        row: &'a NewRow,
+        when: When<'a>,
+        effort: Effort<'a>,
+    ) -> Answer<'a, Written> {
         let text = move || format!("PutItem of \"{}\" in namespace \"{namespace}\"", row.key);
         Box::pin(async move {
             // An attempt whose answer was lost may have written the row; the next attempt then conflicts with itself.
@@ -97,7 +86,7 @@ impl Table for DynamoTable {
             let sent_before = &sent_before;
             self.attempts(effort, text, move |connection| async move {
                 let repeated = sent_before.swap(true, Ordering::Relaxed);
-                let condition = Condition::for_put(when, row.version);
+                let condition = Condition::for_put(when, row.version)?;
                 let input = PutItemInput::builder()
                     .table_name(self.name())
                     .set_item(Some(rows::attributes(namespace, row)))
@@ -126,7 +115,7 @@ impl Table for DynamoTable {
         &'a self,
         namespace: &'a str,
         key: &'a str,
-        read: ReadVersion,
+        read: &'a RawRow,
         effort: Effort<'a>,
     ) -> Answer<'a, Written> {
         let text = move || format!("DeleteItem of \"{key}\" in namespace \"{namespace}\"");
@@ -136,7 +125,7 @@ impl Table for DynamoTable {
             let sent_before = &sent_before;
             self.attempts(effort, text, move |connection| async move {
                 let repeated = sent_before.swap(true, Ordering::Relaxed);
-                let condition = Condition::as_read(read);
+                let condition = Condition::as_read(read)?;
                 let input = DeleteItemInput::builder()
                     .table_name(self.name())
                     .set_key(Some(rows::key(namespace, key)))
@@ -182,25 +171,30 @@ impl Table for DynamoTable {
         &'a self,
         namespace: &'a str,
         key: &'a str,
+        consistent: bool,
         effort: Effort<'a>,
     ) -> Answer<'a, Option<BigSegmentRow>> {
-        Box::pin(async move { Ok(self.attributes(namespace, key, effort).await?.map(rows::big_segment_row)) })
+        Box::pin(self.one::<SpelledBigSegments>(namespace, key, consistent, effort))
     }
 }
 
 impl DynamoTable {
-    /// One row's attributes, whatever they are.
-    async fn attributes(&self, namespace: &str, key: &str, effort: Effort<'_>) -> Result<Option<Attributes>> {
+    /// One row, read as what it is asked for.
+    async fn one<R: Spelling>(
+        &self,
+        namespace: &str,
+        key: &str,
+        consistent: bool,
+        effort: Effort<'_>,
+    ) -> Result<Option<R::Row>> {
         let text = || get_item_text(namespace, key);
         self.attempts(effort, text, move |connection| async move {
-            let output = connection.call(self.get_item(namespace, key, true)?).await;
-            let output = output.map_err(|error| classify(&error, &connection.place))?;
-            self.count(Capacity::Read, output.consumed_capacity.as_ref());
-            match output.item {
-                Some(item) if !is_row(&item, namespace, key) => {
-                    Err(unexpected("the row is not the one that was asked for"))
-                }
-                item => Ok(item.filter(|item| !item.is_empty())),
+            let input = self.get_item(namespace, key, consistent)?;
+            let answer: One<R> = Self::read(connection.answer(input).await, connection)?;
+            self.counters.consumed(Capacity::Read, answer.units());
+            match answer.row() {
+                Some(row) if !row.is(namespace, key) => Err(unexpected("the row is not the one that was asked for")),
+                row => Ok(row.map(R::into_row)),
             }
         })
         .await
@@ -245,16 +239,6 @@ impl DynamoTable {
     }
 }
 
-/// Whether an answer holds the row that was asked for. Endpoints that leave the keys out are believed.
-fn is_row(item: &Attributes, namespace: &str, key: &str) -> bool {
-    let holds = |name, wanted: &str| match item.get(name) {
-        Some(AttributeValue::S(text)) => text == wanted,
-        Some(_) => false,
-        None => true,
-    };
-    holds(rows::NAMESPACE, namespace) && holds(rows::KEY, key)
-}
-
 fn unexpected(what: &str) -> Error {
     Error::new(
         Code::UnexpectedResponse,
@@ -270,31 +254,31 @@ fn unbuilt(error: BuildError) -> Error {
     Error::new(Code::Panic, format!("a bug in flagstore: a request was not complete ({error})"))
 }
 
-/// The row that a failed condition met, as the same answer brings it.
-fn stored_row_of_put<R>(error: &SdkError<PutItemError, R>) -> Option<Option<RawRow>> {
+/// The row that a failed condition met, as the same answer brings it: none if the endpoint brings none, or there is none.
+fn stored_row_of_put(error: &SdkError<PutItemError, HttpResponse>) -> Option<Option<RawRow>> {
     match error {
-        SdkError::ServiceError(service) => match service.err() {
-            PutItemError::ConditionalCheckFailedException(failed) => Some(failed.item.clone().map(rows::raw_row)),
-            _ => None,
-        },
+        SdkError::ServiceError(service) if service.err().is_conditional_check_failed_exception() => {
+            Some(row_of_refusal(service.raw()))
+        }
         _ => None,
     }
 }
 
 /// The row that a delete's failed condition met; none if it was gone already.
-fn stored_row_of_delete<R>(error: &SdkError<DeleteItemError, R>) -> Option<Option<RawRow>> {
+fn stored_row_of_delete(error: &SdkError<DeleteItemError, HttpResponse>) -> Option<Option<RawRow>> {
     match error {
-        SdkError::ServiceError(service) => match service.err() {
-            DeleteItemError::ConditionalCheckFailedException(failed) => Some(failed.item.clone().map(rows::raw_row)),
-            _ => None,
-        },
+        SdkError::ServiceError(service) if service.err().is_conditional_check_failed_exception() => {
+            Some(row_of_refusal(service.raw()))
+        }
         _ => None,
     }
 }
 
+fn row_of_refusal(response: &HttpResponse) -> Option<RawRow> {
+    let body = response.body().bytes().unwrap_or_default();
+    Some(serde_json::from_slice::<One<Spelled>>(body).ok()?.row()?.into_row())
+}
+
 fn is_ours(stored: Option<&RawRow>, row: &NewRow) -> bool {
-    stored.is_some_and(|stored| {
-        stored.version.as_deref() == Some(row.version.to_string().as_str())
-            && stored.item.as_deref() == Some(&*row.item)
-    })
+    stored.is_some_and(|stored| codec::is_the_same(stored, row))
 }

@@ -1,11 +1,10 @@
-//! Between DynamoDB's attribute maps and rows.
+//! The attributes of rows that are written or asked for.
 
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
-use super::BigSegmentRow;
-use crate::model::row::{NewRow, RawRow};
+use crate::model::row::NewRow;
 
 /// The partition key.
 pub const NAMESPACE: &str = "namespace";
@@ -17,26 +16,6 @@ pub const VERSION: &str = "version";
 pub const ITEM: &str = "item";
 
 type Attributes = HashMap<String, AttributeValue>;
-
-/// Takes the schema's attributes out of a map, whatever else it holds.
-pub fn raw_row(mut attributes: Attributes) -> RawRow {
-    let mut text = |name| match attributes.remove(name) {
-        Some(AttributeValue::S(text)) => Some(text),
-        _ => None,
-    };
-    let key = text(KEY);
-    let (item, item_of_other_type) = match attributes.remove(ITEM) {
-        Some(AttributeValue::S(text)) => (Some(text), false),
-        // A missing item is a tombstone of sorts; one of another type belongs to somebody else.
-        other => (None, other.is_some()),
-    };
-    let version = match attributes.remove(VERSION) {
-        Some(AttributeValue::N(number)) => Some(number),
-        _ => None,
-    };
-    let deleted = matches!(attributes.remove("deleted"), Some(AttributeValue::Bool(true)));
-    RawRow { key, version, item, deleted, item_of_other_type }
-}
 
 /// The attributes of a row to be written: exactly the schema's four.
 pub fn attributes(namespace: &str, row: &NewRow) -> Attributes {
@@ -54,17 +33,4 @@ pub fn key(namespace: &str, key: &str) -> Attributes {
         (NAMESPACE.to_owned(), AttributeValue::S(namespace.to_owned())),
         (KEY.to_owned(), AttributeValue::S(key.to_owned())),
     ])
-}
-
-/// Takes the attributes of big segments out of a map.
-pub fn big_segment_row(mut attributes: Attributes) -> BigSegmentRow {
-    let synchronized_on = match attributes.remove("synchronizedOn") {
-        Some(AttributeValue::N(number)) => Some(number),
-        _ => None,
-    };
-    let mut set = |name| match attributes.remove(name) {
-        Some(AttributeValue::Ss(texts)) => texts,
-        _ => Vec::new(),
-    };
-    BigSegmentRow { synchronized_on, included: set("included"), excluded: set("excluded") }
 }

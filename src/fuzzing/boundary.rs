@@ -15,7 +15,7 @@ use crate::ffi::error::StoreError;
 use crate::ffi::{codes, handles};
 use crate::model::options::Options;
 use crate::model::row::{Payload, Row};
-use crate::model::{Code, data_set as data, tombstone};
+use crate::model::{Code, codec, data_set as data};
 use crate::runtime::panics;
 use crate::store::Store;
 use crate::store::cache::{Cache, Hit};
@@ -185,6 +185,8 @@ impl<'a> Given<'a> {
                 });
                 let deleted = deleted != 1;
                 match (key.says, payload.says) {
+                    // Left out.
+                    (Some(""), Some(_)) => {}
                     (Some(key), Some(payload)) => {
                         let key_fits = (1..=1024).contains(&key.len()) && !said.iter().any(|(said, ..)| *said == key);
                         fine &= key_fits && version >= 0 && (deleted || !payload.is_empty());
@@ -274,7 +276,7 @@ impl Session {
 
     /// What a reader must find under a key.
     fn stored(&self, kind: &str, key: &str) -> Option<Row> {
-        tombstone::read(self.table.row(kind, key)?).ok()
+        codec::read(&self.table.raw(kind, key)?).ok()
     }
 }
 

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 
 use super::namespace::{FEATURES, Namespaces};
 use super::row::{Item, NewRow};
-use super::{Code, Error, Result, tombstone};
+use super::{Code, Error, Result, codec};
 
 /// The rows of one kind.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +17,8 @@ pub struct Collection {
     pub kind: String,
     /// The rows, in the caller's order.
     pub rows: Vec<NewRow>,
+    /// Items that were left out because their key is empty, which DynamoDB does not take and nobody can evaluate.
+    pub empty_keys: usize,
 }
 
 /// Checks a data set given as structures.
@@ -30,13 +32,14 @@ pub fn from_items(given: Vec<(String, Vec<Item>)>) -> Result<Vec<Collection>> {
         }
         let mut keys = HashSet::with_capacity(items.len());
         let mut rows = Vec::with_capacity(items.len());
-        for item in &items {
+        let empty_keys = items.iter().filter(|item| item.key.is_empty()).count();
+        for item in items.iter().filter(|item| !item.key.is_empty()) {
             if !keys.insert(item.key.as_str()) {
                 return Err(duplicate_key(&kind, &item.key));
             }
-            rows.push(tombstone::new_row(&kind, item)?);
+            rows.push(codec::new_row(&kind, item)?);
         }
-        collections.push(Collection { kind, rows });
+        collections.push(Collection { kind, rows, empty_keys });
     }
     Ok(collections)
 }
@@ -69,6 +72,10 @@ pub fn from_json(text: &str) -> Result<Vec<Collection>> {
 }
 
 fn item_from_json(kind: &str, key: String, item: &RawValue) -> Result<Item> {
+    if key.is_empty() {
+        // It is left out, whatever it holds.
+        return Ok(Item { key, version: 0, deleted: false, item: None });
+    }
     let wrong = |code, what: &str| Error::new(code, format!("\"{key}\" of kind \"{kind}\" {what}"));
     let mut version = None;
     let mut deleted = false;
@@ -207,7 +214,6 @@ mod tests {
         assert_eq!(code(r#"{"flags":{},"features":{}}"#), Code::DuplicateKey);
         assert_eq!(code(r#"{"flags":{},"flags":{}}"#), Code::DuplicateKey);
         assert_eq!(code(r#"{"flags":{"a":{"version":1},"a":{"version":1}}}"#), Code::DuplicateKey);
-        assert_eq!(code(r#"{"flags":{"":{"version":1}}}"#), Code::EmptyKey);
         assert_eq!(code(r#"{"":{"a":{"version":1}}}"#), Code::EmptyKind);
         for version in ["-1", "1.5", "9223372036854775808", "1e3", "\"1\"", "null"] {
             assert_eq!(
@@ -217,6 +223,15 @@ mod tests {
             );
         }
         assert_eq!(code(r#"{"flags":{"a":{}}}"#), Code::InvalidVersion);
+    }
+
+    #[test]
+    fn an_item_without_a_key_is_left_out_and_counted() {
+        let data = from_json(r#"{"flags":{"":{"key":""},"a":{"version":1}},"segments":{}}"#).unwrap();
+        assert_eq!((data[0].rows.len(), data[0].empty_keys, data[1].empty_keys), (1, 1, 0));
+        let nameless = Item { key: String::new(), version: -1, deleted: false, item: None };
+        let data = from_items(vec![("features".into(), vec![nameless.clone(), nameless])]).unwrap();
+        assert_eq!((data[0].rows.len(), data[0].empty_keys), (0, 2));
     }
 
     #[test]

@@ -56,6 +56,11 @@ impl Namespaces {
         format!("{}big_segments_metadata", self.prefix)
     }
 
+    /// The length of the longest sort key that is made of the prefix, in bytes.
+    pub fn longest_fixed_key(&self) -> usize {
+        self.inited().len().max(self.big_segments_metadata().len())
+    }
+
     /// The partition key of big-segment memberships.
     pub fn big_segments_user(&self) -> String {
         format!("{}big_segments_user", self.prefix)

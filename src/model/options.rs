@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use super::namespace::Namespaces;
+use super::namespace::{MAX_KEY_BYTES, Namespaces};
 use super::{Code, Error, Result};
 
 /// Everything that decides how a store behaves. Two stores with equal options are one live store, unless `shared` is off.
@@ -219,7 +219,7 @@ impl Reader<'_> {
         }
         let default = Options::for_table(&table);
         Ok(Options {
-            prefix: self.text("prefix")?.unwrap_or_default(),
+            prefix: self.prefix()?,
             region: self.non_empty("region")?,
             endpoint: self.endpoint()?,
             profile: self.non_empty("profile")?,
@@ -241,6 +241,18 @@ impl Reader<'_> {
             log_level: self.log_level(default.log_level)?,
             ..default
         })
+    }
+
+    /// Both keys of some rows begin with it, such as `$inited`'s, which is the last to be written.
+    fn prefix(&self) -> Result<String> {
+        let prefix = self.text("prefix")?.unwrap_or_default();
+        if Namespaces::new(&prefix).longest_fixed_key() > MAX_KEY_BYTES {
+            return Err(value(
+                "prefix",
+                "is too long for DynamoDB, whose sort keys have 1024 bytes at most: shorten it to 1002 bytes",
+            ));
+        }
+        Ok(prefix)
     }
 
     fn cache(&self, default: CacheOptions) -> Result<CacheOptions> {
@@ -414,5 +426,20 @@ mod tests {
         .unwrap();
         let shown = format!("{options:?}");
         assert!(!shown.contains("s3cr3t") && !shown.contains("t0k3n") && !shown.contains("AKIA1"), "{shown}");
+    }
+
+    #[test]
+    fn a_prefix_leaves_room_for_every_row_that_begins_with_it() {
+        let open = |length: usize| {
+            Options::from_json(&serde_json::json!({"table": "flags", "prefix": "p".repeat(length)}).to_string())
+        };
+        let prefix = open(1002).unwrap().prefix;
+        let namespaces = Namespaces::new(&prefix);
+        for key in [namespaces.inited(), namespaces.big_segments_metadata()] {
+            assert!(key.len() <= MAX_KEY_BYTES);
+        }
+        let error = open(1003).unwrap_err();
+        assert_eq!(error.code, Code::OptionValue);
+        assert!(error.message.contains("\"prefix\"") && error.message.contains("1002"), "{error}");
     }
 }

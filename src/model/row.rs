@@ -1,22 +1,44 @@
-//! The three shapes of a row: what DynamoDB returned, what it means, and what is to be written.
+//! The three shapes of a row: what DynamoDB returned, what it means, and what is to be written. `codec` leads from one to
+//! the other.
 
 use std::sync::Arc;
 
-/// A row's attributes as DynamoDB returned them: nothing is known of them yet.
-///
-/// `None` stands for an attribute that is missing or of another type than the schema's.
+/// The value of an attribute as DynamoDB returned it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Attribute {
+    /// A string.
+    Text(Arc<str>),
+    /// A number, in DynamoDB's spelling.
+    Number(Box<str>),
+    /// A boolean.
+    Truth(bool),
+    /// Anything else, as DynamoDB's JSON spells type and value, such as `{"NULL":true}`.
+    Other(Box<str>),
+}
+
+/// A row's attributes as DynamoDB returned them: nothing is known of them yet. This is what a write that must meet a row
+/// "as it was read" is conditional on.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RawRow {
-    /// The sort key, which is the item's key.
-    pub key: Option<String>,
-    /// The text of the number attribute `version`.
-    pub version: Option<String>,
-    /// The string attribute `item`.
-    pub item: Option<String>,
+    /// The sort key, which is the item's key; `None` where it is missing or no string.
+    pub key: Option<Box<str>>,
+    /// The attribute `version`, which should be a number.
+    pub version: Option<Attribute>,
+    /// The attribute `item`, which should be a string.
+    pub item: Option<Attribute>,
     /// The boolean attribute `deleted`, which nobody writes and one SDK reads.
     pub deleted: bool,
-    /// Whether `item` is there with a type other than string.
-    pub item_of_other_type: bool,
+}
+
+/// What the attribute `version` of a row says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Version {
+    /// There is no such attribute.
+    Absent,
+    /// Something that orders no two writes: text, a boolean, null, or a number that is not whole or over 64 bits.
+    Unreadable,
+    /// A number.
+    Number(i64),
 }
 
 /// A row understood: a flag or segment with its payload, or the tombstone of one.
@@ -57,24 +79,6 @@ impl Row {
     pub fn memory(&self) -> usize {
         size_of::<Row>() + self.key.len() + self.item().map_or(0, str::len)
     }
-}
-
-/// The version of a row as it was read, for writes that are conditional on it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ReadVersion {
-    /// The attribute held this number.
-    Number(i64),
-    /// The row was there without a usable version.
-    Missing,
-}
-
-/// A row of an existing data set, as `init` needs it: what it means, and how to say "still as it was read".
-#[derive(Debug, Clone)]
-pub struct Existing {
-    /// The version attribute itself.
-    pub version: ReadVersion,
-    /// What the row means, or `None` where it cannot be read; such a row is replaced or removed.
-    pub row: Option<Row>,
 }
 
 /// A row to be written: complete, checked, small enough.

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::attempt::Attempt;
 use super::big_segments::Membership;
-use super::init::Report;
+use super::report::Report;
 use super::{Found, FoundAll, Store, Upserted};
 use crate::model::Result;
 use crate::model::data_set::Collection;

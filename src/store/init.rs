@@ -1,267 +1,276 @@
-//! `init`: replacing a data set under the eyes of readers and other writers.
+//! `init`: replacing a data set under the eyes of readers and other writers, as `model/plan` decides.
 //!
-//! 1. The rows of the given kinds are read. What is already there is not written again.
-//! 2. The rest is written wave by wave (segments, then flags after their prerequisites), each row only if no newer
-//!    version stands there: an upsert that comes at any moment is never rolled back.
-//! 3. Leftovers are deleted, each only if it is still as it was read.
+//! 1. The rows of the given kinds are read, and whether `$inited` is there; that makes the plan.
+//! 2. Its writes are made, wave by wave.
+//! 3. Where there is something to delete, or something was written that names other rows, the rows are read again:
+//!    what others undid meanwhile is written again, and leftovers go if nothing newer than the data set has come.
 //! 4. The `$inited` row is written after everything else was acknowledged, and only if it is missing.
 //!
 //! Killed anywhere, this leaves the old data set usable, or no `$inited`; called again, it goes on where it stopped.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashSet};
 use std::time::Instant;
 
-use futures_util::{StreamExt, TryStreamExt, stream};
-use serde_json::json;
+use futures_util::{Stream, StreamExt, TryStreamExt, stream};
 
 use super::Store;
 use super::attempt::Attempt;
+use super::report::{Kept, LeftOut, Replaced};
+pub use super::report::{Report, TooLarge};
+use super::upsert::{Conditions, Put};
 use crate::dynamo::{Effort, Pace, When, Written};
 use crate::model::data_set::Collection;
+use crate::model::namespace::{FEATURES, SEGMENTS};
 use crate::model::options::LogLevel;
-use crate::model::row::{Existing, NewRow, ReadVersion};
-use crate::model::{Result, content, order, size, tombstone};
+use crate::model::plan::later::{self, Deletion, Second};
+use crate::model::plan::{self, Given, Look, Place, Plan, Policy, Standing, Unless, Write};
+use crate::model::{Result, size};
 
-/// What an init did.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Report {
-    /// Rows written.
-    pub written: usize,
-    /// Rows that were there already.
-    pub unchanged: usize,
-    /// Leftovers deleted.
-    pub deleted: usize,
-    /// Rows that stayed because they are newer than the data set.
-    pub kept_newer: usize,
-    /// Items that are over DynamoDB's size.
-    pub too_large: Vec<TooLarge>,
-}
-
-/// An item that was not written.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TooLarge {
-    /// Its kind.
-    pub kind: String,
-    /// Its key.
-    pub key: String,
-    /// Its size by DynamoDB's count.
-    pub bytes: usize,
-}
-
-impl Report {
-    /// The report as it crosses the C ABI.
-    pub fn to_json(&self) -> String {
-        let too_large: Vec<_> = self
-            .too_large
-            .iter()
-            .map(|item| json!({"kind": item.kind, "key": item.key, "bytes": item.bytes}))
-            .collect();
-        json!({
-            "written": self.written,
-            "unchanged": self.unchanged,
-            "deleted": self.deleted,
-            "kept_newer": self.kept_newer,
-            "too_large": too_large,
-        })
-        .to_string()
-    }
-}
-
-/// The stored rows of one kind, by key.
-type StoredRows = HashMap<Box<str>, Existing>;
-
-/// What is to be done with one given row.
-enum Step {
-    Skip,
-    Keep,
-    Write(When),
-}
+/// How often an init looks again while others undo what it writes. Each time somebody else's init went by.
+const MOST_LOOKS: usize = 8;
 
 impl Store {
     /// Replaces the data set of the given kinds.
     pub(super) async fn replace(&self, data: Vec<Collection>, deadline: Instant) -> Result<Report> {
         let mut report = Report::default();
-        let data = self.without_too_large(data, &mut report)?;
+        let given = self.given(data, &mut report)?;
         let pace = Pace::new(self.options.write_concurrency);
         let effort = Effort { deadline, pace: Some(&pace) };
-        let mut stored = Vec::with_capacity(data.len());
-        for collection in &data {
-            let rows = self.stored_rows(&collection.collection.kind, effort).await;
-            stored.push(rows.map_err(|error| error.during(Attempt::Init))?);
-        }
-        let outcome = async {
-            self.write_waves(&data, &stored, effort, &mut report).await?;
-            self.delete_leftovers(&data, stored, effort, &mut report).await?;
-            self.mark_initialized(effort).await
-        }
-        .await;
+        let outcome = self.carry_out(&given, effort, &mut report).await;
         if let Some(cache) = &self.cache {
             cache.clear();
         }
-        outcome?;
-        self.events.emit(LogLevel::Info, || {
-            format!(
-                "initialised table \"{}\": {} rows written, {} unchanged, {} deleted, {} newer ones kept, {} too large",
-                self.options.table,
-                report.written,
-                report.unchanged,
-                report.deleted,
-                report.kept_newer,
-                report.too_large.len()
-            )
-        });
+        let table = &self.options.table;
+        if let Err(error) = outcome {
+            let summary = report.summary();
+            self.events.emit(LogLevel::Warn, || {
+                format!("initialising table \"{table}\" ended early, with {summary}: {error}")
+            });
+            return Err(error.during(Attempt::Init));
+        }
+        self.events.emit(LogLevel::Info, || format!("initialised table \"{table}\": {}", report.summary()));
         Ok(report)
     }
 
-    /// Takes out what DynamoDB cannot hold; its keys still count as given, so that the older rows stay.
-    fn without_too_large(&self, data: Vec<Collection>, report: &mut Report) -> Result<Vec<Given>> {
+    /// Takes out what DynamoDB cannot hold.
+    fn given(&self, data: Vec<Collection>, report: &mut Report) -> Result<Vec<Given>> {
         data.into_iter()
             .map(|mut collection| {
-                let mut dropped = Vec::new();
+                let mut set_aside = HashSet::new();
                 let mut rows = Vec::with_capacity(collection.rows.len());
-                for row in collection.rows {
+                for row in std::mem::take(&mut collection.rows) {
                     match size::too_large(&self.namespaces, &collection.kind, &row)? {
                         None => rows.push(row),
                         Some(bytes) => {
                             self.report_too_large(&collection.kind, &row.key, bytes);
-                            report.too_large.push(TooLarge {
-                                kind: collection.kind.clone(),
-                                key: row.key.to_string(),
-                                bytes,
-                            });
-                            dropped.push(row.key);
+                            let (kind, key) = (collection.kind.clone(), row.key.to_string());
+                            report.too_large.push(TooLarge { kind, key, bytes });
+                            set_aside.insert(row.key);
                         }
                     }
                 }
-                collection.rows = rows;
-                Ok(Given { collection, dropped })
+                for _ in 0..collection.empty_keys {
+                    report.left_out.entry(LeftOut::EmptyKey).or_default().add(&collection.kind, "");
+                }
+                if collection.empty_keys > 0 {
+                    self.events.emit(LogLevel::Error, || {
+                        format!(
+                            "an item of kind \"{}\" has an empty key, which DynamoDB does not take, and was left out",
+                            collection.kind
+                        )
+                    });
+                }
+                Ok(Given { collection: Collection { rows, ..collection }, set_aside })
             })
             .collect()
     }
 
-    async fn stored_rows(&self, kind: &str, effort: Effort<'_>) -> Result<StoredRows> {
-        let mut rows = StoredRows::new();
-        self.each_page(kind, true, effort, |raw| {
-            if let Some(key) = raw.key.clone() {
-                rows.insert(key.into(), tombstone::existing(raw));
+    async fn carry_out(&self, given: &[Given], effort: Effort<'_>, report: &mut Report) -> Result<()> {
+        let first = self.look(given, effort).await?;
+        // Asked after the rows were read: where it is missing even now, they are nobody's finished data set.
+        let initialised = self.marker(effort).await?;
+        let policy = Policy { overwrites_newer: self.options.init_overwrites_newer };
+        let plan = plan::plan(given, &first, initialised, policy);
+        report.unchanged = plan.unchanged;
+        for &(c, i) in &plan.newer {
+            let collection = &given[c].collection;
+            report.kept.entry(Kept::Newer).or_default().add(&collection.kind, &collection.rows[i].key);
+        }
+        let mut newer = plan.newer.clone();
+        newer.extend(self.write_waves(given, &plan.waves, effort, report).await?);
+        for _ in 0..if plan.looks_again { MOST_LOOKS } else { 0 } {
+            let look = self.look(given, effort).await?;
+            let second = later::second(given, &plan, &first, &look, &newer);
+            if second.again.is_empty() {
+                self.follow_up(given, &look, second, effort, report).await?;
+                break;
             }
-        })
-        .await?;
-        Ok(rows)
+            // What is written again may name what went after it was seen, and so there is another look.
+            newer.extend(self.write_waves(given, &second.again, effort, report).await?);
+        }
+        self.warn(&plan, report);
+        if !initialised {
+            self.table.mark(&self.namespaces.inited(), effort).await?;
+        }
+        Ok(())
     }
 
+    /// The stored rows of each given kind.
+    async fn look(&self, given: &[Given], effort: Effort<'_>) -> Result<Look> {
+        let mut look = Vec::with_capacity(given.len());
+        for given in given {
+            let mut rows = BTreeMap::new();
+            self.each_page(&given.collection.kind, true, effort, |raw| {
+                if let Some(key) = raw.key.clone() {
+                    rows.insert(key, raw);
+                }
+            })
+            .await?;
+            look.push(rows);
+        }
+        Ok(look)
+    }
+
+    /// Writes wave after wave, and says which rows turned out to be older than those that stand there.
     async fn write_waves(
         &self,
-        data: &[Given],
-        stored: &[StoredRows],
+        given: &[Given],
+        waves: &[Vec<Write>],
+        effort: Effort<'_>,
+        report: &mut Report,
+    ) -> Result<Vec<Place>> {
+        let mut newer = Vec::new();
+        for wave in waves {
+            let mut writes = self.side_by_side(wave.iter().map(|write| self.write_one(given, write, effort)));
+            while let Some((write, put)) = writes.try_next().await? {
+                let (c, i) = write.place;
+                let (kind, key) = (&given[c].collection.kind, &given[c].collection.rows[i].key);
+                match put {
+                    Put::Done { over_unreadable } => {
+                        report.written += 1;
+                        let replaced =
+                            if over_unreadable { Some(Replaced::Unreadable) } else { Replaced::by(write.why) };
+                        if let Some(reason) = replaced {
+                            report.replaced.entry(reason).or_default().add(kind, key);
+                        }
+                    }
+                    Put::Newer(_) => {
+                        report.kept.entry(Kept::Newer).or_default().add(kind, key);
+                        newer.push(write.place);
+                    }
+                }
+            }
+        }
+        Ok(newer)
+    }
+
+    async fn write_one<'w>(&self, given: &[Given], write: &'w Write, effort: Effort<'_>) -> Result<(&'w Write, Put)> {
+        let collection = &given[write.place.0].collection;
+        let namespace = self.namespaces.of(&collection.kind)?;
+        let first = match &write.unless {
+            Unless::Newer => When::NotOlder,
+            Unless::Changed(read) => When::AsRead(read),
+        };
+        let how = Conditions { first, then: When::NotOlder };
+        Ok((write, self.put(&namespace, &collection.rows[write.place.1], how, effort).await?))
+    }
+
+    /// Deletes leftovers, and puts back what turns out to be needed.
+    async fn follow_up(
+        &self,
+        given: &[Given],
+        look: &Look,
+        second: Second,
         effort: Effort<'_>,
         report: &mut Report,
     ) -> Result<()> {
-        let collections: Vec<&Collection> = data.iter().map(|given| &given.collection).collect();
-        let mut newer: Option<String> = None;
-        for wave in order::waves(&collections) {
-            let mut writes = Vec::new();
-            for (c, i) in wave {
-                let (kind, row) = (&collections[c].kind, &collections[c].rows[i]);
-                match self.step(kind, row, stored[c].get(&row.key)) {
-                    Step::Skip => report.unchanged += 1,
-                    Step::Keep => {
-                        report.kept_newer += 1;
-                        newer.get_or_insert_with(|| row.key.to_string());
+        let kept =
+            [(Kept::Newer, &second.newer), (Kept::OlderDataSet, &second.kept), (Kept::Tombstone, &second.tombstones)];
+        for (reason, rows) in kept {
+            for (c, key) in rows {
+                report.kept.entry(reason).or_default().add(&given[*c].collection.kind, key);
+            }
+        }
+        let mut deleted = Vec::new();
+        for wave in &second.deletions {
+            let mut deletes = self.side_by_side(wave.iter().map(|deletion| self.delete_one(given, deletion, effort)));
+            while let Some((deletion, outcome)) = deletes.try_next().await? {
+                match outcome {
+                    Written::Done => deleted.push(deletion.clone()),
+                    Written::Conflict(Some(row)) => {
+                        let kind = &given[deletion.kind].collection.kind;
+                        let key = row.key.unwrap_or_default();
+                        report.kept.entry(Kept::Changed).or_default().add(kind, &key);
                     }
-                    Step::Write(when) => writes.push((self.namespaces.of(kind)?, row, when)),
+                    // It is gone already.
+                    Written::Conflict(None) => {}
                 }
             }
-            let given = writes.len();
-            let writes: Vec<_> =
-                writes.into_iter().map(|(namespace, row, when)| self.put(namespace, row, when, effort)).collect();
-            let done = self.all_done(writes).await?;
-            report.written += done;
-            report.kept_newer += given - done;
         }
-        if let Some(key) = newer {
+        report.deleted += deleted.len();
+        let named = |deletion: &Deletion| matches!(given[deletion.kind].collection.kind.as_str(), FEATURES | SEGMENTS);
+        if !deleted.iter().any(named) {
+            return Ok(());
+        }
+        let third = self.look(given, effort).await?;
+        for restored in later::needed_after_all(given, &deleted, look, &third) {
+            let kind = &given[restored.kind].collection.kind;
+            let namespace = self.namespaces.of(kind)?;
+            if self.table.put(&namespace, &restored.row, When::Absent, effort).await? == Written::Done {
+                report.deleted -= 1;
+                report.kept.entry(Kept::NeededAfterAll).or_default().add(kind, &restored.row.key);
+            }
+        }
+        Ok(())
+    }
+
+    async fn delete_one<'d>(
+        &self,
+        given: &[Given],
+        deletion: &'d Deletion,
+        effort: Effort<'_>,
+    ) -> Result<(&'d Deletion, Written)> {
+        let namespace = self.namespaces.of(&given[deletion.kind].collection.kind)?;
+        let key = deletion.row.key.as_deref().unwrap_or_default();
+        Ok((deletion, self.table.delete(&namespace, key, &deletion.row, effort).await?))
+    }
+
+    /// Runs writes side by side, as many at once as the pace allows. The first failure ends it.
+    fn side_by_side<T>(
+        &self,
+        writes: impl Iterator<Item = impl Future<Output = Result<T>>>,
+    ) -> impl Stream<Item = Result<T>> + Unpin {
+        stream::iter(writes.collect::<Vec<_>>()).buffer_unordered(self.options.write_concurrency as usize)
+    }
+
+    /// What somebody should look at.
+    fn warn(&self, plan: &Plan, report: &Report) {
+        let table = &self.options.table;
+        if let Some(newer) = report.kept.get(&Kept::Newer) {
+            let key = newer.first.first().map_or("", |(_, key)| key);
             self.events.emit(LogLevel::Warn, || {
                 format!(
-                    "init kept {} rows of table \"{}\" that are newer than the data set, \"{key}\" among them; if the table held another environment's data, use another prefix, or open the store with \"init_overwrites_newer\"",
-                    report.kept_newer, self.options.table
+                    "init kept {} rows of table \"{table}\" that are newer than the data set, \"{key}\" among them, and deleted nothing; if this data set is the right one, open the store with \"init_overwrites_newer\"",
+                    newer.count
                 )
             });
         }
-        Ok(())
-    }
-
-    fn step(&self, kind: &str, row: &NewRow, stored: Option<&Existing>) -> Step {
-        let Some(stored) = stored else { return Step::Write(When::NotOlder) };
-        if stored.version == ReadVersion::Number(row.version)
-            && stored.row.as_ref().is_some_and(|stored| content::unchanged(kind, stored, row))
-        {
-            return Step::Skip;
+        if plan.standing == Standing::OtherEnvironment {
+            self.events.emit(LogLevel::Warn, || {
+                format!(
+                    "table \"{table}\" held another environment's data under prefix \"{}\", and init replaced them; if that environment is still in use, give each its own prefix",
+                    self.options.prefix
+                )
+            });
         }
-        match stored.version {
-            ReadVersion::Number(version) if version > row.version => {
-                if self.options.init_overwrites_newer {
-                    Step::Write(When::AsRead(stored.version))
-                } else {
-                    Step::Keep
-                }
-            }
-            _ => Step::Write(When::NotOlder),
+        if let Some(unreadable) = report.replaced.get(&Replaced::Unreadable) {
+            let key = unreadable.first.first().map_or("", |(_, key)| key);
+            self.events.emit(LogLevel::Warn, || {
+                format!(
+                    "init replaced {} rows of table \"{table}\" that could not be read, \"{key}\" among them",
+                    unreadable.count
+                )
+            });
         }
     }
-
-    async fn delete_leftovers(
-        &self,
-        data: &[Given],
-        stored: Vec<StoredRows>,
-        effort: Effort<'_>,
-        report: &mut Report,
-    ) -> Result<()> {
-        let mut leftovers = Vec::new();
-        for (given, mut rows) in data.iter().zip(stored) {
-            for key in given.collection.rows.iter().map(|row| &row.key).chain(&given.dropped) {
-                rows.remove(key);
-            }
-            let namespace = self.namespaces.of(&given.collection.kind)?;
-            leftovers.extend(rows.into_iter().map(|(key, existing)| (namespace.clone(), key, existing.version)));
-        }
-        let deletes: Vec<_> = leftovers
-            .into_iter()
-            .map(|(namespace, key, version)| self.delete(namespace, key, version, effort))
-            .collect();
-        report.deleted = self.all_done(deletes).await?;
-        Ok(())
-    }
-
-    /// Whether the row was written; if not, a newer one stands there.
-    async fn put(&self, namespace: String, row: &NewRow, when: When, effort: Effort<'_>) -> Result<bool> {
-        Ok(self.table.put(&namespace, row, when, effort).await? == Written::Done)
-    }
-
-    /// Whether the row was removed; if not, it changed since it was read.
-    async fn delete(&self, namespace: String, key: Box<str>, read: ReadVersion, effort: Effort<'_>) -> Result<bool> {
-        Ok(self.table.delete(&namespace, &key, read, effort).await? == Written::Done)
-    }
-
-    /// Runs writes side by side, as many at once as the pace allows, and counts those that were done. The first
-    /// failure ends it.
-    async fn all_done(&self, writes: Vec<impl Future<Output = Result<bool>>>) -> Result<usize> {
-        let outcomes = stream::iter(writes).buffer_unordered(self.options.write_concurrency as usize);
-        outcomes
-            .try_fold(0, |done, one| std::future::ready(Ok(done + usize::from(one))))
-            .await
-            .map_err(|error| error.during(Attempt::Init))
-    }
-
-    async fn mark_initialized(&self, effort: Effort<'_>) -> Result<()> {
-        if self.marker(effort).await? {
-            return Ok(());
-        }
-        self.table.mark(&self.namespaces.inited(), effort).await.map_err(|error| error.during(Attempt::Init))
-    }
-}
-
-/// A collection that fits, and the keys of what does not.
-struct Given {
-    collection: Collection,
-    dropped: Vec<Box<str>>,
 }

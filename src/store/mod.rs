@@ -7,20 +7,22 @@ pub mod calls;
 pub mod events;
 mod flights;
 pub mod init;
+pub mod report;
 pub mod statistics;
 #[cfg(test)]
 mod tests;
+mod upsert;
 
 use std::sync::Arc;
 use std::time::Instant;
 
 use futures_util::FutureExt;
 
-use crate::dynamo::{Counters, DynamoTable, Effort, Table, When, Written};
+use crate::dynamo::{Counters, DynamoTable, Effort, Table};
 use crate::model::namespace::{Namespaces, check_key};
 use crate::model::options::{LogLevel, Options};
-use crate::model::row::{Item, RawRow, Row};
-use crate::model::{Error, Result, size, tombstone};
+use crate::model::row::{RawRow, Row};
+use crate::model::{Error, Result, codec};
 use crate::runtime;
 
 use attempt::Attempt;
@@ -314,8 +316,8 @@ impl Store {
 
     /// A row's meaning; one that has none is reported and left out, so that it never hides the others.
     fn readable(&self, kind: &str, raw: RawRow) -> Option<Row> {
-        let key = raw.key.clone().unwrap_or_default();
-        match tombstone::read(raw) {
+        let key = raw.key.as_deref().unwrap_or_default();
+        match codec::read(&raw) {
             Ok(row) => Some(row),
             Err(reason) => {
                 count(&self.statistics.skipped_rows);
@@ -330,40 +332,6 @@ impl Store {
         }
     }
 
-    async fn write(&self, kind: &str, item: &Item, deadline: Instant) -> Result<Upserted> {
-        let namespace = self.namespaces.of(kind)?;
-        let row = tombstone::new_row(kind, item)?;
-        if let Some(bytes) = size::too_large(&self.namespaces, kind, &row)? {
-            self.report_too_large(kind, &row.key, bytes);
-            return Ok(Upserted::TooLarge);
-        }
-        let outcome = self.table.put(&namespace, &row, When::Newer, Effort::until(deadline)).await;
-        if let Some(cache) = &self.cache {
-            cache.forget_row(kind, &row.key);
-        }
-        match outcome.map_err(|error| error.during(Attempt::Upsert { kind, key: &row.key }))? {
-            Written::Done => Ok(Upserted::Written),
-            Written::Conflict(stored) => {
-                // Endpoints that do not return the row on a failed condition need a second request.
-                let stored = match stored {
-                    Some(raw) => self.readable(kind, raw).map(Arc::new),
-                    None => self.ask(kind, &row.key, deadline).await?,
-                };
-                Ok(Upserted::NewerExists(stored.unwrap_or_else(|| Arc::new(row.as_read()))))
-            }
-        }
-    }
-
-    fn report_too_large(&self, kind: &str, key: &str, bytes: usize) {
-        let namespace = self.namespaces.of(kind).unwrap_or_default();
-        self.events.emit(LogLevel::Error, || {
-            format!(
-                "The item \"{key}\" in \"{namespace}\" was too large to store in DynamoDB and was dropped: {bytes} bytes, the limit is {}; an older row stays as it was",
-                size::MAX_ROW_BYTES
-            )
-        });
-    }
-
     async fn is_initialized(&self, deadline: Instant) -> Result<bool> {
         self.marker(Effort::until(deadline)).await
     }
@@ -374,14 +342,15 @@ impl Store {
 
     async fn read_metadata(&self, deadline: Instant) -> Result<Option<i64>> {
         let name = self.namespaces.big_segments_metadata();
-        let row = self.table.big_segment(&name, &name, Effort::until(deadline)).await;
+        let row = self.table.big_segment(&name, &name, self.options.consistent_reads, Effort::until(deadline)).await;
         row.and_then(big_segments::synchronized_on).map_err(|error| error.during(Attempt::BigSegmentsMetadata))
     }
 
     async fn read_membership(&self, hash: &str, deadline: Instant) -> Result<Option<Membership>> {
         check_key("big_segments_user", hash)?;
         let namespace = self.namespaces.big_segments_user();
-        let row = self.table.big_segment(&namespace, hash, Effort::until(deadline)).await;
+        let row =
+            self.table.big_segment(&namespace, hash, self.options.consistent_reads, Effort::until(deadline)).await;
         row.map(big_segments::membership).map_err(|error| error.during(Attempt::BigSegmentsMembership))
     }
 

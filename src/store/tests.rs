@@ -9,8 +9,9 @@ use crate::dynamo::memory::MemoryTable;
 use crate::dynamo::{BigSegmentRow, Counters};
 use crate::model::data_set::{self, Collection};
 use crate::model::options::Options;
-use crate::model::row::Item;
+use crate::model::row::{Attribute, Item};
 use crate::model::{Code, Error};
+use crate::store::report::{Kept, LeftOut, Replaced};
 use crate::store::{Store, Upserted};
 
 fn store_with(table: &Arc<MemoryTable>, change: impl FnOnce(&mut Options)) -> Arc<Store> {
@@ -97,55 +98,274 @@ fn init_removes_leftovers_of_the_given_kinds_last_and_nothing_else() {
     assert_eq!(names, ["features/other prefix", "p:$inited/p:$inited", "p:features/new", "p:things/kept"]);
 }
 
+/// A table whose store is initialised, as far as the marker says.
+fn marked() -> Arc<MemoryTable> {
+    let table = Arc::new(MemoryTable::default());
+    table.insert("p:$inited", "p:$inited", None, None);
+    table
+}
+
 #[test]
 fn an_upsert_at_any_request_of_an_init_is_never_rolled_back() {
-    let requests = {
-        let table = Arc::new(MemoryTable::default());
-        table.insert("p:features", "leftover", Some("1"), Some("{}"));
-        store(&table).init(data(TWO_KINDS)).expect("init works");
-        table.requests().len()
-    };
-    for moment in 0..requests {
-        for key in ["base", "top", "leftover", "unheard of"] {
-            let table = Arc::new(MemoryTable::default());
+    for initialised in [true, false] {
+        let fresh = || {
+            let table = if initialised { marked() } else { Arc::new(MemoryTable::default()) };
             table.insert("p:features", "leftover", Some("1"), Some("{}"));
-            let (count, writer) = (AtomicUsize::new(0), Arc::downgrade(&table));
-            table.before_each(move |_| {
-                if count.fetch_add(1, Ordering::Relaxed) == moment {
-                    writer.upgrade().expect("the table lives").insert(
-                        "p:features",
-                        key,
-                        Some("5"),
-                        Some("{\"version\":5}"),
-                    );
-                }
-                Ok(())
-            });
+            table
+        };
+        let requests = {
+            let table = fresh();
             store(&table).init(data(TWO_KINDS)).expect("init works");
-            let stored = table.row("p:features", key);
-            // What was written before init read the kind, and is not in the data set, is a leftover.
-            let was_read = moment == 0 && matches!(key, "leftover" | "unheard of");
-            assert_eq!(
-                stored.and_then(|row| row.version),
-                (!was_read).then(|| "5".into()),
-                "{key} at request {moment}"
-            );
-            assert!(table.row("p:$inited", "p:$inited").is_some());
+            table.requests().len()
+        };
+        for moment in 0..requests {
+            for key in ["base", "top", "leftover", "unheard of"] {
+                let table = fresh();
+                let (count, writer) = (AtomicUsize::new(0), Arc::downgrade(&table));
+                table.before_each(move |_| {
+                    if count.fetch_add(1, Ordering::Relaxed) == moment {
+                        let table = writer.upgrade().expect("the table lives");
+                        table.insert("p:features", key, Some("5"), Some("{\"version\":5}"));
+                    }
+                    Ok(())
+                });
+                store(&table).init(data(TWO_KINDS)).expect("init works");
+                let version = table.row("p:features", key).and_then(|row| row.version);
+                // What was there before init read the kind is a leftover: one that is not in the data set goes, and in a
+                // store that was not initialised the data set wins over the others.
+                let wanted = match (moment, key) {
+                    (0, "leftover" | "unheard of") => None,
+                    (0, _) if !initialised => Some("1".into()),
+                    _ => Some("5".into()),
+                };
+                assert_eq!(version, wanted, "{key} at request {moment}, initialised: {initialised}");
+                assert!(table.row("p:$inited", "p:$inited").is_some());
+            }
         }
     }
 }
 
 #[test]
 fn init_keeps_newer_rows_and_says_so_unless_told_otherwise() {
-    let table = Arc::new(MemoryTable::default());
+    let table = marked();
     table.insert("p:segments", "seg", Some("9"), Some("{}"));
     let careful = store(&table);
-    assert_eq!(careful.init(data(TWO_KINDS)).expect("init works").kept_newer, 1);
+    assert_eq!(careful.init(data(TWO_KINDS)).expect("init works").kept_newer(), 1);
     assert_eq!(table.row("p:segments", "seg").and_then(|row| row.version), Some("9".into()));
     assert!(events(&careful).iter().any(|event| event.contains("\"seg\"") && event.contains("init_overwrites_newer")));
     let forceful = store_with(&table, |options| options.init_overwrites_newer = true);
     assert_eq!(forceful.init(data(TWO_KINDS)).expect("init works").written, 1);
     assert_eq!(table.row("p:segments", "seg").and_then(|row| row.version), Some("1".into()));
+}
+
+#[test]
+fn init_replaces_rows_of_any_version_where_the_store_was_not_initialised() {
+    let table = Arc::new(MemoryTable::default());
+    table.insert("p:segments", "seg", Some("9"), Some("{}"));
+    table.insert("p:features", "gone", Some("9"), Some("null"));
+    let report = store(&table).init(data(TWO_KINDS)).expect("init works");
+    assert_eq!((report.written, report.deleted, report.kept_newer()), (3, 1, 0));
+    assert_eq!(report.replaced[&Replaced::NotInitialised].first, [("segments".to_owned(), "seg".to_owned())]);
+    assert_eq!(table.row("p:segments", "seg").and_then(|row| row.version), Some("1".into()));
+}
+
+#[test]
+fn an_older_payload_deletes_nothing_and_the_report_says_why() {
+    let table = Arc::new(MemoryTable::default());
+    let flag = r#""rules":[{"clauses":[{"op":"segmentMatch","values":["beta"]}]}]"#;
+    let newer = format!(
+        r#"{{"segments":{{"beta":{{"version":1}}}},"features":{{"gate":{{"version":1}},"checkout":{{"version":9,{flag}}}}}}}"#
+    );
+    store(&table).init(data(&newer)).expect("init works");
+    let before = table.contents();
+    let late = store(&table);
+    let report = late.init(data(r#"{"segments":{},"features":{"checkout":{"version":8}}}"#)).expect("init works");
+    assert_eq!((report.written, report.deleted, report.kept_newer()), (0, 0, 1));
+    assert_eq!(report.kept[&Kept::OlderDataSet].count, 2);
+    assert_eq!(table.contents(), before);
+    assert!(events(&late).iter().any(|event| event.contains("\"checkout\"") && event.contains("deleted nothing")));
+}
+
+#[test]
+fn another_environment_s_data_are_replaced_and_that_is_said() {
+    let table = Arc::new(MemoryTable::default());
+    let of = |environment: &str, version: u32| {
+        let flag = |key: &str| format!(r#""{key}":{{"version":{version},"salt":"{environment}{key}"}}"#);
+        format!(r#"{{"features":{{{},{},"only{environment}":{{"version":1}}}}}}"#, flag("x"), flag("y"))
+    };
+    store(&table).init(data(&of("A", 90))).expect("init works");
+    let b = store(&table);
+    let report = b.init(data(&of("B", 3))).expect("init works");
+    assert_eq!((report.written, report.deleted, report.kept_newer()), (3, 1, 0));
+    assert_eq!(report.replaced[&Replaced::OtherEnvironment].count, 2);
+    assert!(events(&b).iter().any(|event| event.contains("another environment") && event.contains("prefix")));
+    assert_eq!(b.init(data(&of("B", 3))).expect("init works").unchanged, 3);
+}
+
+#[test]
+fn fleets_of_different_serialisers_stop_writing_after_the_first_round() {
+    let table = Arc::new(MemoryTable::default());
+    let rich = r#"{"features":{"f":{"version":1,"on":true,"clientSideAvailability":{"usingMobileKey":true},"variations":[{"a":null},9007199254740993],"fallthrough":{"rollout":{"kind":"rollout","bucketBy":"key"}}}}}"#;
+    let poor = r#"{"features":{"f":{"on":true,"variations":[{},9007199254740992],"fallthrough":{"rollout":{"bucketBy":"key"}},"version":1,"deleted":false}}}"#;
+    let written =
+        [poor, rich, poor, rich, poor].map(|json| store(&table).init(data(json)).expect("init works").written);
+    assert_eq!(written, [1, 1, 0, 0, 0], "the richer form wins, once");
+}
+
+/// Runs one init, and at one of its requests another one from begin to end.
+fn one_inside_the_other(outer: &str, inner: &'static str, moment: usize) -> (Arc<MemoryTable>, usize) {
+    let table = marked();
+    let (count, there) = (Arc::new(AtomicUsize::new(0)), Arc::downgrade(&table));
+    let counted = Arc::clone(&count);
+    table.before_each(move |_| {
+        if counted.fetch_add(1, Ordering::Relaxed) == moment {
+            // On a thread of its own, as calls do not wait inside the library's threads. It counts on, past the moment.
+            let table = there.upgrade().expect("the table lives");
+            std::thread::spawn(move || store(&table).init(data(inner)).expect("init works")).join().expect("no panic");
+        }
+        Ok(())
+    });
+    store(&table).init(data(outer)).expect("init works");
+    table.undisturbed();
+    (table, count.load(Ordering::Relaxed))
+}
+
+#[test]
+fn two_inits_at_once_leave_no_flag_without_its_segment() {
+    const NEW: &str = r#"{"segments":{"S":{"version":1}},"features":{"x":{"version":1},
+        "F":{"version":1,"rules":[{"clauses":[{"op":"segmentMatch","values":["S"]}]}]}}}"#;
+    const OLD: &str = r#"{"segments":{},"features":{"x":{"version":1}}}"#;
+    for (outer, inner) in [(NEW, OLD), (OLD, NEW)] {
+        let mut moment = 0;
+        loop {
+            let (table, requests) = one_inside_the_other(outer, inner, moment);
+            let there = |kind: &str, key: &str| table.row(kind, key).is_some();
+            assert!(there("p:segments", "S") || !there("p:features", "F"), "{:#?}", table.requests());
+            moment += 1;
+            if moment >= requests {
+                break;
+            }
+        }
+        assert!(moment > 3, "every request had its turn");
+    }
+}
+
+#[test]
+fn what_another_init_deletes_too_late_is_put_back_by_it() {
+    let table = marked();
+    table.insert("p:segments", "S", Some("1"), Some("{}"));
+    let there = Arc::downgrade(&table);
+    table.before_each(move |request| {
+        if request == "delete p:segments/S" {
+            let flag = r#"{"rules":[{"clauses":[{"op":"segmentMatch","values":["S"]}]}]}"#;
+            there.upgrade().expect("the table lives").insert("p:features", "F", Some("1"), Some(flag));
+        }
+        Ok(())
+    });
+    let report = store(&table).init(data(r#"{"segments":{},"features":{}}"#)).expect("init works");
+    assert_eq!((report.deleted, report.kept[&Kept::NeededAfterAll].count), (0, 1));
+    assert_eq!(table.row("p:segments", "S").and_then(|row| row.version), Some("1".into()));
+}
+
+#[test]
+fn what_another_init_deleted_meanwhile_is_written_again() {
+    let table = marked();
+    let there = Arc::downgrade(&table);
+    table.before_each(move |request| {
+        if request == "put p:features/top" {
+            there.upgrade().expect("the table lives").remove("p:features", "base");
+        }
+        Ok(())
+    });
+    store(&table).init(data(TWO_KINDS)).expect("init works");
+    assert!(table.row("p:features", "base").is_some());
+}
+
+#[test]
+fn a_replacement_that_met_another_writer_gives_way_to_newer_rows_only() {
+    for (came, wanted, kept) in [("3", "5", 0), ("5", "5", 0), ("7", "7", 1)] {
+        let table = Arc::new(MemoryTable::default());
+        table.insert("p:features", "f", Some("90"), Some("{}"));
+        let there = Arc::downgrade(&table);
+        table.before_each(move |request| {
+            if request == "put p:features/f"
+                && there.upgrade().expect("the table lives").requests().iter().all(|one| one != request)
+            {
+                there.upgrade().expect("the table lives").insert("p:features", "f", Some(came), Some("{}"));
+            }
+            Ok(())
+        });
+        let report = store(&table).init(data(r#"{"features":{"f":{"version":5}}}"#)).expect("init works");
+        assert_eq!(table.row("p:features", "f").and_then(|row| row.version), Some(wanted.into()), "met {came}");
+        assert_eq!(report.kept_newer(), kept, "met {came}");
+    }
+}
+
+#[test]
+fn rows_that_cannot_be_read_are_replaced_by_upsert_and_by_init() {
+    let number = |text: &str| Some(Attribute::Number(text.into()));
+    let text = |text: &str| Some(Attribute::Text(text.into()));
+    for (version, row) in [
+        (text("7"), text("{}")),
+        (Some(Attribute::Truth(true)), text("{}")),
+        (Some(Attribute::Other("{\"NULL\":true}".into())), text("{}")),
+        (number("99999999999999999999999999999999999999"), text("{}")),
+        (number("1.5"), text("{}")),
+        (number("9"), text("")),
+        (number("9"), Some(Attribute::Other("{\"B\":\"eA==\"}".into()))),
+    ] {
+        let table = marked();
+        let put = || table.insert_raw("p:features", "f", version.clone(), row.clone());
+        put();
+        let store = store(&table);
+        assert_eq!(store.upsert("features", &item("f", 5, "{}")), Ok(Upserted::Written), "{version:?} {row:?}");
+        assert_eq!(table.row("p:features", "f").and_then(|row| row.version), Some("5".into()));
+        put();
+        let report = store.init(data(r#"{"features":{"f":{"version":5}}}"#)).expect("init works");
+        assert_eq!(report.replaced[&Replaced::Unreadable].count, 1, "{version:?} {row:?}");
+        assert_eq!(store.get("features", "f").expect("readable").expect("there").row.version, 5);
+        put();
+        let report = store.init(data(r#"{"features":{}}"#)).expect("init works");
+        assert_eq!((report.deleted, table.row("p:features", "f")), (1, None));
+    }
+}
+
+#[test]
+fn an_upsert_over_an_unreadable_row_gives_way_to_a_newer_one_that_came() {
+    let table = Arc::new(MemoryTable::default());
+    table.insert("p:features", "f", Some("9"), Some(""));
+    let there = Arc::downgrade(&table);
+    table.before_each(move |_| {
+        let table = there.upgrade().expect("the table lives");
+        if table.requests().len() == 1 {
+            table.insert("p:features", "f", Some("8"), Some("{\"newer\":1}"));
+        }
+        Ok(())
+    });
+    let Ok(Upserted::NewerExists(row)) = store(&table).upsert("features", &item("f", 5, "{}")) else {
+        panic!("written")
+    };
+    assert_eq!((row.version, row.item()), (8, Some("{\"newer\":1}")));
+}
+
+#[test]
+fn an_item_with_an_empty_key_is_reported_and_fails_nothing_else() {
+    let table = Arc::new(MemoryTable::default());
+    let store = store(&table);
+    let report = store.init(data(r#"{"features":{"":{"version":1},"f":{"version":1}}}"#)).expect("init works");
+    assert_eq!((report.written, report.left_out[&LeftOut::EmptyKey].count), (1, 1));
+    assert!(events(&store).iter().any(|event| event.contains("empty key") && event.contains("\"features\"")));
+}
+
+#[test]
+fn big_segments_are_read_as_consistently_as_everything_else() {
+    let table = Arc::new(MemoryTable::default());
+    for consistent in [true, false] {
+        table.forget_requests();
+        let store = store_with(&table, |options| options.consistent_reads = consistent);
+        assert_eq!((store.big_segments_metadata(), store.big_segments_membership("h")), (Ok(None), Ok(None)));
+        assert!(table.requests().iter().all(|request| request.contains("eventually") != consistent));
+    }
 }
 
 #[test]

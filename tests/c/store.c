@@ -242,7 +242,8 @@ static void init_keeps_a_newer_version(void)
 {
   uint64_t store = open_store("");
   static const store_item old[] = {ITEM("flag", 3, "{\"old\":true}")};
-  put_flag(store, "flag", 10, "{\"new\":true}");
+  static const store_item new[] = {ITEM("flag", 10, "{\"new\":true}")};
+  init_features(store, new, 1, (struct counts){1, 0, 0, 0});
   init_features(store, old, 1, (struct counts){0, 0, 0, 1});
   check_flag(store, "flag", 10, "{\"new\":true}");
   close_store(store);
@@ -281,7 +282,6 @@ static void init_writes_deletions_in_a_data_set(void)
 
 static void init_refuses_wrong_data_before_anything_is_sent(void)
 {
-  static const store_item no_key[] = {ITEM("", 1, "{}")};
   static const store_item negative[] = {ITEM("flag", -1, "{}")};
   static const store_item no_payload[] = {ITEM("flag", 1, "")};
   static const store_item twice[] = {ITEM("flag", 1, "{}"), ITEM("flag", 2, "{}")};
@@ -296,7 +296,6 @@ static void init_refuses_wrong_data_before_anything_is_sent(void)
     const char *part;
   } wrong[] = {
       {{{TEXT(""), NULL, 0}}, 1, STORE_ERROR_EMPTY_KIND, "kind"},
-      {{{TEXT("features"), no_key, 1}}, 1, STORE_ERROR_EMPTY_KEY, "key"},
       {{{TEXT("features"), negative, 1}}, 1, STORE_ERROR_INVALID_VERSION, "version"},
       {{{TEXT("features"), no_payload, 1}}, 1, STORE_ERROR_EMPTY_ITEM, "flag"},
       {{{TEXT("features"), twice, 2}}, 1, STORE_ERROR_DUPLICATE_KEY, "flag"},

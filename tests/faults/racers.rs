@@ -114,7 +114,7 @@ impl Writer {
         let started = now();
         let outcome = store.init(data_set::from_items(vec![("features".into(), items.clone())]).expect("data"));
         let name = match &outcome {
-            Ok(report) if report.kept_newer > 0 => "kept newer",
+            Ok(report) if report.kept_newer() > 0 => "kept newer",
             Ok(_) => "initialised",
             Err(_) => "unknown",
         };

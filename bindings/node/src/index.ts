@@ -15,6 +15,7 @@ export {
   type InitReport,
   type Level,
   type NewItem,
+  type Reason,
   type Statistics,
   type UpsertResult,
 } from './store.js';

@@ -25,6 +25,12 @@ export type UpsertResult =
   /** The item is over DynamoDB's 400 KB; the older row, if any, stays. */
   | { readonly outcome: 'tooLarge' };
 
+/** How many rows something happened to for one reason, and the first ten of them. */
+export interface Reason {
+  readonly count: number;
+  readonly keys: readonly { readonly kind: string; readonly key: string }[];
+}
+
 /** What an init did, in rows. */
 export interface InitReport {
   readonly written: number;
@@ -34,6 +40,12 @@ export interface InitReport {
   readonly keptNewer: number;
   /** Items that were left out because they are over DynamoDB's 400 KB. */
   readonly tooLarge: readonly { readonly kind: string; readonly key: string; readonly bytes: number }[];
+  /** Rows written over what a version alone would have kept, by reason, such as `otherEnvironment`. */
+  readonly replaced: Readonly<Record<string, Reason>>;
+  /** Rows that the data set would not have, by reason, such as `olderDataSet`. */
+  readonly kept: Readonly<Record<string, Reason>>;
+  /** Items that were not taken, by reason: `emptyKey`. */
+  readonly leftOut: Readonly<Record<string, Reason>>;
 }
 
 /** What a store did since it was opened in this process, and what its cache holds now. */
@@ -317,7 +329,9 @@ export class FlagStore {
 
   async #report(answer: ReturnType<Native['init']>): Promise<InitReport> {
     const { report } = await this.#call(answer);
-    return inCamelCase(JSON.parse(report!) as Record<string, unknown>) as unknown as InitReport;
+    const did = inCamelCase(JSON.parse(report!) as Record<string, unknown>);
+    for (const name of ['replaced', 'kept', 'leftOut']) did[name] = inCamelCase(did[name] as Record<string, unknown>);
+    return did as unknown as InitReport;
   }
 
   #failed(outcome: Outcome): FlagStoreError {

@@ -253,7 +253,8 @@ describe('whole data sets', () => {
       features: { new: { version: 1, item: FLAG } },
       segments: { segment: { version: 1, item: '{}' } },
     };
-    const report = { written: 2, unchanged: 0, deleted: 1, keptNewer: 0, tooLarge: [] };
+    const reasons = { replaced: {}, kept: {}, leftOut: {} };
+    const report = { written: 2, unchanged: 0, deleted: 1, keptNewer: 0, tooLarge: [], ...reasons };
     assert.deepEqual(await store.init(data), report);
     assert.equal(await store.initialized(), true);
     assert.deepEqual(await store.all('features'), new Map([['new', item(1)]]));
@@ -276,8 +277,10 @@ describe('whole data sets', () => {
 
   test('leave a newer row alone', async () => {
     const store = fresh();
-    await store.upsert('features', 'flag', { version: 7, item: FLAG });
-    assert.equal((await store.init({ features: { flag: { version: 6, item: '{}' } } })).keptNewer, 1);
+    await store.init({ features: { flag: { version: 7, item: FLAG } } });
+    const report = await store.init({ features: { flag: { version: 6, item: '{}' } } });
+    assert.equal(report.keptNewer, 1);
+    assert.deepEqual(report.kept, { newer: { count: 1, keys: [{ kind: 'features', key: 'flag' }] } });
     assert.deepEqual(await store.get('features', 'flag'), item(7));
   });
 
@@ -477,8 +480,16 @@ describe('cache, statistics and events', () => {
 });
 
 describe('arguments that cannot be right', () => {
+  test('an empty key is refused alone, and left out of a data set', async () => {
+    const store = fresh();
+    const refused = await errorOf(() => store.upsert('features', '', { version: 1, item: 'x' }));
+    assert.equal(refused.codeName, 'STORE_ERROR_EMPTY_KEY');
+    const report = await store.init({ features: { '': { version: 1, item: 'x' }, flag: { version: 1, item: 'x' } } });
+    assert.equal(report.written, 1);
+    assert.deepEqual(report.leftOut, { emptyKey: { count: 1, keys: [{ kind: 'features', key: '' }] } });
+  });
+
   const cases: [string, string, number, string | undefined, string][] = [
-    ['features', '', 1, 'x', 'STORE_ERROR_EMPTY_KEY'],
     ['', 'key', 1, 'x', 'STORE_ERROR_EMPTY_KIND'],
     ['features', 'k'.repeat(1025), 1, 'x', 'STORE_ERROR_KEY_TOO_LONG'],
     ['k'.repeat(2049), 'key', 1, 'x', 'STORE_ERROR_KEY_TOO_LONG'],

@@ -12,6 +12,9 @@ final class InitReport
     /**
      * @param int $keptNewer rows that stayed because they were newer than the data set
      * @param list<TooLarge> $tooLarge items that were left out
+     * @param array<string, Reason> $replaced rows written over what a version alone would have kept, by reason
+     * @param array<string, Reason> $kept rows that the data set would not have, by reason
+     * @param array<string, Reason> $leftOut items that were not taken, by reason; the reasons' names are those of flagstore.h
      */
     public function __construct(
         public readonly int $written,
@@ -19,6 +22,9 @@ final class InitReport
         public readonly int $deleted,
         public readonly int $keptNewer,
         public readonly array $tooLarge,
+        public readonly array $replaced = [],
+        public readonly array $kept = [],
+        public readonly array $leftOut = [],
     ) {
     }
 }

@@ -378,6 +378,8 @@ final class Store
     {
         $did = json_decode($json, true, 8, JSON_THROW_ON_ERROR);
         $tooLarge = array_map(static fn (array $item): TooLarge => new TooLarge(...$item), $did['too_large']);
-        return new InitReport($did['written'], $did['unchanged'], $did['deleted'], $did['kept_newer'], $tooLarge);
+        $numbers = [$did['written'], $did['unchanged'], $did['deleted'], $did['kept_newer']];
+        $reasons = static fn (array $rows): array => array_map(static fn (array $reason): Reason => new Reason(...$reason), $rows);
+        return new InitReport(...$numbers, ...[$tooLarge, ...array_map($reasons, [$did['replaced'], $did['kept'], $did['left_out']])]);
     }
 }

@@ -19,6 +19,7 @@ from flagstore import (
     Item,
     OptionError,
     Outcome,
+    Reason,
     Store,
     TooLarge,
     UpsertResult,
@@ -203,8 +204,9 @@ def test_init_with_the_same_data_writes_nothing(store: Store) -> None:
 
 
 def test_init_leaves_a_newer_row_alone(store: Store) -> None:
-    store.upsert("features", "flag", 7, FLAG)
-    assert store.init({"features": {"flag": Item(6, "{}")}}).kept_newer == 1
+    store.init({"features": {"flag": Item(7, FLAG)}})
+    report = store.init({"features": {"flag": Item(6, "{}")}})
+    assert (report.kept_newer, report.kept) == (1, {"newer": Reason(1, [("features", "flag")])})
     assert store.get("features", "flag") == Item(7, FLAG)
 
 
@@ -362,10 +364,17 @@ def test_a_log_handler_may_use_the_store(store: Store) -> None:
 # Arguments that cannot be right
 
 
+def test_an_empty_key_is_refused_alone_and_left_out_of_a_data_set(store: Store) -> None:
+    with pytest.raises(UsageError) as raised:
+        store.upsert("features", "", 1, "x")
+    assert raised.value.name == "STORE_ERROR_EMPTY_KEY"
+    report = store.init({"features": {"": Item(1, "x"), "flag": Item(1, "x")}})
+    assert (report.written, report.left_out) == (1, {"empty_key": Reason(1, [("features", "")])})
+
+
 @pytest.mark.parametrize(
     ("kind", "key", "version", "item", "name"),
     [
-        ("features", "", 1, "x", "STORE_ERROR_EMPTY_KEY"),
         ("", "key", 1, "x", "STORE_ERROR_EMPTY_KIND"),
         ("features", "k" * 1025, 1, "x", "STORE_ERROR_KEY_TOO_LONG"),
         ("k" * 2049, "key", 1, "x", "STORE_ERROR_KEY_TOO_LONG"),

@@ -170,7 +170,7 @@ RSpec.describe Flagstore::Store do
       store.upsert('others', 'untouched', version: 9, item: flag)
       expect(store).not_to be_initialized
       report = store.init('features' => [item('new', 1, flag)], 'segments' => [item('segment', 1, '{}')])
-      expect(report).to eq Flagstore::InitReport.new(2, 0, 1, 0, [])
+      expect(report).to eq Flagstore::InitReport.new(2, 0, 1, 0, [], {}, {}, {})
       expect(store).to be_initialized
       expect(store.all('features')).to eq('new' => item('new', 1, flag))
       expect(store.all('segments')).to eq('segment' => item('segment', 1, '{}'))
@@ -182,13 +182,15 @@ RSpec.describe Flagstore::Store do
       data = { 'features' => Array.new(30) { |number| item("flag-#{number}", 1, flag) } }
       store.init(data)
       before = store.statistics[:write_units]
-      expect(store.init(data)).to eq Flagstore::InitReport.new(0, 30, 0, 0, [])
+      expect(store.init(data)).to eq Flagstore::InitReport.new(0, 30, 0, 0, [], {}, {}, {})
       expect(store.statistics[:write_units]).to eq before
     end
 
     it 'leave a newer row alone' do
-      store.upsert('features', 'flag', version: 7, item: flag)
-      expect(store.init('features' => [item('flag', 6, '{}')]).kept_newer).to eq 1
+      store.init('features' => [item('flag', 7, flag)])
+      report = store.init('features' => [item('flag', 6, '{}')])
+      expect(report.kept_newer).to eq 1
+      expect(report.kept).to eq(newer: Flagstore::Reason.new(1, [%w[features flag]]))
       expect(store.get('features', 'flag')).to eq item('flag', 7, flag)
     end
 
@@ -214,7 +216,7 @@ RSpec.describe Flagstore::Store do
 
     [{}, { 'features' => [] }, { features: [], segments: [] }].each do |data|
       it "initialise with nothing, #{data}" do
-        expect(store.init(data)).to eq Flagstore::InitReport.new(0, 0, 0, 0, [])
+        expect(store.init(data)).to eq Flagstore::InitReport.new(0, 0, 0, 0, [], {}, {}, {})
         expect(store).to be_initialized
       end
     end
@@ -323,9 +325,15 @@ RSpec.describe Flagstore::Store do
     end
   end
 
+  it 'refuses an empty key alone and leaves it out of a data set' do
+    expect { store.upsert('features', '', version: 1, item: 'x') }.to raise_error(Flagstore::UsageError, /empty/)
+    report = store.init('features' => [item('', 1, 'x'), item('flag', 1, 'x')])
+    expect(report.written).to eq 1
+    expect(report.left_out).to eq(empty_key: Flagstore::Reason.new(1, [['features', '']]))
+  end
+
   describe 'arguments that cannot be right' do
     [
-      ['features', '', 1, 'x', 'STORE_ERROR_EMPTY_KEY'],
       ['', 'key', 1, 'x', 'STORE_ERROR_EMPTY_KIND'],
       ['features', 'k' * 1025, 1, 'x', 'STORE_ERROR_KEY_TOO_LONG'],
       ['k' * 2049, 'key', 1, 'x', 'STORE_ERROR_KEY_TOO_LONG'],

@@ -47,6 +47,9 @@ namespace Flagstore
             KeptNewer = (long)report["kept_newer"];
             TooLarge = ((List<object>)report["too_large"])
                 .Select(item => new TooLargeItem((IDictionary<string, object>)item)).ToList();
+            Replaced = InitReason.Of(report["replaced"]);
+            Kept = InitReason.Of(report["kept"]);
+            LeftOut = InitReason.Of(report["left_out"]);
         }
 
         /// <summary>Rows that were new or different.</summary>
@@ -64,7 +67,39 @@ namespace Flagstore
         /// <summary>Items that were left out.</summary>
         public IReadOnlyList<TooLargeItem> TooLarge { get; }
 
+        /// <summary>
+        /// Rows written over what a version alone would have kept, by reason. The names are those of flagstore.h.
+        /// </summary>
+        public IReadOnlyDictionary<string, InitReason> Replaced { get; }
+
+        /// <summary>Rows that the data set would not have, by reason.</summary>
+        public IReadOnlyDictionary<string, InitReason> Kept { get; }
+
+        /// <summary>Items that were not taken, by reason.</summary>
+        public IReadOnlyDictionary<string, InitReason> LeftOut { get; }
+
         internal static InitReport Of(string json) => new InitReport((IDictionary<string, object>)Json.Read(json));
+    }
+
+    /// <summary>How many rows something happened to for one reason, and the first of them.</summary>
+    public sealed class InitReason
+    {
+        private InitReason(IDictionary<string, object> rows)
+        {
+            Count = (long)rows["count"];
+            First = ((List<object>)rows["keys"]).Cast<IDictionary<string, object>>()
+                .Select(row => new KeyValuePair<string, string>((string)row["kind"], (string)row["key"])).ToList();
+        }
+
+        /// <summary>Their number.</summary>
+        public long Count { get; }
+
+        /// <summary>Kind and key of the first ten.</summary>
+        public IReadOnlyList<KeyValuePair<string, string>> First { get; }
+
+        internal static IReadOnlyDictionary<string, InitReason> Of(object reasons) =>
+            ((IDictionary<string, object>)reasons).ToDictionary(
+                reason => reason.Key, reason => new InitReason((IDictionary<string, object>)reason.Value));
     }
 
     /// <summary>

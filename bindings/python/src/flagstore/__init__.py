@@ -18,7 +18,7 @@ from .errors import (
     UnavailableError,
     UsageError,
 )
-from .store import Event, InitReport, Item, Outcome, Store, TooLarge, UpsertResult
+from .store import Event, InitReport, Item, Outcome, Reason, Store, TooLarge, UpsertResult
 
 __version__ = "0.1.0"
 
@@ -31,6 +31,7 @@ __all__ = [
     "LibraryError",
     "OptionError",
     "Outcome",
+    "Reason",
     "Store",
     "TooLarge",
     "UnavailableError",

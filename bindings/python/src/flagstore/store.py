@@ -96,8 +96,16 @@ class TooLarge(NamedTuple):
     bytes: int
 
 
+class Reason(NamedTuple):
+    """How many rows something happened to for one reason, and the first of them."""
+
+    count: int
+    keys: list[tuple[str, str]]
+    """Kind and key of the first ten."""
+
+
 class InitReport(NamedTuple):
-    """What an init did, in rows."""
+    """What an init did, in rows. The last three are by reason, in the words of flagstore.h, and have those that occurred."""
 
     written: int
     unchanged: int
@@ -105,6 +113,12 @@ class InitReport(NamedTuple):
     kept_newer: int
     """Rows that stayed because they were newer than the data set."""
     too_large: list[TooLarge]
+    replaced: dict[str, Reason] = {}
+    """Rows written over what a version alone would have kept, such as ``"other_environment"``."""
+    kept: dict[str, Reason] = {}
+    """Rows that the data set would not have, such as ``"older_data_set"``."""
+    left_out: dict[str, Reason] = {}
+    """Items that were not taken, such as ``"empty_key"``."""
 
 
 class Event(NamedTuple):
@@ -422,7 +436,8 @@ class Store:
             self._deliver_events()
         did = json.loads(self._library.take_string(_address(report)))
         too_large = [TooLarge(item["kind"], item["key"], item["bytes"]) for item in did["too_large"]]
-        return InitReport(did["written"], did["unchanged"], did["deleted"], did["kept_newer"], too_large)
+        numbers = (did["written"], did["unchanged"], did["deleted"], did["kept_newer"])
+        return InitReport(*numbers, too_large, *(_reasons(did[name]) for name in ("replaced", "kept", "left_out")))
 
     def _view(self, items: c_void_p) -> Iterator[tuple[str, Item]]:
         """The items of a list of the library. One read of the whole array is several times faster than a ctypes
@@ -586,6 +601,12 @@ def _taken(library: Library, places: Places) -> Item:
 
 def _text(address: int, length: int) -> str:
     return ctypes.string_at(address, length).decode()
+
+
+def _reasons(found: dict[str, Any]) -> dict[str, Reason]:
+    return {
+        name: Reason(rows["count"], [(row["kind"], row["key"]) for row in rows["keys"]]) for name, rows in found.items()
+    }
 
 
 def _address(place: c_void_p) -> int:

@@ -68,8 +68,12 @@ module Flagstore
   TooLarge = Struct.new(:kind, :key, :bytes)
 
   # What an init did, in rows. +kept_newer+ counts those that stayed because they were newer than the data set;
-  # +too_large+ is an array of {TooLarge}.
-  InitReport = Struct.new(:written, :unchanged, :deleted, :kept_newer, :too_large)
+  # +too_large+ is an array of {TooLarge}. +replaced+, +kept+ and +left_out+ are hashes of {Reason} by the reasons that
+  # occurred, in the words of flagstore.h.
+  InitReport = Struct.new(:written, :unchanged, :deleted, :kept_newer, :too_large, :replaced, :kept, :left_out)
+
+  # How many rows something happened to for one reason, and the kind and key of the first ten.
+  Reason = Struct.new(:count, :keys)
 
   # Something that a store reports besides the results of calls. +level+ is +:error+, +:warn+, +:info+ or +:debug+.
   Event = Struct.new(:level, :message)

@@ -313,7 +313,10 @@ module Flagstore
       place = StringPlace.new(@library.native)
       report = JSON.parse(call(function, data, length, place.pointer, place: place) { place.take })
       too_large = report['too_large'].map { |item| TooLarge.new(*item.values_at('kind', 'key', 'bytes')) }
-      InitReport.new(*report.values_at('written', 'unchanged', 'deleted', 'kept_newer'), too_large)
+      by_reason = report.values_at('replaced', 'kept', 'left_out').map do |reasons|
+        reasons.to_h { |name, rows| [name.to_sym, Reason.new(rows['count'], rows['keys'].map { |row| row.values_at('kind', 'key') })] }
+      end
+      InitReport.new(*report.values_at('written', 'unchanged', 'deleted', 'kept_newer'), too_large, *by_reason)
     end
 
     def next_event

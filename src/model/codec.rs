@@ -1,15 +1,19 @@
-//! Deletions: the one form that is written, and every form that is read.
+//! What rows mean: the one form of each that is written, and every form that is read.
 //!
 //! SDKs write a deleted item in five ways and none reads all of them. The full-schema form is the one that
 //! every SDK that has an evaluation engine parses, because older ones do not tolerate missing properties.
+//!
+//! A row that says nothing that can be read is reported and left out by readers, and replaced by writers.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
+use super::decimal::Decimal;
 use super::namespace::{FEATURES, SEGMENTS};
-use super::row::{Existing, Item, NewRow, Payload, RawRow, ReadVersion, Row};
+use super::row::{Attribute, Item, NewRow, Payload, RawRow, Row, Version};
 use super::{Code, Error, Result};
 
 /// The `item` text of a deletion: full schema for flags and segments, what the caller gave for other kinds.
@@ -82,7 +86,7 @@ impl<'de> Deserialize<'de> for Inside {
                 while let Some(name) = members.next_key::<String>()? {
                     match name.as_str() {
                         "deleted" => inside.deleted = members.next_value::<&RawValue>()?.get() == "true",
-                        "version" => inside.version = members.next_value::<&RawValue>()?.get().parse().ok(),
+                        "version" => inside.version = whole(members.next_value::<&RawValue>()?.get()),
                         _ => drop(members.next_value::<IgnoredAny>()?),
                     }
                 }
@@ -105,42 +109,64 @@ fn inside(item: &str, version_needed: bool) -> Inside {
 }
 
 /// What a row means, or the reason why it cannot be read.
-pub fn read(raw: RawRow) -> std::result::Result<Row, &'static str> {
-    let Some(key) = raw.key else {
+pub fn read(raw: &RawRow) -> std::result::Result<Row, &'static str> {
+    let Some(key) = &raw.key else {
         return Err("its sort key is missing");
     };
-    if raw.item_of_other_type {
-        return Err("its item attribute is not a string");
-    }
-    let version = raw.version.as_deref().and_then(parse_version);
-    let (deleted, inner_version) = match raw.item.as_deref() {
-        None | Some("null") => (true, None),
-        Some("") => return Err("its item attribute is empty"),
-        Some(item) => {
-            let inside = inside(item, version.is_none());
-            (inside.deleted || raw.deleted, inside.version)
-        }
+    let item = match &raw.item {
+        None => None,
+        Some(Attribute::Text(item)) if item.is_empty() => return Err("its item attribute is empty"),
+        Some(Attribute::Text(item)) => Some(item).filter(|item| ***item != *"null"),
+        Some(_) => return Err("its item attribute is not a string"),
     };
+    let version = match version(raw) {
+        Version::Number(version) => Some(version),
+        Version::Absent | Version::Unreadable => None,
+    };
+    let inside = item.map(|item| inside(item, version.is_none())).unwrap_or_default();
     Ok(Row {
-        key: key.into(),
+        key: key.clone(),
         // No SDK writes a negative version; one is older than any that is.
-        version: version.or(inner_version).unwrap_or(0).max(0),
-        payload: match raw.item {
-            Some(item) if !deleted => Payload::Live(item.into()),
+        version: version.or(inside.version).unwrap_or(0).max(0),
+        payload: match item {
+            Some(item) if !inside.deleted && !raw.deleted => Payload::Live(Arc::clone(item)),
             _ => Payload::Tombstone,
         },
     })
 }
 
-/// A row of an existing data set, for `init`.
-pub fn existing(raw: RawRow) -> Existing {
-    let version = raw.version.as_deref().and_then(parse_version).map_or(ReadVersion::Missing, ReadVersion::Number);
-    Existing { version, row: read(raw).ok() }
+/// What the version attribute of a row says.
+pub fn version(raw: &RawRow) -> Version {
+    match &raw.version {
+        None => Version::Absent,
+        Some(Attribute::Number(text)) => whole(text).map_or(Version::Unreadable, Version::Number),
+        Some(_) => Version::Unreadable,
+    }
 }
 
-/// DynamoDB numbers are decimal text, whole ones without a point.
-fn parse_version(text: &str) -> Option<i64> {
-    text.parse().ok()
+/// Whether a row can be read in both respects that writers decide by.
+pub fn is_sound(raw: &RawRow) -> bool {
+    version(raw) != Version::Unreadable && read(raw).is_ok()
+}
+
+/// Whether a row as read is this very row as it was written.
+pub fn is_the_same(raw: &RawRow, row: &NewRow) -> bool {
+    version(raw) == Version::Number(row.version) && raw.item == Some(Attribute::Text(Arc::clone(&row.item)))
+}
+
+/// A live row that can be read, to be written again as it was.
+pub fn again(raw: &RawRow) -> Option<NewRow> {
+    let row = read(raw).ok()?;
+    let item = match row.payload {
+        Payload::Live(item) => item,
+        Payload::Tombstone => return None,
+    };
+    Some(NewRow { key: row.key, version: row.version, item, deleted: false })
+}
+
+/// A whole number, plainly written as a rule, else in any other spelling of its value.
+fn whole(text: &str) -> Option<i64> {
+    text.parse().ok().or_else(|| Decimal::parse(text)?.whole())
 }
 
 #[cfg(test)]
@@ -150,8 +176,8 @@ mod tests {
     fn raw(version: Option<&str>, item: Option<&str>) -> RawRow {
         RawRow {
             key: Some("k".into()),
-            version: version.map(Into::into),
-            item: item.map(Into::into),
+            version: version.map(|version| Attribute::Number(version.into())),
+            item: item.map(|item| Attribute::Text(item.into())),
             ..RawRow::default()
         }
     }
@@ -177,35 +203,61 @@ mod tests {
             Some(r#"{"deleted":true,"variations":[1e999]}"#),
             Some(&format!(r#"{{"deleted":true,"variations":[{}{}]}}"#, "[".repeat(500), "]".repeat(500))),
         ] {
-            let row = read(raw(Some("7"), item)).unwrap();
+            let row = read(&raw(Some("7"), item)).unwrap();
             assert_eq!((row.version, row.deleted(), row.item()), (7, true, None), "{item:?}");
         }
         let marked = RawRow { deleted: true, ..raw(Some("7"), Some("{}")) };
-        assert!(read(marked).unwrap().deleted());
+        assert!(read(&marked).unwrap().deleted());
     }
 
     #[test]
     fn a_live_item_comes_back_byte_for_byte() {
         for item in [r#"{"deleted":false,"x":"é"}"#, "mock,1,false", " {\"a\" : \"deleted\"} ", "deleted", "NULL"] {
-            let row = read(raw(Some("3"), Some(item))).unwrap();
+            let row = read(&raw(Some("3"), Some(item))).unwrap();
             assert_eq!((row.version, row.item()), (3, Some(item)));
         }
     }
 
     #[test]
     fn a_missing_version_falls_back_to_the_payload_then_to_zero() {
-        assert_eq!(read(raw(None, Some(r#"{"version":9}"#))).unwrap().version, 9);
-        assert_eq!(read(raw(Some("x"), Some(r#"{"version":9,"deleted":true}"#))).unwrap().version, 9);
-        assert_eq!(read(raw(None, Some("opaque"))).unwrap().version, 0);
-        assert_eq!(read(raw(Some("-5"), Some("opaque"))).unwrap().version, 0);
-        assert_eq!(read(raw(None, Some(r#"{"version":-5}"#))).unwrap().version, 0);
+        assert_eq!(read(&raw(None, Some(r#"{"version":9}"#))).unwrap().version, 9);
+        assert_eq!(read(&raw(Some("1.5"), Some(r#"{"version":9.0,"deleted":true}"#))).unwrap().version, 9);
+        assert_eq!(read(&raw(None, Some("opaque"))).unwrap().version, 0);
+        assert_eq!(read(&raw(Some("-5"), Some("opaque"))).unwrap().version, 0);
+        assert_eq!(read(&raw(None, Some(r#"{"version":-5}"#))).unwrap().version, 0);
     }
 
     #[test]
     fn what_cannot_be_read_says_why() {
-        assert!(read(RawRow { key: None, ..raw(Some("1"), Some("{}")) }).is_err());
-        assert!(read(RawRow { item_of_other_type: true, ..raw(Some("1"), None) }).is_err());
-        assert!(read(raw(Some("1"), Some(""))).is_err());
+        assert!(read(&RawRow { key: None, ..raw(Some("1"), Some("{}")) }).is_err());
+        assert!(read(&raw(Some("1"), Some(""))).is_err());
+        for other in
+            [Attribute::Number("1".into()), Attribute::Truth(true), Attribute::Other("{\"B\":\"eA==\"}".into())]
+        {
+            assert!(read(&RawRow { item: Some(other), ..raw(Some("1"), None) }).is_err());
+        }
+    }
+
+    #[test]
+    fn a_version_is_absent_a_number_or_unreadable() {
+        let with = |version| version_of(Some(version));
+        fn version_of(attribute: Option<Attribute>) -> Version {
+            version(&RawRow { version: attribute, ..RawRow::default() })
+        }
+        assert_eq!(version_of(None), Version::Absent);
+        for (text, number) in [("7", 7), ("-5", -5), ("1E+2", 100), ("12.0", 12), ("9223372036854775807", i64::MAX)] {
+            assert_eq!(with(Attribute::Number(text.into())), Version::Number(number), "{text}");
+        }
+        for unreadable in [
+            Attribute::Number("1.5".into()),
+            Attribute::Number("9223372036854775808".into()),
+            Attribute::Number("99999999999999999999999999999999999999".into()),
+            Attribute::Text("7".into()),
+            Attribute::Truth(true),
+            Attribute::Other("{\"NULL\":true}".into()),
+        ] {
+            assert_eq!(with(unreadable.clone()), Version::Unreadable, "{unreadable:?}");
+        }
     }
 
     #[test]

@@ -1,0 +1,269 @@
+//! What an init will do, decided before it does anything: from the rows as they were read, the given rows, and whether the
+//! store was initialised, to what is written in which order, what stays, and why.
+//!
+//! [`decide`] is the rule for one row. What is deleted is decided after the writes, in [`later`], from a second look.
+
+pub mod later;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, HashSet};
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::codec;
+use super::content::{Relation, relation};
+use super::data_set::Collection;
+use super::namespace::{FEATURES, SEGMENTS};
+use super::order::{self, Node};
+use super::row::{NewRow, RawRow, Row, Version};
+
+/// The rows of one kind that are given, and the keys of those that were set aside because DynamoDB cannot hold them: they
+/// count as given, so that their older rows stay.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Given {
+    /// What is to be stored.
+    pub collection: Collection,
+    /// The keys of what is not.
+    pub set_aside: HashSet<Box<str>>,
+}
+
+/// The stored rows of each given kind, by key, as one look at the table found them.
+pub type Look = Vec<BTreeMap<Box<str>, RawRow>>;
+
+/// A position in a data set: kind, then row.
+pub type Place = (usize, usize);
+
+/// What the user chose.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Policy {
+    /// Whether a data set replaces rows that are newer than it.
+    pub overwrites_newer: bool,
+}
+
+/// What the table holds, seen from the data set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// The same environment's data.
+    SameEnvironment,
+    /// Another environment's data: an init wins over them.
+    OtherEnvironment,
+    /// No full data set, but maybe leftovers of one: an init wins over them.
+    NotInitialised,
+}
+
+/// Why a row is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Why {
+    /// There is none.
+    Missing,
+    /// The stored one has a smaller version, or none.
+    Newer,
+    /// Of the same version, it says more than the stored one.
+    SaysMore,
+    /// Of the same version, it contradicts the stored one.
+    Contradicts,
+    /// The stored one cannot be read.
+    Unreadable,
+    /// An init wins over what an uninitialised store holds.
+    NotInitialised,
+    /// An init wins over another environment's data.
+    OtherEnvironment,
+    /// The flag was deleted and made anew: the salts differ.
+    MadeAnew,
+    /// The stored one is newer, and the user chose that it is replaced.
+    OverwritesNewer,
+}
+
+/// When a row may be written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unless {
+    /// Unless a newer one appeared.
+    Newer,
+    /// Unless the stored one is not as it was read any more.
+    Changed(RawRow),
+}
+
+/// What is done with one given row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    /// Nothing: it is there.
+    Unchanged,
+    /// Nothing: the stored one is newer, and so the data set is older than the table.
+    KeepNewer,
+    /// It is written.
+    Write(Why, Unless),
+}
+
+/// A row that is written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Write {
+    /// Which one.
+    pub place: Place,
+    /// Why.
+    pub why: Why,
+    /// On what condition.
+    pub unless: Unless,
+}
+
+/// What an init does before it looks again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// What the table holds.
+    pub standing: Standing,
+    /// The writes; those of one wave side by side, each wave after the one before.
+    pub waves: Vec<Vec<Write>>,
+    /// Rows that are there already.
+    pub unchanged: usize,
+    /// Rows that stay because they are newer: with any, the data set is older than the table.
+    pub newer: Vec<Place>,
+    /// Whether to look again after the writes: there are leftovers, or rows are written that name others, which somebody
+    /// with another data set may be deleting at the same time.
+    pub looks_again: bool,
+}
+
+/// Plans an init.
+pub fn plan(given: &[Given], look: &Look, initialised: bool, policy: Policy) -> Plan {
+    let standing = standing(given, look, initialised);
+    let mut plan = Plan {
+        standing,
+        waves: Vec::new(),
+        unchanged: 0,
+        newer: Vec::new(),
+        looks_again: leaves_something(given, look, standing),
+    };
+    for wave in waves(given) {
+        let mut writes = Vec::new();
+        for (c, i) in wave {
+            let collection = &given[c].collection;
+            let row = &collection.rows[i];
+            match decide(&collection.kind, look[c].get(&row.key), row, standing, policy) {
+                Step::Unchanged => plan.unchanged += 1,
+                Step::KeepNewer => plan.newer.push((c, i)),
+                Step::Write(why, unless) => {
+                    plan.looks_again = plan.looks_again || !order::named(node(&collection.kind, row)).is_empty();
+                    writes.push(Write { place: (c, i), why, unless });
+                }
+            }
+        }
+        if !writes.is_empty() {
+            plan.waves.push(writes);
+        }
+    }
+    plan
+}
+
+/// The rule for one given row.
+pub fn decide(kind: &str, stored: Option<&RawRow>, given: &NewRow, standing: Standing, policy: Policy) -> Step {
+    let Some(raw) = stored else { return Step::Write(Why::Missing, Unless::Newer) };
+    let as_read = |why| Step::Write(why, Unless::Changed(raw.clone()));
+    let (Ok(stored), version) = (codec::read(raw), codec::version(raw)) else { return as_read(Why::Unreadable) };
+    let version = match version {
+        Version::Unreadable => return as_read(Why::Unreadable),
+        Version::Absent => None,
+        Version::Number(version) => Some(version),
+    };
+    let relation = (version == Some(given.version)).then(|| relation(kind, &stored, given));
+    if relation == Some(Relation::Equal) {
+        return Step::Unchanged;
+    }
+    match standing {
+        Standing::NotInitialised => return as_read(Why::NotInitialised),
+        Standing::OtherEnvironment => return as_read(Why::OtherEnvironment),
+        Standing::SameEnvironment => {}
+    }
+    if let (FEATURES | SEGMENTS, Some(its), Some(ours)) = (kind, salt_of(&stored), salt(given))
+        && its != ours
+    {
+        return as_read(Why::MadeAnew);
+    }
+    match relation {
+        Some(Relation::Equal | Relation::StoredAdds | Relation::BothAdd) => Step::Unchanged,
+        Some(Relation::GivenAdds) => Step::Write(Why::SaysMore, Unless::Newer),
+        Some(Relation::Contradict) => Step::Write(Why::Contradicts, Unless::Newer),
+        None if version.is_none_or(|version| version < given.version) => Step::Write(Why::Newer, Unless::Newer),
+        None if policy.overwrites_newer => as_read(Why::OverwritesNewer),
+        None => Step::KeepNewer,
+    }
+}
+
+/// Of the keys that are live on both sides, with a salt on both, most have another salt in another environment.
+fn standing(given: &[Given], look: &Look, initialised: bool) -> Standing {
+    if !initialised {
+        return Standing::NotInitialised;
+    }
+    let (mut same, mut other) = (0_usize, 0_usize);
+    for (given, stored) in given.iter().zip(look) {
+        let collection = &given.collection;
+        for row in collection.rows.iter().filter(|_| matches!(collection.kind.as_str(), FEATURES | SEGMENTS)) {
+            let Some(Ok(stored)) = stored.get(&row.key).map(codec::read) else { continue };
+            // A row that is there already, as most are, is read once.
+            let its = if stored.item() == Some(&row.item) { salt(row) } else { salt_of(&stored) };
+            let Some(its) = its else { continue };
+            match salt(row) {
+                Some(ours) if ours == its => same += 1,
+                Some(_) => other += 1,
+                None => {}
+            }
+        }
+    }
+    if other > same { Standing::OtherEnvironment } else { Standing::SameEnvironment }
+}
+
+#[derive(Deserialize)]
+struct Salted<'a> {
+    #[serde(borrow)]
+    salt: Option<&'a RawValue>,
+}
+
+/// What makes a flag's percentages its own: every flag that is made gets another one.
+fn salt(row: &NewRow) -> Option<String> {
+    if row.deleted { None } else { salt_in(&row.item) }
+}
+
+fn salt_of(row: &Row) -> Option<String> {
+    row.item().and_then(salt_in)
+}
+
+fn salt_in(item: &str) -> Option<String> {
+    if !item.contains("\"salt\"") {
+        return None;
+    }
+    let salt = serde_json::from_str::<Salted>(item).ok()?.salt?;
+    serde_json::from_str::<String>(salt.get()).ok().filter(|salt| !salt.is_empty())
+}
+
+/// The waves of everything that is given.
+fn waves(given: &[Given]) -> Vec<Vec<Place>> {
+    let mut places = Vec::new();
+    let mut nodes = Vec::new();
+    for (c, given) in given.iter().enumerate() {
+        for (i, row) in given.collection.rows.iter().enumerate() {
+            places.push((c, i));
+            nodes.push(node(&given.collection.kind, row));
+        }
+    }
+    order::waves(&nodes).into_iter().map(|wave| wave.into_iter().map(|place| places[place]).collect()).collect()
+}
+
+fn node<'a>(kind: &'a str, row: &'a NewRow) -> Node<'a> {
+    Node { kind, key: &row.key, item: if row.deleted { "" } else { &row.item } }
+}
+
+/// Whether there may be something to delete. Tombstones stay, as a rule, and looking again for nothing costs read units.
+fn leaves_something(given: &[Given], look: &Look, standing: Standing) -> bool {
+    given.iter().zip(look).any(|(given, stored)| {
+        let keys = given.keys();
+        let goes = |row| standing != Standing::SameEnvironment || !codec::read(row).is_ok_and(|row| row.deleted());
+        stored.iter().any(|(key, row)| !keys.contains(&**key) && goes(row))
+    })
+}
+
+impl Given {
+    /// Every key that is given, whether or not it can be stored.
+    fn keys(&self) -> HashSet<&str> {
+        let rows = self.collection.rows.iter().map(|row| &*row.key);
+        rows.chain(self.set_aside.iter().map(|key| &**key)).collect()
+    }
+}

@@ -1,0 +1,402 @@
+//! The rule of an init, line by line.
+
+use std::collections::HashSet;
+
+use super::later::{Deletion, needed_after_all, second};
+use super::*;
+use crate::model::row::Attribute;
+
+/// A stored row: number and text, unless a case says otherwise.
+fn stored(key: &str, version: &str, item: &str) -> RawRow {
+    RawRow {
+        key: Some(key.into()),
+        version: Some(Attribute::Number(version.into())),
+        item: Some(Attribute::Text(item.into())),
+        deleted: false,
+    }
+}
+
+fn row(key: &str, version: i64, item: &str) -> NewRow {
+    NewRow { key: key.into(), version, item: item.into(), deleted: false }
+}
+
+fn tombstone(key: &str, version: i64) -> NewRow {
+    NewRow { deleted: true, ..row(key, version, "{\"deleted\":true}") }
+}
+
+fn given(kind: &str, rows: Vec<NewRow>) -> Given {
+    Given { collection: Collection { kind: kind.into(), rows, empty_keys: 0 }, set_aside: HashSet::new() }
+}
+
+fn look(rows: &[RawRow]) -> BTreeMap<Box<str>, RawRow> {
+    rows.iter().map(|row| (row.key.clone().unwrap(), row.clone())).collect()
+}
+
+const CAREFUL: Policy = Policy { overwrites_newer: false };
+const FORCEFUL: Policy = Policy { overwrites_newer: true };
+
+use Standing::{NotInitialised, OtherEnvironment, SameEnvironment};
+
+/// What is expected of a row, in short.
+#[derive(Debug, PartialEq)]
+enum Short {
+    Unchanged,
+    Keep,
+    /// Written unless something newer appeared.
+    Write(Why),
+    /// Replaced if it is still as it was read.
+    Replace(Why),
+}
+
+fn decided(kind: &str, stored: Option<&RawRow>, given: &NewRow, standing: Standing, policy: Policy) -> Short {
+    match decide(kind, stored, given, standing, policy) {
+        Step::Unchanged => Short::Unchanged,
+        Step::KeepNewer => Short::Keep,
+        Step::Write(why, Unless::Newer) => Short::Write(why),
+        Step::Write(why, Unless::Changed(read)) => {
+            assert_eq!(Some(&read), stored, "conditional on the very row that was read");
+            Short::Replace(why)
+        }
+    }
+}
+
+use Short::{Keep, Replace, Unchanged, Write as Written};
+
+#[test]
+fn every_line_of_the_rule() {
+    let a = r#"{"salt":"a","on":true}"#;
+    let more = r#"{"salt":"a","on":true,"more":1}"#;
+    let other_more = r#"{"salt":"a","on":true,"other":1}"#;
+    let off = r#"{"salt":"a","on":false}"#;
+    let anew = r#"{"salt":"b","on":true}"#;
+    let with = |version: Option<Attribute>, item: Option<Attribute>| RawRow { version, item, ..stored("k", "5", a) };
+    let number = |text: &str| Some(Attribute::Number(text.into()));
+    let text = |text: &str| Some(Attribute::Text(text.into()));
+    let same = SameEnvironment;
+    type Case = (&'static str, Option<RawRow>, NewRow, Standing, Policy, Short);
+    let cases: Vec<Case> = vec![
+        ("nothing", None, row("k", 5, a), same, CAREFUL, Written(Why::Missing)),
+        ("nothing", None, row("k", 5, a), NotInitialised, CAREFUL, Written(Why::Missing)),
+        ("nothing", None, tombstone("k", 5), same, CAREFUL, Written(Why::Missing)),
+        // Unreadable, whatever its version says.
+        ("text version", Some(with(text("9"), text(a))), row("k", 5, a), same, CAREFUL, Replace(Why::Unreadable)),
+        (
+            "boolean",
+            Some(with(Some(Attribute::Truth(true)), text(a))),
+            row("k", 5, a),
+            same,
+            CAREFUL,
+            Replace(Why::Unreadable),
+        ),
+        ("fraction", Some(with(number("1.5"), text(a))), row("k", 5, a), same, CAREFUL, Replace(Why::Unreadable)),
+        (
+            "beyond 64 bits",
+            Some(with(number("1E+20"), text(a))),
+            row("k", 5, a),
+            same,
+            CAREFUL,
+            Replace(Why::Unreadable),
+        ),
+        ("no content", Some(with(number("9"), text(""))), row("k", 5, a), same, CAREFUL, Replace(Why::Unreadable)),
+        ("no string", Some(with(number("9"), number("1"))), row("k", 5, a), same, FORCEFUL, Replace(Why::Unreadable)),
+        (
+            "unreadable",
+            Some(with(text("9"), text(a))),
+            row("k", 5, a),
+            NotInitialised,
+            CAREFUL,
+            Replace(Why::Unreadable),
+        ),
+        // An init wins over leftovers, and over another environment.
+        (
+            "leftover, newer",
+            Some(stored("k", "9", a)),
+            row("k", 5, off),
+            NotInitialised,
+            CAREFUL,
+            Replace(Why::NotInitialised),
+        ),
+        (
+            "leftover, older",
+            Some(stored("k", "1", a)),
+            row("k", 5, off),
+            NotInitialised,
+            CAREFUL,
+            Replace(Why::NotInitialised),
+        ),
+        (
+            "leftover, richer",
+            Some(stored("k", "5", more)),
+            row("k", 5, a),
+            NotInitialised,
+            CAREFUL,
+            Replace(Why::NotInitialised),
+        ),
+        ("leftover, as given", Some(stored("k", "5", a)), row("k", 5, a), NotInitialised, CAREFUL, Unchanged),
+        (
+            "leftover, tombstone",
+            Some(stored("k", "9", "null")),
+            row("k", 5, a),
+            NotInitialised,
+            CAREFUL,
+            Replace(Why::NotInitialised),
+        ),
+        (
+            "other environment",
+            Some(stored("k", "9", anew)),
+            row("k", 5, a),
+            OtherEnvironment,
+            CAREFUL,
+            Replace(Why::OtherEnvironment),
+        ),
+        (
+            "other environment",
+            Some(stored("k", "9", "null")),
+            row("k", 5, a),
+            OtherEnvironment,
+            CAREFUL,
+            Replace(Why::OtherEnvironment),
+        ),
+        // The flag was made anew.
+        ("salts differ, newer", Some(stored("k", "9", anew)), row("k", 5, a), same, CAREFUL, Replace(Why::MadeAnew)),
+        ("salts differ, same", Some(stored("k", "5", anew)), row("k", 5, a), same, CAREFUL, Replace(Why::MadeAnew)),
+        ("salts differ, older", Some(stored("k", "1", anew)), row("k", 5, a), same, CAREFUL, Replace(Why::MadeAnew)),
+        ("no salt stored", Some(stored("k", "9", "{}")), row("k", 5, a), same, CAREFUL, Keep),
+        ("empty salt stored", Some(stored("k", "9", r#"{"salt":""}"#)), row("k", 5, a), same, CAREFUL, Keep),
+        ("deletion given", Some(stored("k", "9", anew)), tombstone("k", 5), same, CAREFUL, Keep),
+        // The same version.
+        ("same bytes", Some(stored("k", "5", a)), row("k", 5, a), same, CAREFUL, Unchanged),
+        ("same number, spelt otherwise", Some(stored("k", "5.0", a)), row("k", 5, a), same, CAREFUL, Unchanged),
+        ("same JSON", Some(stored("k", "5", &a.replace(',', " , "))), row("k", 5, a), same, CAREFUL, Unchanged),
+        ("stored has more", Some(stored("k", "5", more)), row("k", 5, a), same, CAREFUL, Unchanged),
+        ("given has more", Some(stored("k", "5", a)), row("k", 5, more), same, CAREFUL, Written(Why::SaysMore)),
+        ("each lacks something", Some(stored("k", "5", other_more)), row("k", 5, more), same, CAREFUL, Unchanged),
+        ("contradicting", Some(stored("k", "5", off)), row("k", 5, a), same, CAREFUL, Written(Why::Contradicts)),
+        ("both deleted", Some(stored("k", "5", "null")), tombstone("k", 5), same, CAREFUL, Unchanged),
+        (
+            "live where deleted",
+            Some(stored("k", "5", "null")),
+            row("k", 5, a),
+            same,
+            CAREFUL,
+            Written(Why::Contradicts),
+        ),
+        ("deleted where live", Some(stored("k", "5", a)), tombstone("k", 5), same, CAREFUL, Written(Why::Contradicts)),
+        // Older and newer.
+        ("older", Some(stored("k", "4", a)), row("k", 5, off), same, CAREFUL, Written(Why::Newer)),
+        ("no version", Some(with(None, text(a))), row("k", 5, a), same, CAREFUL, Written(Why::Newer)),
+        ("newer", Some(stored("k", "6", off)), row("k", 5, a), same, CAREFUL, Keep),
+        ("newer, deleted", Some(stored("k", "6", "null")), row("k", 5, a), same, CAREFUL, Keep),
+        (
+            "newer, overwritten",
+            Some(stored("k", "6", off)),
+            row("k", 5, a),
+            same,
+            FORCEFUL,
+            Replace(Why::OverwritesNewer),
+        ),
+    ];
+    for (name, stored, given, standing, policy, wanted) in cases {
+        for kind in ["features", "segments"] {
+            assert_eq!(decided(kind, stored.as_ref(), &given, standing, policy), wanted, "{name}, {kind}");
+        }
+    }
+}
+
+#[test]
+fn other_kinds_have_no_salt_and_no_relation_but_bytes() {
+    let newer = stored("k", "9", r#"{"salt":"b"}"#);
+    assert_eq!(decided("things", Some(&newer), &row("k", 5, r#"{"salt":"a"}"#), SameEnvironment, CAREFUL), Keep);
+    let richer = stored("k", "5", r#"{"more":1}"#);
+    assert_eq!(
+        decided("things", Some(&richer), &row("k", 5, "{}"), SameEnvironment, CAREFUL),
+        Written(Why::Contradicts)
+    );
+    assert_eq!(decided("things", Some(&richer), &row("k", 5, r#"{"more":1}"#), SameEnvironment, CAREFUL), Unchanged);
+}
+
+#[test]
+fn most_salts_tell_another_environment() {
+    let salted = |salt: &str| format!(r#"{{"salt":"{salt}"}}"#);
+    let item = |salt: &str| if salt.is_empty() { "{}".to_owned() } else { salted(salt) };
+    for (name, pairs, wanted) in [
+        ("nothing in common", vec![], SameEnvironment),
+        ("one of one differs", vec![("a", "x")], OtherEnvironment),
+        ("one of two differs", vec![("a", "x"), ("b", "b")], SameEnvironment),
+        ("two of three differ", vec![("a", "x"), ("b", "y"), ("c", "c")], OtherEnvironment),
+        ("no salt on one side", vec![("a", ""), ("", "x"), ("", "")], SameEnvironment),
+        ("those without do not count", vec![("a", "x"), ("", ""), ("", "")], OtherEnvironment),
+    ] {
+        let key = |i: usize| format!("k{i}");
+        let ours = pairs.iter().enumerate().map(|(i, (_, ours))| row(&key(i), 5, &item(ours))).collect();
+        let theirs: Vec<_> = pairs.iter().enumerate().map(|(i, (its, _))| stored(&key(i), "9", &item(its))).collect();
+        let plan = plan(&[given("features", ours)], &vec![look(&theirs)], true, CAREFUL);
+        assert_eq!(plan.standing, wanted, "{name}");
+    }
+    // Tombstones and other kinds have no part in it.
+    let theirs = vec![look(&[stored("k", "9", &salted("x"))])];
+    let things = [given("things", vec![row("k", 5, &salted("a"))])];
+    assert_eq!(plan(&things, &theirs, true, CAREFUL).standing, SameEnvironment);
+    let deleted = [given("features", vec![tombstone("k", 5)])];
+    assert_eq!(plan(&deleted, &theirs, true, CAREFUL).standing, SameEnvironment);
+    assert_eq!(plan(&deleted, &theirs, false, CAREFUL).standing, NotInitialised);
+}
+
+fn names_segment(key: &str, version: i64, segment: &str) -> NewRow {
+    let item = format!(r#"{{"rules":[{{"clauses":[{{"op":"segmentMatch","values":["{segment}"]}}]}}]}}"#);
+    row(key, version, &item)
+}
+
+fn names_flag(key: &str, version: i64, flag: &str) -> NewRow {
+    row(key, version, &format!(r#"{{"prerequisites":[{{"key":"{flag}","variation":0}}]}}"#))
+}
+
+/// A row as it is stored after it was written.
+fn as_stored(row: &NewRow) -> RawRow {
+    stored(&row.key, &row.version.to_string(), &row.item)
+}
+
+fn keys_of(given: &[Given], waves: &[Vec<Write>]) -> Vec<Vec<String>> {
+    let key = |write: &Write| given[write.place.0].collection.rows[write.place.1].key.to_string();
+    waves.iter().map(|wave| wave.iter().map(key).collect()).collect()
+}
+
+#[test]
+fn writes_come_after_what_they_name_and_only_where_something_changes() {
+    let base = row("base", 1, "{}");
+    let given = [
+        given("features", vec![names_flag("top", 1, "base"), base.clone(), names_segment("by segment", 1, "outer")]),
+        given("segments", vec![names_segment("outer", 1, "inner"), row("inner", 1, "{}")]),
+    ];
+    let all = plan(&given, &vec![look(&[]), look(&[])], false, CAREFUL);
+    let order = [vec!["inner"], vec!["outer"], vec!["base", "by segment"], vec!["top"]];
+    assert_eq!(keys_of(&given, &all.waves), order);
+    assert!(all.looks_again, "somebody may be deleting what is named");
+    let some = plan(&given, &vec![look(&[as_stored(&base)]), look(&[])], true, CAREFUL);
+    assert_eq!(keys_of(&given, &some.waves), [vec!["inner"], vec!["outer"], vec!["by segment"], vec!["top"]]);
+    assert_eq!(some.unchanged, 1);
+}
+
+#[test]
+fn an_unchanged_table_is_looked_at_once() {
+    let flag = names_flag("k", 1, "base");
+    let given = [given("features", vec![flag.clone()])];
+    let tombstone = stored("gone", "4", "null");
+    for (rows, initialised, again) in [
+        (vec![as_stored(&flag)], true, false),
+        (vec![as_stored(&flag), tombstone.clone()], true, false),
+        (vec![as_stored(&flag), tombstone], false, true),
+        (vec![as_stored(&flag), stored("left", "4", "{}")], true, true),
+        (vec![as_stored(&flag), stored("unreadable", "4", "")], true, true),
+    ] {
+        let plan = plan(&given, &vec![look(&rows)], initialised, CAREFUL);
+        assert_eq!((plan.waves.len(), plan.looks_again), (0, again), "{rows:?}");
+    }
+}
+
+#[test]
+fn an_item_that_was_set_aside_is_no_leftover() {
+    let mut big = given("features", vec![]);
+    big.set_aside.insert("big".into());
+    let rows = vec![look(&[stored("big", "1", "{}")])];
+    let plan = plan(&[big.clone()], &rows, true, CAREFUL);
+    assert!(!plan.looks_again);
+    assert_eq!(second(&[big], &plan, &rows, &rows, &[]), later::Second::default());
+}
+
+fn deleted_keys(waves: &[Vec<Deletion>]) -> Vec<Vec<&str>> {
+    waves.iter().map(|wave| wave.iter().map(|one| one.row.key.as_deref().unwrap()).collect()).collect()
+}
+
+#[test]
+fn leftovers_go_before_what_they_depend_on_and_tombstones_stay() {
+    let given = [given("segments", vec![]), given("features", vec![])];
+    let first = vec![
+        look(&[as_stored(&names_segment("outer", 1, "inner")), stored("inner", "1", "{}")]),
+        look(&[
+            as_stored(&names_flag("top", 1, "base")),
+            as_stored(&names_segment("base", 1, "outer")),
+            stored("gone", "3", "null"),
+            stored("unreadable", "3", ""),
+        ]),
+    ];
+    let initialised = plan(&given, &first, true, CAREFUL);
+    let found = second(&given, &initialised, &first, &first, &[]);
+    let order = [vec!["top"], vec!["base", "unreadable"], vec!["outer"], vec!["inner"]];
+    assert_eq!(deleted_keys(&found.deletions), order);
+    assert_eq!(found.tombstones, [(1, "gone".into())]);
+    // An init wins over leftovers of any form.
+    let wins = second(&given, &plan(&given, &first, false, CAREFUL), &first, &first, &[]);
+    assert_eq!(wins.deletions.iter().map(Vec::len).sum::<usize>(), 6);
+    assert_eq!(wins.tombstones, []);
+}
+
+#[test]
+fn from_an_older_data_set_nothing_is_deleted() {
+    let given = [given("features", vec![row("k", 5, "{}")])];
+    let left = stored("left", "1", "{}");
+    let ours = stored("k", "5", "{}");
+    let first = vec![look(&[ours.clone(), left.clone()])];
+    let plan = plan(&given, &first, true, CAREFUL);
+    for (name, rows, older, newer) in [
+        ("nothing came", vec![ours.clone(), left.clone()], vec![], None),
+        ("known before", vec![stored("k", "6", "{}"), left.clone()], vec![(0, 0)], None),
+        ("a newer version came", vec![stored("k", "6", "{}"), left.clone()], vec![], Some("k")),
+        ("a newer deletion came", vec![stored("k", "6", "null"), left.clone()], vec![], Some("k")),
+        ("an unknown row came", vec![ours.clone(), left.clone(), stored("new", "1", "{}")], vec![], Some("new")),
+        ("a leftover changed", vec![ours.clone(), stored("left", "2", "{}")], vec![], Some("left")),
+        ("a leftover changed within its version", vec![ours.clone(), stored("left", "1", "{ }")], vec![], Some("left")),
+    ] {
+        let found = second(&given, &plan, &first, &vec![look(&rows)], &older);
+        let is_older = newer.is_some() || !older.is_empty();
+        assert_eq!(deleted_keys(&found.deletions).concat(), if is_older { vec![] } else { vec!["left"] }, "{name}");
+        assert_eq!(found.newer, newer.map(|key| (0, key.into())).into_iter().collect::<Vec<_>>(), "{name}");
+    }
+    // A tombstone that came for what is not given says nothing against the data set.
+    let found = second(&given, &plan, &first, &vec![look(&[ours, left, stored("new", "1", "null")])], &[]);
+    assert_eq!((deleted_keys(&found.deletions).concat(), found.tombstones), (vec!["left"], vec![(0, "new".into())]));
+}
+
+#[test]
+fn what_others_undid_is_written_again() {
+    let given = [given("features", vec![row("k", 5, "{}")])];
+    let first = vec![look(&[])];
+    let plan = plan(&given, &first, true, CAREFUL);
+    let unreadable = stored("k", "5", "");
+    for (rows, wanted) in [
+        (vec![], Some((Why::Missing, Unless::Newer))),
+        (vec![stored("k", "4", "{}")], Some((Why::Newer, Unless::Newer))),
+        (vec![unreadable.clone()], Some((Why::Unreadable, Unless::Changed(unreadable)))),
+        (vec![stored("k", "5", "{}")], None),
+        (vec![stored("k", "6", "{}")], None),
+    ] {
+        let found = second(&given, &plan, &first, &vec![look(&rows)], &[]);
+        let again: Vec<_> = found.again.concat().into_iter().map(|write| (write.why, write.unless)).collect();
+        assert_eq!(again, wanted.into_iter().collect::<Vec<_>>(), "{rows:?}");
+    }
+    // Where a newer row stood, this data set has no say.
+    assert_eq!(second(&given, &plan, &first, &vec![look(&[])], &[(0, 0)]).again, Vec::<Vec<Write>>::new());
+}
+
+#[test]
+fn what_somebody_needs_after_all_is_put_back_with_all_that_it_names() {
+    let outer = as_stored(&names_segment("outer", 1, "inner"));
+    let inner = stored("inner", "1", "{}");
+    let unneeded = stored("unneeded", "1", "{}");
+    let ours = names_segment("ours", 1, "unneeded");
+    let given = [given("segments", vec![]), given("features", vec![ours.clone()])];
+    let deleted: Vec<_> =
+        [&outer, &inner, &unneeded].into_iter().map(|row| Deletion { kind: 0, row: row.clone() }).collect();
+    let before = vec![look(&[outer.clone(), inner.clone(), unneeded]), look(&[as_stored(&ours)])];
+    let needs = as_stored(&names_segment("came meanwhile", 1, "outer"));
+    let after = vec![look(&[]), look(&[as_stored(&ours), needs])];
+    let restored = needed_after_all(&given, &deleted, &before, &after);
+    let rows: Vec<_> = restored.iter().map(|restored| (restored.kind, as_stored(&restored.row))).collect();
+    assert_eq!(rows, [(0, outer), (0, inner)]);
+    // What the data set itself names and does not hold is its own affair.
+    assert_eq!(needed_after_all(&given, &deleted, &before, &vec![look(&[]), look(&[as_stored(&ours)])]), []);
+    assert_eq!(
+        needed_after_all(&given, &deleted, &vec![look(&[]), look(&[])], &vec![look(&[]), look(&[as_stored(&ours)])]),
+        []
+    );
+}

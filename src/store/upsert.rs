@@ -1,0 +1,124 @@
+//! Writing one row: conditional on what stands there, in one request unless that cannot be read.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::attempt::Attempt;
+use super::{Store, Upserted};
+use crate::dynamo::{Effort, When, Written};
+use crate::model::conflict::{Verdict, verdict};
+use crate::model::options::LogLevel;
+use crate::model::row::{Item, NewRow, RawRow};
+use crate::model::{Code, Error, Result, codec, size};
+
+/// How often one write is tried while others change its row. Each time somebody else's write went through.
+const ROUNDS: usize = 8;
+
+/// What became of a row that was to be written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Put {
+    /// It is stored.
+    Done {
+        /// Whether it replaced a row that cannot be read, which nobody knew of before.
+        over_unreadable: bool,
+    },
+    /// A newer row stands there.
+    Newer(RawRow),
+}
+
+/// How a row is to be written.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Conditions<'a> {
+    /// On what condition at first.
+    pub first: When<'a>,
+    /// On what condition from then on.
+    pub then: When<'a>,
+}
+
+impl Store {
+    /// Writes an item if the stored one is older, missing or unreadable.
+    pub(super) async fn write(&self, kind: &str, item: &Item, deadline: Instant) -> Result<Upserted> {
+        let namespace = self.namespaces.of(kind)?;
+        let row = codec::new_row(kind, item)?;
+        if let Some(bytes) = size::too_large(&self.namespaces, kind, &row)? {
+            self.report_too_large(kind, &row.key, bytes);
+            return Ok(Upserted::TooLarge);
+        }
+        let how = Conditions { first: When::Newer, then: When::Newer };
+        let outcome = self.put(&namespace, &row, how, Effort::until(deadline)).await;
+        if let Some(cache) = &self.cache {
+            cache.forget_row(kind, &row.key);
+        }
+        match outcome.map_err(|error| error.during(Attempt::Upsert { kind, key: &row.key }))? {
+            Put::Done { over_unreadable } => {
+                if over_unreadable {
+                    self.events.emit(LogLevel::Warn, || {
+                        let table = &self.options.table;
+                        format!(
+                            "the row \"{}\" of kind \"{kind}\" in table \"{table}\" could not be read and was replaced",
+                            row.key
+                        )
+                    });
+                }
+                Ok(Upserted::Written)
+            }
+            Put::Newer(stored) => {
+                // It was judged to be sound, so it can be read.
+                let stored = codec::read(&stored).unwrap_or_else(|_| row.as_read());
+                Ok(Upserted::NewerExists(Arc::new(stored)))
+            }
+        }
+    }
+
+    /// Writes a row, whatever it meets: a newer row stays, an unreadable one is replaced as it was read.
+    pub(super) async fn put(
+        &self,
+        namespace: &str,
+        row: &NewRow,
+        how: Conditions<'_>,
+        effort: Effort<'_>,
+    ) -> Result<Put> {
+        let mut met: Option<RawRow> = None;
+        let mut replaces = false;
+        for round in 0..ROUNDS {
+            let when = match &met {
+                _ if round == 0 => how.first,
+                Some(unreadable) if replaces => When::AsRead(unreadable),
+                _ => how.then,
+            };
+            let stored = match self.table.put(namespace, row, when, effort).await? {
+                Written::Done => return Ok(Put::Done { over_unreadable: replaces }),
+                Written::Conflict(Some(stored)) => Some(stored),
+                // Endpoints that do not return the row on a failed condition need a second request.
+                Written::Conflict(None) => self.table.get(namespace, &row.key, true, effort).await?,
+            };
+            replaces = false;
+            match (verdict(stored.as_ref(), row.version, how.then == When::NotOlder), stored) {
+                (Verdict::StoredWins, Some(stored)) => return Ok(Put::Newer(stored)),
+                (Verdict::Replace, stored) => {
+                    replaces = true;
+                    met = stored;
+                }
+                (Verdict::Again | Verdict::StoredWins, _) => met = None,
+            }
+        }
+        Err(Error::new(
+            Code::UnexpectedResponse,
+            format!(
+                "\"{}\" in namespace \"{namespace}\" was changed by others each time it was to be written: try again",
+                row.key
+            ),
+        ))
+    }
+
+    /// An event for an item that DynamoDB cannot hold.
+    pub(super) fn report_too_large(&self, kind: &str, key: &str, bytes: usize) {
+        let namespace = self.namespaces.of(kind).unwrap_or_default();
+        self.events.emit(LogLevel::Error, || {
+            format!(
+                "The item \"{key}\" in \"{namespace}\" was too large to store in DynamoDB and was dropped: {bytes} bytes, the limit is {}; an older row stays as it was",
+                size::MAX_ROW_BYTES
+            )
+        });
+    }
+}
