@@ -153,6 +153,9 @@ impl Engine {
         let (body, ends) = (Arc::clone(&self.body), Arc::<Call<T>>::clone(&call));
         let number = body.pending.add(ends);
         let mine = Arc::clone(&call);
+        // What an init keeps while it waits is kilobytes, and each layer from here on would copy them over the stack of a
+        // caller that may have little.
+        let future = Box::pin(future);
         let running = async move {
             let running = Running { call: mine, body, number };
             let outcome = contained(future).await;
