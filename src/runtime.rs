@@ -26,7 +26,7 @@ use std::cell::RefCell;
 use std::fmt::Display;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -67,6 +67,9 @@ static BUILDING: Mutex<()> = Mutex::new(());
 /// Calls whose runtime died, until there is a thread of the library to tell their callbacks on.
 static ORPHANS: Mutex<Vec<Arc<dyn Ends>>> = Mutex::new(Vec::new());
 
+/// Whether there may be orphans, so that a call need not take their lock.
+static ORPHANED: AtomicBool = AtomicBool::new(false);
+
 thread_local! {
     /// The runtime that this thread is of, where waiting for a runtime could wait for ever.
     static OURS: RefCell<Option<Arc<Body>>> = const { RefCell::new(None) };
@@ -82,6 +85,8 @@ struct Engine {
 struct Body {
     sentinel: Sentinel,
     pending: Pending,
+    /// Whether it is dead: nobody looks after calls that are added from then on.
+    given_up: AtomicBool,
 }
 
 /// The generation of the process's runtime: another one after a fork, and after the runtime was replaced. Whatever was
@@ -153,12 +158,16 @@ impl Engine {
         let (body, ends) = (Arc::clone(&self.body), Arc::<Call<T>>::clone(&call));
         let number = body.pending.add(ends);
         let mine = Arc::clone(&call);
+        // What an init keeps while it waits is kilobytes, and each layer from here on would copy them over the stack of a
+        // caller that may have little.
+        let future = Box::pin(future);
         let running = async move {
             let running = Running { call: mine, body, number };
             let outcome = contained(future).await;
             running.call.end(outcome);
         };
-        if self.starts(running) {
+        // Between being picked and being used it may have died: then either who gave it up found the call, or this does.
+        if self.starts(running) && !self.body.given_up.load(Ordering::SeqCst) {
             return Ok(());
         }
         self.body.pending.remove(number);
@@ -228,7 +237,10 @@ impl Body {
             RUNTIME.store(std::ptr::null_mut(), Ordering::Release);
             GENERATION.fetch_add(1, Ordering::Relaxed);
         }
-        lock(&ORPHANS).extend(self.pending.take());
+        self.given_up.store(true, Ordering::SeqCst);
+        let mut orphans = lock(&ORPHANS);
+        orphans.extend(self.pending.take());
+        ORPHANED.store(!orphans.is_empty(), Ordering::SeqCst);
     }
 
     /// What the runtime's threads do before they run something and before they wait: where the descriptors are the host's,
@@ -288,9 +300,17 @@ fn current() -> Option<&'static Engine> {
 fn engine() -> Result<&'static Engine> {
     descriptors::occupy_standard();
     heal();
-    if let Some(engine) = current() {
-        return Ok(engine);
+    let engine = match current() {
+        Some(engine) => engine,
+        None => built()?,
+    };
+    if ORPHANED.load(Ordering::Relaxed) && ORPHANED.swap(false, Ordering::SeqCst) {
+        engine.starts(async { tell_orphans() });
     }
+    Ok(engine)
+}
+
+fn built() -> Result<&'static Engine> {
     let _building = lock(&BUILDING);
     // Another thread may have built it while this one waited.
     if let Some(engine) = current() {
@@ -300,9 +320,6 @@ fn engine() -> Result<&'static Engine> {
     let built = catch_unwind(build).unwrap_or_else(|_| Err(not_started("the system refuses another thread")));
     let engine = Box::leak(Box::new(built?));
     RUNTIME.store(engine, Ordering::Release);
-    if !lock(&ORPHANS).is_empty() {
-        engine.tokio.spawn(async { tell_orphans() });
-    }
     Ok(engine)
 }
 
@@ -314,7 +331,7 @@ fn build() -> Result<Engine> {
     threads_can_start().map_err(|error| not_started(&error.to_string()))?;
     let _room = descriptors::leave_room();
     let sentinel = Sentinel::new().map_err(|error| not_started(&error.to_string()))?;
-    let body = Arc::new(Body { sentinel, pending: Pending::default() });
+    let body = Arc::new(Body { sentinel, pending: Pending::default(), given_up: AtomicBool::new(false) });
     let (ours, before, after) = (Arc::clone(&body), Arc::clone(&body), Arc::clone(&body));
     let tokio = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(WORKERS)
@@ -377,6 +394,7 @@ impl Frozen {
     /// After the fork, in the child. Calls that wait for their outcome are the parent's.
     pub fn renew(mut self) {
         std::mem::forget(std::mem::take(&mut *self.orphans));
+        ORPHANED.store(false, Ordering::SeqCst);
         forget();
     }
 }

@@ -65,3 +65,16 @@ fn a_panic_is_the_outcome_of_its_call() {
 fn panics() -> Result<()> {
     panic!("payload")
 }
+
+#[test]
+fn a_call_on_a_runtime_that_was_given_up_is_refused_or_has_its_outcome() {
+    let engine = engine();
+    let (_release, outcomes) = waiting(engine);
+    // There is another runtime already, as where several threads find one dead.
+    super::engine().expect("threads can be started");
+    engine.body.give_up();
+    super::engine().expect("it is there");
+    assert_eq!(outcomes.recv().expect("it has an outcome").map_err(|error| error.code), Err(Code::Runtime));
+    let refused = engine.run(std::future::pending::<Result<()>>(), Call::new(|_| panic!("it was refused")));
+    assert_eq!(refused.map_err(|error| error.code), Err(Code::Runtime));
+}
