@@ -37,6 +37,7 @@ const WRITERS: usize = 4;
 
 /// What all of a fleet share.
 pub struct Fleet {
+    /// What LaunchDarkly says.
     pub source: LaunchDarkly,
     /// How far LaunchDarkly is.
     pub head: AtomicUsize,
