@@ -47,10 +47,19 @@ pub struct Policy {
 pub enum Standing {
     /// The same environment's data.
     SameEnvironment,
+    /// The same environment's data, and some of them are newer than the data set, which is therefore an old one.
+    NewerThanGiven,
     /// Another environment's data: an init wins over them.
     OtherEnvironment,
     /// No full data set, but maybe leftovers of one: an init wins over them.
     NotInitialised,
+}
+
+impl Standing {
+    /// Whether an init wins over whatever is there, tombstones included.
+    pub fn gives_way(self) -> bool {
+        matches!(self, Standing::OtherEnvironment | Standing::NotInitialised)
+    }
 }
 
 /// Why a row is written.
@@ -175,9 +184,11 @@ pub fn decide(kind: &str, stored: Option<&RawRow>, given: &NewRow, standing: Sta
     match standing {
         Standing::NotInitialised => return as_read(Why::NotInitialised),
         Standing::OtherEnvironment => return as_read(Why::OtherEnvironment),
-        Standing::SameEnvironment => {}
+        Standing::SameEnvironment | Standing::NewerThanGiven => {}
     }
-    if let (FEATURES | SEGMENTS, Some(its), Some(ours)) = (kind, salt_of(&stored), salt(given))
+    // Of two that were made one after the other, an old data set has the one that is gone, and a smaller version with it.
+    let may_be_gone = standing == Standing::NewerThanGiven && version.is_some_and(|version| version > given.version);
+    if let (FEATURES | SEGMENTS, Some(its), Some(ours), false) = (kind, salt_of(&stored), salt(given), may_be_gone)
         && its != ours
     {
         return as_read(Why::MadeAnew);
@@ -192,27 +203,37 @@ pub fn decide(kind: &str, stored: Option<&RawRow>, given: &NewRow, standing: Sta
     }
 }
 
-/// Of the keys that are live on both sides, with a salt on both, most have another salt in another environment.
+/// Of the keys that are live on both sides, with a salt on both, most have another salt in another environment. In the
+/// same one, a newer row that is not plainly another flag shows that the data set is old.
 fn standing(given: &[Given], look: &Look, initialised: bool) -> Standing {
     if !initialised {
         return Standing::NotInitialised;
     }
-    let (mut same, mut other) = (0_usize, 0_usize);
+    let (mut same, mut other, mut newer) = (0_usize, 0_usize, false);
     for (given, stored) in given.iter().zip(look) {
         let collection = &given.collection;
-        for row in collection.rows.iter().filter(|_| matches!(collection.kind.as_str(), FEATURES | SEGMENTS)) {
-            let Some(Ok(stored)) = stored.get(&row.key).map(codec::read) else { continue };
+        let salted = matches!(collection.kind.as_str(), FEATURES | SEGMENTS);
+        for row in &collection.rows {
+            let Some(raw) = stored.get(&row.key) else { continue };
+            let Ok(stored) = codec::read(raw) else { continue };
             // A row that is there already, as most are, is read once.
             let its = if stored.item() == Some(&row.item) { salt(row) } else { salt_of(&stored) };
-            let Some(its) = its else { continue };
-            match salt(row) {
-                Some(ours) if ours == its => same += 1,
-                Some(_) => other += 1,
-                None => {}
-            }
+            let another = match (its, salt(row)) {
+                (Some(its), Some(ours)) if salted => {
+                    let another = its != ours;
+                    *(if another { &mut other } else { &mut same }) += 1;
+                    another
+                }
+                _ => false,
+            };
+            newer |= !another && matches!(codec::version(raw), Version::Number(version) if version > row.version);
         }
     }
-    if other > same { Standing::OtherEnvironment } else { Standing::SameEnvironment }
+    match (other > same, newer) {
+        (true, _) => Standing::OtherEnvironment,
+        (false, true) => Standing::NewerThanGiven,
+        (false, false) => Standing::SameEnvironment,
+    }
 }
 
 #[derive(Deserialize)]
@@ -263,7 +284,7 @@ fn leftovers(given: &[Given], look: &Look, standing: Standing) -> (Vec<(usize, B
         let keys = given.keys();
         for (key, row) in stored.iter().filter(|(key, _)| !keys.contains(key.as_ref())) {
             // An init wins over leftovers of any form.
-            if standing == Standing::SameEnvironment && codec::read(row).is_ok_and(|row| row.deleted()) {
+            if !standing.gives_way() && codec::read(row).is_ok_and(|row| row.deleted()) {
                 tombstones.push((c, key.clone()));
             } else {
                 leaves_something = true;

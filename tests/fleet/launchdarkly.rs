@@ -38,6 +38,8 @@ type State = BTreeMap<Place, Thing>;
 pub struct LaunchDarkly {
     changes: Vec<(Place, Thing)>,
     states: Vec<State>,
+    /// The first position of each version of each place.
+    came: BTreeMap<Place, BTreeMap<i64, usize>>,
 }
 
 impl LaunchDarkly {
@@ -51,10 +53,12 @@ impl LaunchDarkly {
                 (place, Thing { version: 1, deleted: false, salt, needs: Vec::new() })
             })
             .collect();
-        let mut source = LaunchDarkly { changes: Vec::new(), states: vec![state.clone()] };
+        let came = state.keys().map(|place| (place.clone(), BTreeMap::from([(1, 0)]))).collect();
+        let mut source = LaunchDarkly { changes: Vec::new(), states: vec![state.clone()], came };
         while source.changes.len() < changes {
             let Some((place, thing)) = change(&state, &mut random) else { continue };
             state.insert(place.clone(), thing.clone());
+            source.came.entry(place.clone()).or_default().insert(thing.version, source.states.len());
             source.changes.push((place, thing));
             source.states.push(state.clone());
         }
@@ -92,10 +96,9 @@ impl LaunchDarkly {
 
     /// A flag or segment at a version, and the first position that has it.
     pub fn at_version(&self, place: &Place, version: i64) -> (usize, &Thing) {
-        let found = self.states.iter().enumerate().find_map(|(position, state)| {
-            state.get(place).filter(|thing| thing.version == version).map(|thing| (position, thing))
-        });
-        found.expect("a version of this environment")
+        let came = self.came.get(place).and_then(|versions| versions.get(&version));
+        let position = *came.expect("a version of this environment");
+        (position, &self.states[position][place])
     }
 }
 

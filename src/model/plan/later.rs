@@ -6,7 +6,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::{Given, Look, Place, Plan, Standing, Unless, Why, Write, waves};
+use super::{Given, Look, Place, Plan, Unless, Why, Write, waves};
 use crate::model::codec;
 use crate::model::order::{self, Node};
 use crate::model::row::{NewRow, RawRow, Version};
@@ -53,7 +53,7 @@ pub fn second(given: &[Given], plan: &Plan, first: &Look, second: &Look, older: 
             match codec::read(row) {
                 // An init wins over leftovers of any form; but a tombstone that came since is somebody's word.
                 Ok(read) if read.deleted() => {
-                    if plan.standing != Standing::SameEnvironment && seen_before {
+                    if plan.standing.gives_way() && seen_before {
                         leftovers.push((c, row));
                     }
                 }

@@ -35,7 +35,7 @@ fn look(rows: &[RawRow]) -> BTreeMap<Box<str>, RawRow> {
 const CAREFUL: Policy = Policy { overwrites_newer: false };
 const FORCEFUL: Policy = Policy { overwrites_newer: true };
 
-use Standing::{NotInitialised, OtherEnvironment, SameEnvironment};
+use Standing::{NewerThanGiven, NotInitialised, OtherEnvironment, SameEnvironment};
 
 /// What is expected of a row, in short.
 #[derive(Debug, PartialEq)]
@@ -161,6 +161,15 @@ fn every_line_of_the_rule() {
         ("salts differ, newer", Some(stored("k", "9", anew)), row("k", 5, a), same, CAREFUL, Replace(Why::MadeAnew)),
         ("salts differ, same", Some(stored("k", "5", anew)), row("k", 5, a), same, CAREFUL, Replace(Why::MadeAnew)),
         ("salts differ, older", Some(stored("k", "1", anew)), row("k", 5, a), same, CAREFUL, Replace(Why::MadeAnew)),
+        ("old, salts differ, newer", Some(stored("k", "9", anew)), row("k", 5, a), NewerThanGiven, CAREFUL, Keep),
+        (
+            "old, salts differ, older",
+            Some(stored("k", "1", anew)),
+            row("k", 5, a),
+            NewerThanGiven,
+            CAREFUL,
+            Replace(Why::MadeAnew),
+        ),
         ("no salt stored", Some(stored("k", "9", "{}")), row("k", 5, a), same, CAREFUL, Keep),
         ("empty salt stored", Some(stored("k", "9", r#"{"salt":""}"#)), row("k", 5, a), same, CAREFUL, Keep),
         ("deletion given", Some(stored("k", "9", anew)), tombstone("k", 5), same, CAREFUL, Keep),
@@ -229,17 +238,40 @@ fn most_salts_tell_another_environment() {
     ] {
         let key = |i: usize| format!("k{i}");
         let ours = pairs.iter().enumerate().map(|(i, (_, ours))| row(&key(i), 5, &item(ours))).collect();
-        let theirs: Vec<_> = pairs.iter().enumerate().map(|(i, (its, _))| stored(&key(i), "9", &item(its))).collect();
+        let theirs: Vec<_> = pairs.iter().enumerate().map(|(i, (its, _))| stored(&key(i), "5", &item(its))).collect();
         let plan = plan(&[given("features", ours)], &vec![look(&theirs)], true, CAREFUL);
         assert_eq!(plan.standing, wanted, "{name}");
     }
     // Tombstones and other kinds have no part in it.
-    let theirs = vec![look(&[stored("k", "9", &salted("x"))])];
+    let theirs = vec![look(&[stored("k", "5", &salted("x"))])];
     let things = [given("things", vec![row("k", 5, &salted("a"))])];
     assert_eq!(plan(&things, &theirs, true, CAREFUL).standing, SameEnvironment);
     let deleted = [given("features", vec![tombstone("k", 5)])];
     assert_eq!(plan(&deleted, &theirs, true, CAREFUL).standing, SameEnvironment);
     assert_eq!(plan(&deleted, &theirs, false, CAREFUL).standing, NotInitialised);
+}
+
+#[test]
+fn a_newer_row_tells_an_old_data_set_unless_it_is_plainly_another_flag() {
+    let item = |salt: &str| if salt.is_empty() { "{}".to_owned() } else { format!(r#"{{"salt":"{salt}"}}"#) };
+    let same = || (row("same", 5, &item("s")), stored("same", "5", &item("s")));
+    for (name, ours, theirs, wanted) in [
+        ("newer", row("k", 5, &item("a")), stored("k", "6", &item("a")), NewerThanGiven),
+        ("newer, without salts", row("k", 5, "{}"), stored("k", "6", "{}"), NewerThanGiven),
+        ("deleted since", row("k", 5, &item("a")), stored("k", "6", "null"), NewerThanGiven),
+        ("made anew", row("k", 5, &item("a")), stored("k", "6", &item("b")), SameEnvironment),
+        ("the same", row("k", 5, &item("a")), stored("k", "5", &item("a")), SameEnvironment),
+        ("older", row("k", 5, &item("a")), stored("k", "4", &item("a")), SameEnvironment),
+    ] {
+        let (our, their) = same();
+        let plan = plan(&[given("features", vec![our, ours])], &vec![look(&[their, theirs])], true, CAREFUL);
+        assert_eq!(plan.standing, wanted, "{name}");
+    }
+    // Then what differs in its salt and is newer was made anew since, too.
+    let ours = vec![row("k", 5, &item("a")), row("old", 5, &item("a")), row("same", 5, &item("s"))];
+    let theirs = look(&[stored("k", "6", &item("a")), stored("old", "7", &item("b")), stored("same", "5", &item("s"))]);
+    let plan = plan(&[given("features", ours)], &vec![theirs], true, CAREFUL);
+    assert_eq!((plan.newer, plan.waves), (vec![(0, 0), (0, 1)], vec![]));
 }
 
 fn names_segment(key: &str, version: i64, segment: &str) -> NewRow {
