@@ -26,6 +26,7 @@ use std::cell::RefCell;
 use std::fmt::Display;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -41,6 +42,9 @@ use threads::MaskedSignals;
 pub use aside::{Runtimes, aside, end_group, in_group};
 pub use clock::{WALL_TICK, boot_now, wall_now};
 pub use polls::{contained, outside, whole_across_forks};
+
+/// What runs on the runtime's threads.
+type Work<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// How much longer than its deadline a caller waits for the answer of a call that ends itself at the deadline.
 const GRACE: Duration = Duration::from_millis(90);
@@ -116,7 +120,7 @@ pub fn check(made_in: u64) -> Result<()> {
 
 /// Runs a future on the runtime's threads; nobody waits for its outcome.
 pub fn spawn(future: impl Future<Output = ()> + Send + 'static) -> Result<()> {
-    if engine()?.starts(future) { Ok(()) } else { Err(given_up()) }
+    if engine()?.starts(Box::pin(future)) { Ok(()) } else { Err(given_up()) }
 }
 
 /// Runs a future on the runtime's threads. `done` gets its outcome there, exactly once: a panic is an outcome, and so is
@@ -125,7 +129,7 @@ pub fn spawn_then<T: Send + 'static>(
     future: impl Future<Output = Result<T>> + Send + 'static,
     done: impl FnOnce(Result<T>) + Send + 'static,
 ) -> Result<()> {
-    engine()?.run(future, Call::new(done))
+    engine()?.run(Box::pin(future), Call::new(done))
 }
 
 /// Runs a future on the runtime's threads and waits for it. The future ends itself at `deadline`; should the
@@ -144,28 +148,23 @@ pub fn block_on<T: Send + 'static>(
     let engine = engine()?;
     let (sender, receiver) = sync_channel(1);
     // The receiver is gone only if the caller stopped waiting.
-    engine.run(future, Call::new(move |outcome| drop(sender.send(outcome))))?;
+    engine.run(Box::pin(future), Call::new(move |outcome| drop(sender.send(outcome))))?;
     let patience = deadline.saturating_duration_since(Instant::now()) + GRACE;
     receiver.recv_timeout(patience).unwrap_or_else(|unanswered| Err(engine.why(unanswered).during(attempt)))
 }
 
 impl Engine {
-    fn run<T: Send + 'static>(
-        &self,
-        future: impl Future<Output = Result<T>> + Send + 'static,
-        call: Arc<Call<T>>,
-    ) -> Result<()> {
+    /// The future is boxed before it comes here: what an init keeps while it waits is kilobytes, and each layer would copy
+    /// them over the stack of a caller that may have little; and the layers are compiled once for all kinds of calls.
+    fn run<T: Send + 'static>(&self, future: Work<Result<T>>, call: Arc<Call<T>>) -> Result<()> {
         let (body, ends) = (Arc::clone(&self.body), Arc::<Call<T>>::clone(&call));
         let number = body.pending.add(ends);
         let mine = Arc::clone(&call);
-        // What an init keeps while it waits is kilobytes, and each layer from here on would copy them over the stack of a
-        // caller that may have little.
-        let future = Box::pin(future);
-        let running = async move {
+        let running = Box::pin(async move {
             let running = Running { call: mine, body, number };
             let outcome = contained(future).await;
             running.call.end(outcome);
-        };
+        });
         // Between being picked and being used it may have died: then either who gave it up found the call, or this does.
         if self.starts(running) && !self.body.given_up.load(Ordering::SeqCst) {
             return Ok(());
@@ -176,7 +175,7 @@ impl Engine {
     }
 
     /// Waking a thread panics where the descriptor to do it with is gone, and then so is the runtime.
-    fn starts(&self, future: impl Future<Output = ()> + Send + 'static) -> bool {
+    fn starts(&self, future: Work<()>) -> bool {
         let started = catch_unwind(AssertUnwindSafe(|| self.tokio.spawn(whole_across_forks(future)))).is_ok();
         if !started {
             self.body.give_up();
@@ -305,7 +304,7 @@ fn engine() -> Result<&'static Engine> {
         None => built()?,
     };
     if ORPHANED.load(Ordering::Relaxed) && ORPHANED.swap(false, Ordering::SeqCst) {
-        engine.starts(async { tell_orphans() });
+        engine.starts(Box::pin(async { tell_orphans() }));
     }
     Ok(engine)
 }

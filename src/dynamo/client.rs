@@ -1,6 +1,5 @@
 //! The AWS client of one store: made from the options at the first request, kept for the store's life.
 
-use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 
@@ -8,8 +7,8 @@ use aws_config::{Region, SdkConfig};
 use aws_sdk_dynamodb::config::endpoint::DefaultResolver;
 use aws_smithy_async::rt::sleep::TokioSleep;
 use aws_smithy_http_client::Connector;
-use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use aws_smithy_http_client::tls::{Provider, TlsContext};
 use aws_smithy_runtime_api::client::http::{HttpConnectorSettings, SharedHttpClient, SharedHttpConnector};
 use aws_types::service_config::ServiceConfigKey;
 
@@ -168,7 +167,7 @@ impl Target {
         let files = Files::read(&options.environment);
         // The metadata service, which may know the region, speaks no TLS.
         let mut loader = credentials::settings(options, &files, &[])
-            .http_client(aws_smithy_http_client::Builder::new().build_http())
+            .http_client(http_client(options, trust::nobody()?))
             .no_credentials();
         let variable = |name| options.environment.get(name);
         let known = options.region.as_deref().or_else(|| variable("AWS_REGION"));
@@ -217,7 +216,7 @@ impl Target {
             runtimes: Arc::clone(runtimes),
             http: Box::new({
                 let options = options.clone();
-                move || http_client(&options)
+                move || Ok(http_client(&options, trust::trusted(&options)?))
             }),
         };
         let destination = Destination {
@@ -323,29 +322,17 @@ fn pool(options: &Options, endpoint: Option<&str>, most: u32) -> Result<Pool> {
         .pool_idle_timeout(IDLE_CONNECTION)
         .pool_max_idle_per_host(most as usize);
     // Certificates are read once; connecting anew reads no file.
-    let tls = if !is_plain(endpoint) {
-        trust::trusted(options)?
-    } else if endpoint.is_some_and(is_address) {
-        return Ok(Pool::new(Box::new(move || SharedHttpConnector::new(builder.clone().build_http()))));
-    } else {
-        // The SDK takes a resolver together with TLS only; such a connector takes plain connections too.
-        trust::nobody()?
-    };
+    let tls = if is_plain(endpoint) { trust::nobody() } else { trust::trusted(options) }?;
     let (builder, resolver) = (builder.tls_provider(TLS).tls_context(tls), resolver(options));
     Ok(Pool::new(Box::new(move || SharedHttpConnector::new(builder.clone().build_with_resolver(resolver.clone())))))
 }
 
-/// What asks for credentials, with time limits that each of its clients sets.
-fn http_client(options: &Options) -> Result<SharedHttpClient> {
+/// What asks for credentials and regions, with time limits that each of its clients sets.
+///
+/// Whether with TLS or without, all connections are made by one type, which is a tenth of a megabyte less than two.
+fn http_client(options: &Options, trusted: TlsContext) -> SharedHttpClient {
     let builder = aws_smithy_http_client::Builder::new();
-    let builder = builder.tls_provider(TLS).tls_context(trust::trusted(options)?);
-    Ok(builder.build_with_resolver(resolver(options)))
-}
-
-/// Whether a plain endpoint has an address for a host, which nobody has to look up.
-fn is_address(endpoint: &str) -> bool {
-    let authority = endpoint.strip_prefix("http://").unwrap_or_default().split('/').next().unwrap_or_default();
-    authority.parse::<SocketAddr>().is_ok() || authority.parse::<IpAddr>().is_ok()
+    builder.tls_provider(TLS).tls_context(trusted).build_with_resolver(resolver(options))
 }
 
 fn resolver(options: &Options) -> Resolver {

@@ -15,7 +15,9 @@ fn waiting(engine: &Engine) -> (tokio::sync::oneshot::Sender<()>, Receiver<Resul
     let (release, released) = tokio::sync::oneshot::channel::<()>();
     let (outcome, outcomes) = channel();
     let future = async move { released.await.map_err(|_| given_up()) };
-    engine.run(future, Call::new(move |ended| outcome.send(ended).expect("the test waits"))).expect("it starts");
+    engine
+        .run(Box::pin(future), Call::new(move |ended| outcome.send(ended).expect("the test waits")))
+        .expect("it starts");
     (release, outcomes)
 }
 
@@ -55,7 +57,7 @@ fn a_panic_is_the_outcome_of_its_call() {
     let engine = engine();
     let (outcome, outcomes) = channel();
     engine
-        .run(async { panics() }, Call::new(move |ended| outcome.send(ended).expect("the test waits")))
+        .run(Box::pin(async { panics() }), Call::new(move |ended| outcome.send(ended).expect("the test waits")))
         .expect("it starts");
     let error = outcomes.recv().expect("it has an outcome").expect_err("it panicked");
     assert_eq!(error.code, Code::Panic);
@@ -75,6 +77,6 @@ fn a_call_on_a_runtime_that_was_given_up_is_refused_or_has_its_outcome() {
     engine.body.give_up();
     super::engine().expect("it is there");
     assert_eq!(outcomes.recv().expect("it has an outcome").map_err(|error| error.code), Err(Code::Runtime));
-    let refused = engine.run(std::future::pending::<Result<()>>(), Call::new(|_| panic!("it was refused")));
+    let refused = engine.run(Box::pin(std::future::pending::<Result<()>>()), Call::new(|_| panic!("it was refused")));
     assert_eq!(refused.map_err(|error| error.code), Err(Code::Runtime));
 }
