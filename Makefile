@@ -61,7 +61,7 @@ test-rust: local ## run the Rust tests
 	@tests/run rust
 
 test-aws: ## run the store's tests on a real table of yours, with your credentials and region; TABLE=its name
-	@$(if $(TABLE),FLAGSTORE_AWS_TABLE='$(TABLE)' $(CARGO) test --test store,echo 'say which table: make test-aws TABLE=name' >&2; exit 2)
+	@$(if $(TABLE),FLAGSTORE_AWS_TABLE='$(TABLE)' $(CARGO) test --locked --test store,echo 'say which table: make test-aws TABLE=name' >&2; exit 2)
 
 test-c: library local c-programs examples ## run the C tests: shared, static, sanitizers, valgrind, what is installed
 	@tests/run c
@@ -131,9 +131,9 @@ packages-dotnet: stage ## make the NuGet packages of the .NET binding
 lint: venv node ## check formatting, lints, documentation, headers, scripts and types
 	$(CARGO) fmt --all --check
 	$(CARGO) fmt --manifest-path fuzz/Cargo.toml --check
-	$(CARGO) clippy --all-targets -- -D warnings
+	$(CARGO) clippy --locked --all-targets -- -D warnings
 	$(CARGO) clippy $(LOCAL_BUILD) -- -D warnings
-	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --no-deps
+	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --locked --no-deps
 	$(CC) -std=c99 -Wall -Wextra -Werror -pedantic -fsyntax-only -x c include/flagstore.h
 	$(CC) -std=c11 -Wall -Wextra -Werror -pedantic -fsyntax-only -x c include/flagstore.h
 	$(CXX) -std=c++17 -Wall -Wextra -Werror -pedantic -fsyntax-only -x c++ include/flagstore.h
@@ -154,7 +154,7 @@ lint: venv node ## check formatting, lints, documentation, headers, scripts and 
 	$(if $(shell command -v shellcheck),shellcheck $(SHELLS),@echo 'skipped: shellcheck is not installed')
 
 bench: ## measure against the targets, about a quarter of an hour; ONLY=S3 measures one row, benches/run --help lists them
-	$(CARGO) build --release --example plain_sdk
+	$(BUILDERS_FLAGS) $(CARGO) build --locked --release $(REMAPPED) --example plain_sdk
 	@$(MAKE) --no-print-directory library local $(if $(shell command -v $(NPM)),node)
 	FLAGSTORE_LIBRARY=$(abspath $(LIBRARY)) benches/run $(ONLY:%=--only %)
 
@@ -163,14 +163,25 @@ documents: ## write the tables and the plot of docs/ and README.md anew from the
 	benches/fleet --svg docs/fleet.svg > /dev/null
 
 headers: ## write include/flagstore.h and include/flagstore_cdef.h anew from the sources
-	UPDATE_HEADERS=1 $(CARGO) test --test headers
+	UPDATE_HEADERS=1 $(CARGO) test --locked --test headers
+
+# What is published names no folder of whoever built it: the compilers write these in their place. Below `cargo` a path
+# stays as it is, so that the place of a panic still says which crate it is in. As a table for every target, since Cargo
+# joins it with what a user's configuration has for one; RUSTFLAGS would take its place, and is passed on in it.
+CARGO_FOLDER   := $(abspath $(or $(CARGO_HOME),$(HOME)/.cargo))
+TOOLCHAIN      := $(shell rustc --print sysroot 2> /dev/null)
+REMAP           = $(CURDIR)=. $(abspath $(TARGET))=target $(CARGO_FOLDER)=cargo $(TOOLCHAIN)=rust
+comma          := ,
+space          := $(subst ,, )
+REMAPPED        = --config 'target."cfg(all())".rustflags=[$(subst $(space),$(comma),$(foreach pair,$(REMAP),"--remap-path-prefix=$(pair)") $(foreach flag,$(RUSTFLAGS),"$(flag)"))]'
+BUILDERS_FLAGS  = env -u RUSTFLAGS CFLAGS='$(strip $(foreach pair,$(REMAP),-ffile-prefix-map=$(pair)) $(CFLAGS))'
 
 # Without the Rust library, which `cargo build` adds: with it in the same run the compiler optimises no whole program.
 library: ## build libflagstore.so and libflagstore.a
-	$(CARGO) rustc --release --lib --crate-type cdylib,staticlib
+	$(BUILDERS_FLAGS) $(CARGO) rustc --locked --release $(REMAPPED) --lib --crate-type cdylib,staticlib
 
 # In a folder of its own: Cargo keeps one libflagstore.so a folder, and would build it anew at each change of features.
-LOCAL_BUILD = --profile local --target-dir $(TARGET)/local --no-default-features --features local --bin flagstore-local
+LOCAL_BUILD = --locked --profile local --target-dir $(TARGET)/local --no-default-features --features local --bin flagstore-local
 
 local: ## build the local DynamoDB endpoint, target/release/flagstore-local
 	$(CARGO) build $(LOCAL_BUILD)

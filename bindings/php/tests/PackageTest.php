@@ -44,7 +44,8 @@ final class PackageTest extends TestCase
         [, $listed] = Process::run(['tar', '-tvzf', trim($said)]);
         self::assertStringNotContainsString(' -> ', $listed, 'it holds links');
         self::assertStringNotContainsString('/tests/', $listed);
-        foreach (['lib/libflagstore.so.1', 'include/flagstore.h', 'src/flagstore_cdef.h', 'ext/config.m4', 'LICENSE'] as $file) {
+        $papers = ['LICENSE', 'THIRD-PARTY-NOTICES', 'flagstore.cdx.json'];
+        foreach (['lib/libflagstore.so.1', 'include/flagstore.h', 'src/flagstore_cdef.h', 'ext/config.m4', ...$papers] as $file) {
             self::assertStringContainsString("/{$file}\n", $listed);
         }
     }
