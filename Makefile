@@ -3,6 +3,7 @@
 PREFIX     ?= /usr/local
 LIBDIR     ?= $(PREFIX)/lib
 INCLUDEDIR ?= $(PREFIX)/include
+DOCDIR     ?= $(PREFIX)/share/doc/flagstore
 DESTDIR    ?=
 CARGO      ?= cargo
 CC         := $(if $(filter default,$(origin CC)),gcc,$(CC))
@@ -13,6 +14,9 @@ STRIP      ?= strip
 
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
 SONAME  := libflagstore.so.$(shell sed -n 's/^const ABI_MAJOR: u32 = \(.*\);/\1/p' build.rs)
+
+# What goes with the library wherever it goes.
+PAPERS := LICENSE THIRD-PARTY-NOTICES supply-chain/flagstore.cdx.json
 
 # Set where CARGO_TARGET_DIR moves Cargo's output.
 TARGET   := $(or $(CARGO_TARGET_DIR),target)
@@ -30,7 +34,7 @@ SCRIPTS     := examples/demo tests/run tests/moto/start tests/faults tests/fault
                tests/c/misuse_matrix tests/soak tests/soak/run fuzz/run bindings/ruby/spec/python_peer.py \
                bindings/node/test/peer.py bindings/java/src/test/python/native_store.py \
                bindings/dotnet/tests/native_store.py bindings/dotnet/tests/nupkg.py \
-               benches benches/run benches/cost benches/fleet benches/documents benches/size_budget
+               benches benches/run benches/cost benches/fleet benches/documents benches/size_budget supply-chain/generate tests/papers
 SHELLS      := .ci/run .ci/install tests/c/installed bindings/php/package bindings/node/build bindings/node/package \
                bindings/go/package bindings/java/package bindings/java/src/main/c/build \
                bindings/dotnet/package bindings/dotnet/tests/run bindings/dotnet/tests/compile bindings/dotnet/tests/sdk/build
@@ -44,7 +48,7 @@ export FLAGSTORE_LIBRARY = $(abspath $(STAGE))/shared/lib/libflagstore.so.1
 .PHONY: help demo test test-rust test-aws test-c test-python test-ruby test-ruby-sdk test-php test-php-sdk \
         test-node test-go test-java test-dotnet test-dotnet-sdk soak lint fuzz miri bench documents packages \
         packages-python packages-ruby packages-php \
-        packages-node packages-go packages-java packages-dotnet node headers library local install uninstall clean stage c-programs examples venv
+        packages-node packages-go packages-java packages-dotnet node headers library local install uninstall clean stage papers advisories c-programs examples venv
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
@@ -55,7 +59,7 @@ demo: ## evaluate 720 flags with the official LaunchDarkly Python SDK out of a l
 	@examples/demo
 
 test: library local c-programs examples venv node ## run every test; closes with the sum over all parts
-	@tests/run rust c python ruby php node go java dotnet documents miri
+	@tests/run rust c python ruby php node go java dotnet documents papers miri
 
 test-rust: local ## run the Rust tests
 	@tests/run rust
@@ -151,7 +155,14 @@ lint: venv node ## check formatting, lints, documentation, headers, scripts and 
 	$(if $(shell command -v mcs),bindings/dotnet/tests/compile build/dotnet/lint tests,@echo 'skipped: mcs is not installed')
 	find bindings/php benches -name '*.php' -print0 | xargs -0 -n 1 php -l > /dev/null
 	php -l bindings/php/tests/run > /dev/null
+	$(if $(shell command -v cargo-deny),$(DENY) check licenses bans sources,\
+	  @echo 'skipped: cargo-deny is not installed: cargo install --locked cargo-deny')
 	$(if $(shell command -v shellcheck),shellcheck $(SHELLS),@echo 'skipped: shellcheck is not installed')
+
+DENY = $(CARGO) deny --locked --config supply-chain/deny.toml
+
+advisories: ## ask RustSec's database, fetched from GitHub, for known vulnerabilities and withdrawn versions; needs cargo-deny
+	$(DENY) check advisories
 
 bench: ## measure against the targets, about a quarter of an hour; ONLY=S3 measures one row, benches/run --help lists them
 	$(BUILDERS_FLAGS) $(CARGO) build --locked --release $(REMAPPED) --example plain_sdk
@@ -161,6 +172,9 @@ bench: ## measure against the targets, about a quarter of an hour; ONLY=S3 measu
 documents: ## write the tables and the plot of docs/ and README.md anew from their commands
 	benches/documents --write docs/cost.md docs/fleet.md README.md
 	benches/fleet --svg docs/fleet.svg > /dev/null
+
+papers: ## write THIRD-PARTY-NOTICES and the bill of materials anew from Cargo.lock; says which tools it takes
+	supply-chain/generate
 
 headers: ## write include/flagstore.h and include/flagstore_cdef.h anew from the sources
 	UPDATE_HEADERS=1 $(CARGO) test --locked --test headers
@@ -196,13 +210,14 @@ from_pkgconfig = $(shell realpath -m -s --relative-to='$(LIBDIR)/pkgconfig' '$(1
 
 # -p keeps the time of the build, so that what links against a staged copy is not built again without need.
 install: $(LIBRARY) ## install library, headers and flagstore.pc below PREFIX (default /usr/local; DESTDIR works)
-	install -d '$(DESTDIR)$(LIBDIR)/pkgconfig' '$(DESTDIR)$(INCLUDEDIR)'
+	install -d '$(DESTDIR)$(LIBDIR)/pkgconfig' '$(DESTDIR)$(INCLUDEDIR)' '$(DESTDIR)$(DOCDIR)'
 	install -p -m 755 $(LIBRARY) '$(DESTDIR)$(LIBDIR)/libflagstore.so.$(VERSION)'
 	$(STRIP) -p --strip-unneeded '$(DESTDIR)$(LIBDIR)/libflagstore.so.$(VERSION)'
 	ln -sf libflagstore.so.$(VERSION) '$(DESTDIR)$(LIBDIR)/$(SONAME)'
 	ln -sf $(SONAME) '$(DESTDIR)$(LIBDIR)/libflagstore.so'
 	install -p -m 644 $(RELEASE)/libflagstore.a '$(DESTDIR)$(LIBDIR)'
 	install -p -m 644 include/flagstore.h include/flagstore_cdef.h '$(DESTDIR)$(INCLUDEDIR)'
+	install -p -m 644 $(PAPERS) '$(DESTDIR)$(DOCDIR)'
 	sed -e 's|@PREFIX_FROM_HERE@|$(call from_pkgconfig,$(PREFIX))|' \
 	  -e 's|@INCLUDEDIR_FROM_HERE@|$(call from_pkgconfig,$(INCLUDEDIR))|' -e 's|@VERSION@|$(VERSION)|' \
 	  flagstore.pc.in > '$(DESTDIR)$(LIBDIR)/pkgconfig/flagstore.pc'
@@ -211,7 +226,8 @@ uninstall: ## remove what install put there
 	rm -f '$(DESTDIR)$(LIBDIR)'/libflagstore.so '$(DESTDIR)$(LIBDIR)'/$(SONAME) \
 	  '$(DESTDIR)$(LIBDIR)'/libflagstore.so.$(VERSION) '$(DESTDIR)$(LIBDIR)'/libflagstore.a \
 	  '$(DESTDIR)$(LIBDIR)'/pkgconfig/flagstore.pc \
-	  '$(DESTDIR)$(INCLUDEDIR)'/flagstore.h '$(DESTDIR)$(INCLUDEDIR)'/flagstore_cdef.h
+	  '$(DESTDIR)$(INCLUDEDIR)'/flagstore.h '$(DESTDIR)$(INCLUDEDIR)'/flagstore_cdef.h \
+	  $(foreach paper,$(notdir $(PAPERS)),'$(DESTDIR)$(DOCDIR)'/$(paper))
 
 clean: ## remove everything that was built
 	rm -rf build bindings/node/dist bindings/node/lib bindings/node/node_modules bindings/node/test/native/node_modules bindings/java/target
