@@ -34,7 +34,7 @@ SCRIPTS     := examples/demo tests/run tests/moto/start tests/faults tests/fault
                tests/c/misuse_matrix tests/soak tests/soak/run fuzz/run bindings/ruby/spec/python_peer.py \
                bindings/node/test/peer.py bindings/java/src/test/python/native_store.py \
                bindings/dotnet/tests/native_store.py bindings/dotnet/tests/nupkg.py \
-               benches benches/run benches/cost benches/fleet benches/documents benches/size_budget supply-chain/generate tests/papers
+               benches benches/run benches/cost benches/fleet benches/documents benches/size_budget supply-chain/generate tests/papers tests/artefacts
 SHELLS      := .ci/run .ci/install tests/c/installed bindings/php/package bindings/node/build bindings/node/package \
                bindings/go/package bindings/java/package bindings/java/src/main/c/build \
                bindings/dotnet/package bindings/dotnet/tests/run bindings/dotnet/tests/compile bindings/dotnet/tests/sdk/build
@@ -59,7 +59,7 @@ demo: ## evaluate 720 flags with the official LaunchDarkly Python SDK out of a l
 	@examples/demo
 
 test: library local c-programs examples venv node ## run every test; closes with the sum over all parts
-	@tests/run rust c python ruby php node go java dotnet documents papers miri
+	@tests/run rust c python ruby php node go java dotnet documents papers artefacts miri
 
 test-rust: local ## run the Rust tests
 	@tests/run rust
