@@ -34,8 +34,8 @@ SCRIPTS     := examples/demo tests/run tests/moto/start tests/faults tests/fault
                tests/c/misuse_matrix tests/soak tests/soak/run fuzz/run bindings/ruby/spec/python_peer.py \
                bindings/node/test/peer.py bindings/java/src/test/python/native_store.py \
                bindings/dotnet/tests/native_store.py bindings/dotnet/tests/nupkg.py \
-               benches benches/run benches/cost benches/fleet benches/documents benches/size_budget supply-chain/generate tests/papers tests/artefacts
-SHELLS      := .ci/run .ci/install supply-chain/reproducible supply-chain/release tests/c/installed bindings/php/package bindings/node/build bindings/node/package \
+               benches benches/run benches/cost benches/fleet benches/documents benches/size_budget supply-chain/generate supply-chain/release tests/papers tests/artefacts
+SHELLS      := .ci/run .ci/install supply-chain/reproducible tests/c/installed bindings/php/package bindings/node/build bindings/node/package \
                bindings/go/package bindings/java/package bindings/java/src/main/c/build \
                bindings/dotnet/package bindings/dotnet/tests/run bindings/dotnet/tests/compile bindings/dotnet/tests/sdk/build
 
@@ -48,7 +48,8 @@ export FLAGSTORE_LIBRARY = $(abspath $(STAGE))/shared/lib/libflagstore.so.1
 .PHONY: help demo test test-rust test-aws test-c test-python test-ruby test-ruby-sdk test-php test-php-sdk \
         test-node test-go test-java test-dotnet test-dotnet-sdk soak lint fuzz miri bench documents packages \
         packages-python packages-ruby packages-php \
-        packages-node packages-go packages-java packages-dotnet node headers library local install uninstall clean stage papers advisories reproducible release c-programs examples venv
+        packages-node packages-go packages-java packages-dotnet node headers library local install uninstall clean stage \
+        papers advisories reproducible release c-programs examples venv
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
@@ -178,6 +179,9 @@ papers: ## write THIRD-PARTY-NOTICES and the bill of materials anew from Cargo.l
 
 reproducible: library ## build what is committed once more in another folder and compare, bit for bit; as long as a release build
 	supply-chain/reproducible
+
+release: stage venv ## write what is published, as far as this machine can build it, into build/release; REHEARSAL=1 before a commit
+	supply-chain/release $(if $(REHEARSAL),--rehearsal) build/release
 
 headers: ## write include/flagstore.h and include/flagstore_cdef.h anew from the sources
 	UPDATE_HEADERS=1 $(CARGO) test --locked --test headers
