@@ -151,7 +151,8 @@ lint: venv node ## check formatting, lints, documentation, headers, scripts and 
 	$(NODE)/node_modules/.bin/prettier --config $(NODE)/.prettierrc.json --print-width 120 --parser babel --check tests/dynalite/start
 	$(if $(shell command -v go),cd bindings/go && test -z "$$(gofmt -l .)" && go vet ./... && (cd awssdk && go vet ./...) && \
 	  go run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./... && \
-	  cd ../../benches/clients/go && go vet ./... && test -z "$$(gofmt -l .)",@echo 'skipped: go is not installed')
+	  cd ../../benches/clients/go && go vet ./... && test -z "$$(gofmt -l .)" && \
+	  cd ../../.. && go run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12 .github/workflows/*.yml,@echo 'skipped: go is not installed')
 	$(if $(shell command -v mvn),cd bindings/java && mvn -B -q test-compile javadoc:javadoc,@echo 'skipped: mvn is not installed')
 	$(if $(shell command -v mcs),bindings/dotnet/tests/compile build/dotnet/lint tests,@echo 'skipped: mcs is not installed')
 	find bindings/php benches -name '*.php' -print0 | xargs -0 -n 1 php -l > /dev/null
