@@ -190,13 +190,14 @@ headers: ## write include/flagstore.h and include/flagstore_cdef.h anew from the
 # What is published names no folder of whoever built it: the compilers write these in their place. Below `cargo` a path
 # stays as it is, so that the place of a panic still says which crate it is in. As a table for every target, since Cargo
 # joins it with what a user's configuration has for one; RUSTFLAGS would take its place, and is passed on in it.
+# SOURCE_DATE_EPOCH is for packages: no time is in the library, and a crate that asks for it would be built anew.
 CARGO_FOLDER   := $(abspath $(or $(CARGO_HOME),$(HOME)/.cargo))
 TOOLCHAIN      := $(shell rustc --print sysroot 2> /dev/null)
 REMAP           = $(CURDIR)=. $(abspath $(TARGET))=target $(CARGO_FOLDER)=cargo $(TOOLCHAIN)=rust
 comma          := ,
 space          := $(subst ,, )
 REMAPPED        = --config 'target."cfg(all())".rustflags=[$(subst $(space),$(comma),$(foreach pair,$(REMAP),"--remap-path-prefix=$(pair)") $(foreach flag,$(RUSTFLAGS),"$(flag)"))]'
-BUILDERS_FLAGS  = env -u RUSTFLAGS CFLAGS='$(strip $(foreach pair,$(REMAP),-ffile-prefix-map=$(pair)) $(CFLAGS))'
+BUILDERS_FLAGS  = env -u RUSTFLAGS -u SOURCE_DATE_EPOCH CFLAGS='$(strip $(foreach pair,$(REMAP),-ffile-prefix-map=$(pair)) $(CFLAGS))'
 
 # Without the Rust library, which `cargo build` adds: with it in the same run the compiler optimises no whole program.
 library: ## build libflagstore.so and libflagstore.a
