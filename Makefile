@@ -3,6 +3,7 @@
 PREFIX     ?= /usr/local
 LIBDIR     ?= $(PREFIX)/lib
 INCLUDEDIR ?= $(PREFIX)/include
+DOCDIR     ?= $(PREFIX)/share/doc/flagstore
 DESTDIR    ?=
 CARGO      ?= cargo
 CC         := $(if $(filter default,$(origin CC)),gcc,$(CC))
@@ -13,6 +14,9 @@ STRIP      ?= strip
 
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
 SONAME  := libflagstore.so.$(shell sed -n 's/^const ABI_MAJOR: u32 = \(.*\);/\1/p' build.rs)
+
+# What goes with the library wherever it goes.
+PAPERS := LICENSE THIRD-PARTY-NOTICES supply-chain/flagstore.cdx.json
 
 # Set where CARGO_TARGET_DIR moves Cargo's output.
 TARGET   := $(or $(CARGO_TARGET_DIR),target)
@@ -30,8 +34,8 @@ SCRIPTS     := examples/demo tests/run tests/moto/start tests/faults tests/fault
                tests/c/misuse_matrix tests/soak tests/soak/run fuzz/run bindings/ruby/spec/python_peer.py \
                bindings/node/test/peer.py bindings/java/src/test/python/native_store.py \
                bindings/dotnet/tests/native_store.py bindings/dotnet/tests/nupkg.py \
-               benches benches/run benches/cost benches/fleet benches/documents benches/size_budget
-SHELLS      := .ci/run .ci/install tests/c/installed bindings/php/package bindings/node/build bindings/node/package \
+               benches benches/run benches/cost benches/fleet benches/documents benches/size_budget supply-chain/generate supply-chain/release tests/papers tests/artefacts
+SHELLS      := .ci/run .ci/install supply-chain/reproducible tests/c/installed bindings/php/package bindings/node/build bindings/node/package \
                bindings/go/package bindings/java/package bindings/java/src/main/c/build \
                bindings/dotnet/package bindings/dotnet/tests/run bindings/dotnet/tests/compile bindings/dotnet/tests/sdk/build
 
@@ -44,7 +48,8 @@ export FLAGSTORE_LIBRARY = $(abspath $(STAGE))/shared/lib/libflagstore.so.1
 .PHONY: help demo test test-rust test-aws test-c test-python test-ruby test-ruby-sdk test-php test-php-sdk \
         test-node test-go test-java test-dotnet test-dotnet-sdk soak lint fuzz miri bench documents packages \
         packages-python packages-ruby packages-php \
-        packages-node packages-go packages-java packages-dotnet node headers library local install uninstall clean stage c-programs examples venv
+        packages-node packages-go packages-java packages-dotnet node headers library local install uninstall clean stage \
+        papers advisories reproducible release c-programs examples venv
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
@@ -55,13 +60,13 @@ demo: ## evaluate 720 flags with the official LaunchDarkly Python SDK out of a l
 	@examples/demo
 
 test: library local c-programs examples venv node ## run every test; closes with the sum over all parts
-	@tests/run rust c python ruby php node go java dotnet documents miri
+	@tests/run rust c python ruby php node go java dotnet documents papers artefacts miri
 
 test-rust: local ## run the Rust tests
 	@tests/run rust
 
 test-aws: ## run the store's tests on a real table of yours, with your credentials and region; TABLE=its name
-	@$(if $(TABLE),FLAGSTORE_AWS_TABLE='$(TABLE)' $(CARGO) test --test store,echo 'say which table: make test-aws TABLE=name' >&2; exit 2)
+	@$(if $(TABLE),FLAGSTORE_AWS_TABLE='$(TABLE)' $(CARGO) test --locked --test store,echo 'say which table: make test-aws TABLE=name' >&2; exit 2)
 
 test-c: library local c-programs examples ## run the C tests: shared, static, sanitizers, valgrind, what is installed
 	@tests/run c
@@ -131,9 +136,9 @@ packages-dotnet: stage ## make the NuGet packages of the .NET binding
 lint: venv node ## check formatting, lints, documentation, headers, scripts and types
 	$(CARGO) fmt --all --check
 	$(CARGO) fmt --manifest-path fuzz/Cargo.toml --check
-	$(CARGO) clippy --all-targets -- -D warnings
+	$(CARGO) clippy --locked --all-targets -- -D warnings
 	$(CARGO) clippy $(LOCAL_BUILD) -- -D warnings
-	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --no-deps
+	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --locked --no-deps
 	$(CC) -std=c99 -Wall -Wextra -Werror -pedantic -fsyntax-only -x c include/flagstore.h
 	$(CC) -std=c11 -Wall -Wextra -Werror -pedantic -fsyntax-only -x c include/flagstore.h
 	$(CXX) -std=c++17 -Wall -Wextra -Werror -pedantic -fsyntax-only -x c++ include/flagstore.h
@@ -146,15 +151,23 @@ lint: venv node ## check formatting, lints, documentation, headers, scripts and 
 	$(NODE)/node_modules/.bin/prettier --config $(NODE)/.prettierrc.json --print-width 120 --parser babel --check tests/dynalite/start
 	$(if $(shell command -v go),cd bindings/go && test -z "$$(gofmt -l .)" && go vet ./... && (cd awssdk && go vet ./...) && \
 	  go run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./... && \
-	  cd ../../benches/clients/go && go vet ./... && test -z "$$(gofmt -l .)",@echo 'skipped: go is not installed')
+	  cd ../../benches/clients/go && go vet ./... && test -z "$$(gofmt -l .)" && \
+	  cd ../../.. && go run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12 .github/workflows/*.yml,@echo 'skipped: go is not installed')
 	$(if $(shell command -v mvn),cd bindings/java && mvn -B -q test-compile javadoc:javadoc,@echo 'skipped: mvn is not installed')
 	$(if $(shell command -v mcs),bindings/dotnet/tests/compile build/dotnet/lint tests,@echo 'skipped: mcs is not installed')
 	find bindings/php benches -name '*.php' -print0 | xargs -0 -n 1 php -l > /dev/null
 	php -l bindings/php/tests/run > /dev/null
+	$(if $(shell command -v cargo-deny),$(DENY) check licenses bans sources,\
+	  @echo 'skipped: cargo-deny is not installed: cargo install --locked cargo-deny')
 	$(if $(shell command -v shellcheck),shellcheck $(SHELLS),@echo 'skipped: shellcheck is not installed')
 
+DENY = $(CARGO) deny --locked --config supply-chain/deny.toml
+
+advisories: ## ask RustSec's database, fetched from GitHub, for known vulnerabilities and withdrawn versions; needs cargo-deny
+	$(DENY) check advisories
+
 bench: ## measure against the targets, about a quarter of an hour; ONLY=S3 measures one row, benches/run --help lists them
-	$(CARGO) build --release --example plain_sdk
+	$(BUILDERS_FLAGS) $(CARGO) build --locked --release $(REMAPPED) --example plain_sdk
 	@$(MAKE) --no-print-directory library local $(if $(shell command -v $(NPM)),node)
 	FLAGSTORE_LIBRARY=$(abspath $(LIBRARY)) benches/run $(ONLY:%=--only %)
 
@@ -162,15 +175,36 @@ documents: ## write the tables and the plot of docs/ and README.md anew from the
 	benches/documents --write docs/cost.md docs/fleet.md README.md
 	benches/fleet --svg docs/fleet.svg > /dev/null
 
+papers: ## write THIRD-PARTY-NOTICES and the bill of materials anew from Cargo.lock; says which tools it takes
+	supply-chain/generate
+
+reproducible: library ## build what is committed once more in another folder and compare, bit for bit; as long as a release build
+	supply-chain/reproducible
+
+release: stage venv ## write what is published, as far as this machine can build it, into build/release; REHEARSAL=1 before a commit
+	supply-chain/release $(if $(REHEARSAL),--rehearsal) build/release
+
 headers: ## write include/flagstore.h and include/flagstore_cdef.h anew from the sources
-	UPDATE_HEADERS=1 $(CARGO) test --test headers
+	UPDATE_HEADERS=1 $(CARGO) test --locked --test headers
+
+# What is published names no folder of whoever built it: the compilers write these in their place. Below `cargo` a path
+# stays as it is, so that the place of a panic still says which crate it is in. As a table for every target, since Cargo
+# joins it with what a user's configuration has for one; RUSTFLAGS would take its place, and is passed on in it.
+# SOURCE_DATE_EPOCH is for packages: no time is in the library, and a crate that asks for it would be built anew.
+CARGO_FOLDER   := $(abspath $(or $(CARGO_HOME),$(HOME)/.cargo))
+TOOLCHAIN      := $(shell rustc --print sysroot 2> /dev/null)
+REMAP           = $(CURDIR)=. $(abspath $(TARGET))=target $(CARGO_FOLDER)=cargo $(TOOLCHAIN)=rust
+comma          := ,
+space          := $(subst ,, )
+REMAPPED        = --config 'target."cfg(all())".rustflags=[$(subst $(space),$(comma),$(foreach pair,$(REMAP),"--remap-path-prefix=$(pair)") $(foreach flag,$(RUSTFLAGS),"$(flag)"))]'
+BUILDERS_FLAGS  = env -u RUSTFLAGS -u SOURCE_DATE_EPOCH CFLAGS='$(strip $(foreach pair,$(REMAP),-ffile-prefix-map=$(pair)) $(CFLAGS))'
 
 # Without the Rust library, which `cargo build` adds: with it in the same run the compiler optimises no whole program.
 library: ## build libflagstore.so and libflagstore.a
-	$(CARGO) rustc --release --lib --crate-type cdylib,staticlib
+	$(BUILDERS_FLAGS) $(CARGO) rustc --locked --release $(REMAPPED) --lib --crate-type cdylib,staticlib
 
 # In a folder of its own: Cargo keeps one libflagstore.so a folder, and would build it anew at each change of features.
-LOCAL_BUILD = --profile local --target-dir $(TARGET)/local --no-default-features --features local --bin flagstore-local
+LOCAL_BUILD = --locked --profile local --target-dir $(TARGET)/local --no-default-features --features local --bin flagstore-local
 
 local: ## build the local DynamoDB endpoint, target/release/flagstore-local
 	$(CARGO) build $(LOCAL_BUILD)
@@ -185,13 +219,14 @@ from_pkgconfig = $(shell realpath -m -s --relative-to='$(LIBDIR)/pkgconfig' '$(1
 
 # -p keeps the time of the build, so that what links against a staged copy is not built again without need.
 install: $(LIBRARY) ## install library, headers and flagstore.pc below PREFIX (default /usr/local; DESTDIR works)
-	install -d '$(DESTDIR)$(LIBDIR)/pkgconfig' '$(DESTDIR)$(INCLUDEDIR)'
+	install -d '$(DESTDIR)$(LIBDIR)/pkgconfig' '$(DESTDIR)$(INCLUDEDIR)' '$(DESTDIR)$(DOCDIR)'
 	install -p -m 755 $(LIBRARY) '$(DESTDIR)$(LIBDIR)/libflagstore.so.$(VERSION)'
 	$(STRIP) -p --strip-unneeded '$(DESTDIR)$(LIBDIR)/libflagstore.so.$(VERSION)'
 	ln -sf libflagstore.so.$(VERSION) '$(DESTDIR)$(LIBDIR)/$(SONAME)'
 	ln -sf $(SONAME) '$(DESTDIR)$(LIBDIR)/libflagstore.so'
 	install -p -m 644 $(RELEASE)/libflagstore.a '$(DESTDIR)$(LIBDIR)'
 	install -p -m 644 include/flagstore.h include/flagstore_cdef.h '$(DESTDIR)$(INCLUDEDIR)'
+	install -p -m 644 $(PAPERS) '$(DESTDIR)$(DOCDIR)'
 	sed -e 's|@PREFIX_FROM_HERE@|$(call from_pkgconfig,$(PREFIX))|' \
 	  -e 's|@INCLUDEDIR_FROM_HERE@|$(call from_pkgconfig,$(INCLUDEDIR))|' -e 's|@VERSION@|$(VERSION)|' \
 	  flagstore.pc.in > '$(DESTDIR)$(LIBDIR)/pkgconfig/flagstore.pc'
@@ -200,7 +235,8 @@ uninstall: ## remove what install put there
 	rm -f '$(DESTDIR)$(LIBDIR)'/libflagstore.so '$(DESTDIR)$(LIBDIR)'/$(SONAME) \
 	  '$(DESTDIR)$(LIBDIR)'/libflagstore.so.$(VERSION) '$(DESTDIR)$(LIBDIR)'/libflagstore.a \
 	  '$(DESTDIR)$(LIBDIR)'/pkgconfig/flagstore.pc \
-	  '$(DESTDIR)$(INCLUDEDIR)'/flagstore.h '$(DESTDIR)$(INCLUDEDIR)'/flagstore_cdef.h
+	  '$(DESTDIR)$(INCLUDEDIR)'/flagstore.h '$(DESTDIR)$(INCLUDEDIR)'/flagstore_cdef.h \
+	  $(foreach paper,$(notdir $(PAPERS)),'$(DESTDIR)$(DOCDIR)'/$(paper))
 
 clean: ## remove everything that was built
 	rm -rf build bindings/node/dist bindings/node/lib bindings/node/node_modules bindings/node/test/native/node_modules bindings/java/target

@@ -1,8 +1,10 @@
 package flagstore_test
 
 import (
+	"archive/zip"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -48,6 +50,7 @@ func TestAFreshModuleInstallsThePackageAndReadsAFlag(t *testing.T) {
 	if output, err := exec.Command("./package", flagstore.LibraryPath(), proxy).CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, output)
 	}
+	wantPapers(t, filepath.Join(proxy, "github.com/flagstore/flagstore/bindings/go/@v/v"+flagstore.Version+".zip"))
 	if err := os.WriteFile(filepath.Join(program, "main.go"), []byte(fresh), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -71,5 +74,20 @@ func TestAFreshModuleInstallsThePackageAndReadsAFlag(t *testing.T) {
 	run("go", "build", "-o", "program", ".")
 	if said := run(filepath.Join(program, "program"), local.URL, given.Prefix); said != flagJSON+" true <nil> true" {
 		t.Error(said)
+	}
+}
+
+// The licences of the library, and what it is made of, lie in the module beside it.
+func wantPapers(t *testing.T, module string) {
+	t.Helper()
+	archive, err := zip.OpenReader(module)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer archive.Close()
+	for _, paper := range []string{"LICENSE", "THIRD-PARTY-NOTICES", "flagstore.cdx.json"} {
+		if !slices.ContainsFunc(archive.File, func(file *zip.File) bool { return path.Base(file.Name) == paper }) {
+			t.Error("the module lacks " + paper)
+		}
 	}
 }

@@ -51,6 +51,15 @@ class PlatformWheel(bdist_wheel):
             platform = platform.replace("linux", f"manylinux_{oldest_glibc(Path(LIBRARY))}", 1)
         return "py3", "none", platform
 
+    def write_wheelfile(self, wheelfile_base: str, *arguments: object) -> None:
+        """Puts the library's bill of materials where PEP 770 has it, beside the file that this writes."""
+        super().write_wheelfile(wheelfile_base, *arguments)
+        bill = Path("flagstore.cdx.json")
+        if LIBRARY and bill.is_file():
+            folder = Path(wheelfile_base, "sboms")
+            folder.mkdir(exist_ok=True)
+            shutil.copy(bill, folder)
+
 
 def oldest_glibc(library: Path) -> str:
     """The glibc that a library needs at least, such as ``2_34``: the newest version that one of its symbols asks for."""

@@ -14,7 +14,8 @@ Gem::Specification.new do |spec|
                      'every language, on the same table and rows as the integrations of the SDKs.'
   spec.authors = ['flagstore']
   spec.license = 'Apache-2.0'
-  spec.files = Dir['lib/**/*.rb', 'sig/*.rbs', 'README.md', 'CHANGELOG.md', 'LICENSE', library, base: __dir__].sort
+  papers = %w[README.md CHANGELOG.md LICENSE THIRD-PARTY-NOTICES flagstore.cdx.json]
+  spec.files = Dir['lib/**/*.rb', 'sig/*.rbs', *papers, library, base: __dir__].sort
   spec.platform = Gem::Platform.local if spec.files.include?(library)
   spec.required_ruby_version = '>= 3.1'
   spec.metadata['rubygems_mfa_required'] = 'true'

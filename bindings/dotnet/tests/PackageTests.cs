@@ -45,7 +45,11 @@ namespace Flagstore.Tests
             string package = Directory.GetFiles(folder, "*.nupkg").Single(file => !file.Contains("LaunchDarkly"));
             string project = Directory.CreateDirectory(Path.Combine(folder, "project")).FullName;
             In(project, "python3 -m zipfile -e", package, "package");
-            foreach (string part in new[] { "README.md", "Flagstore.nuspec" }) Check.True(File.Exists(Path.Combine(project, "package", part)), part);
+            string[] papers = { "README.md", "Flagstore.nuspec", "LICENSE", "THIRD-PARTY-NOTICES", "flagstore.cdx.json" };
+            foreach (string part in papers) Check.True(File.Exists(Path.Combine(project, "package", part)), part);
+            string other = Directory.GetFiles(folder, "*.nupkg").Single(file => file.Contains("LaunchDarkly"));
+            In(project, "python3 -m zipfile -e", other, "other");
+            Check.True(File.Exists(Path.Combine(project, "other", "LICENSE")), "LICENSE");
 
             string prefix = Endpoint.NewPrefix();
             using (FlagStore store = Endpoint.Local.Open(prefix)) store.Upsert("features", "flag", new Item(1, "read by the package"));

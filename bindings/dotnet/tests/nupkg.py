@@ -13,6 +13,7 @@ import zipfile
 from pathlib import Path
 
 BINDING = Path(__file__).resolve().parent.parent
+REPOSITORY = BINDING.parent.parent
 
 NUSPEC = """<?xml version="1.0" encoding="utf-8"?>
 <package xmlns="http://schemas.microsoft.com/packaging/2013/05/nuspec.xsd">
@@ -47,13 +48,20 @@ TYPES = """<?xml version="1.0" encoding="utf-8"?>
   <Default Extension="xml" ContentType="application/octet" />
   <Default Extension="md" ContentType="application/octet" />
   <Default Extension="so" ContentType="application/octet" />
+  <Default Extension="json" ContentType="application/octet" />
+{overrides}
+</Types>
 </Types>
 """
 
 
 def main(version: str, processor: str, assemblies: Path, folder: Path) -> None:
     properties = dict(re.findall(r"<(\w+)>([^<]*)</\1>", (BINDING / "Directory.Build.props").read_text()))
-    library = {f"runtimes/linux-{processor}/native/libflagstore.so": Path(os.environ["FLAGSTORE_LIBRARY"])}
+    library = {
+        f"runtimes/linux-{processor}/native/libflagstore.so": Path(os.environ["FLAGSTORE_LIBRARY"]),
+        "THIRD-PARTY-NOTICES": REPOSITORY / "THIRD-PARTY-NOTICES",
+        "flagstore.cdx.json": REPOSITORY / "supply-chain" / "flagstore.cdx.json",
+    }
     packages = {
         "Flagstore": ({}, library),
         "Flagstore.LaunchDarkly": ({"Flagstore": version, "LaunchDarkly.ServerSdk": "[8.0.0,9.0.0)"}, {}),
@@ -64,12 +72,19 @@ def main(version: str, processor: str, assemblies: Path, folder: Path) -> None:
         )
         about = {**properties, "name": name, "version": version, "dependencies": dependencies}
         about["tags"] = properties["PackageTags"].replace(";", " ")
+        # A part whose name has no extension is named to the package's readers by itself.
+        overrides = "\n".join(
+            f'  <Override PartName="/{part}" ContentType="application/octet" />'
+            for part in ("LICENSE", *files)
+            if "." not in part
+        )
         made = folder / f"{name}.{version}.nupkg"
         with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as package:
-            put(package, "[Content_Types].xml", TYPES.encode())
+            put(package, "[Content_Types].xml", TYPES.format(overrides=overrides).encode())
             put(package, "_rels/.rels", RELATIONS.format(name=name).encode())
             put(package, f"{name}.nuspec", NUSPEC.format(**about).encode())
             put(package, "README.md", (BINDING / "README.md").read_bytes())
+            put(package, "LICENSE", (REPOSITORY / "LICENSE").read_bytes())
             for kind in ("dll", "xml"):
                 put(package, f"lib/netstandard2.0/{name}.{kind}", (assemblies / f"{name}.{kind}").read_bytes())
             for inside, file in files.items():

@@ -59,7 +59,8 @@ test('it holds the compiled sources with their types, the native part, the libra
     files,
     [
       ...modules.flatMap(name => [`dist/src/${name}.d.ts`, `dist/src/${name}.js`]),
-      ...['LICENSE', 'README.md', 'lib/flagstore.node', 'lib/libflagstore.so.1', 'package.json'],
+      ...['LICENSE', 'README.md', 'THIRD-PARTY-NOTICES', 'flagstore.cdx.json', 'package.json'],
+      ...['lib/flagstore.node', 'lib/libflagstore.so.1'],
     ]
       .map(file => `package/${file}`)
       .sort(),

@@ -20,6 +20,13 @@ from flagstore._library import load
 PROJECT = REPOSITORY / "bindings/python"
 MODULES = {path.name for path in (PROJECT / "src/flagstore").glob("*.py")} | {"py.typed"}
 
+# What goes with the library, and where a wheel has it (PEP 639 and 770).
+PAPERS = {
+    "LICENSE": "licenses/LICENSE",
+    "THIRD-PARTY-NOTICES": "licenses/THIRD-PARTY-NOTICES",
+    "supply-chain/flagstore.cdx.json": "sboms/flagstore.cdx.json",
+}
+
 
 def run(*command: str | Path, folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
     """Runs a program away from the project, with nothing in the environment that leads to it."""
@@ -74,14 +81,17 @@ def test_the_wheel_holds_the_package_its_types_its_license_and_the_library(wheel
         names = {name for name in files.namelist() if name.startswith("flagstore/")}
         assert names == {f"flagstore/{name}" for name in {*MODULES, "_lib/libflagstore.so"}}
         assert files.getinfo("flagstore/_lib/libflagstore.so").file_size == os.path.getsize(load().path)
-        assert any(name.endswith("licenses/LICENSE") for name in files.namelist())
+        [information] = {name.partition("/")[0] for name in files.namelist() if ".dist-info/" in name}
+        for paper, place in PAPERS.items():
+            assert files.read(f"{information}/{place}") == (REPOSITORY / paper).read_bytes()
 
 
 def test_the_source_distribution_holds_what_builds_a_wheel(packages: Path) -> None:
     with tarfile.open(packages / f"flagstore-{__version__}.tar.gz") as files:
         names = {name.partition("/")[2] for name in files.getnames()}
     sources = {f"src/flagstore/{name}" for name in MODULES}
-    assert sources | {"setup.py", "pyproject.toml", "README.md", "LICENSE"} <= names
+    papers = {Path(paper).name for paper in PAPERS}
+    assert sources | papers | {"setup.py", "pyproject.toml", "README.md"} <= names
     assert not any("tests" in name or name.endswith(".so") for name in names)
 
 

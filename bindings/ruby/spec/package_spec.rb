@@ -37,7 +37,8 @@ RSpec.describe 'the gem' do
   it 'holds the package, its signatures, its papers and the library' do
     sources = Dir['lib/**/*.rb', base: project]
     expect(sources.length).to be > 10
-    files = %w[CHANGELOG.md LICENSE README.md lib/flagstore/libflagstore.so sig/flagstore.rbs]
+    papers = %w[CHANGELOG.md LICENSE README.md THIRD-PARTY-NOTICES flagstore.cdx.json]
+    files = papers + %w[lib/flagstore/libflagstore.so sig/flagstore.rbs]
     expect(Gem::Package.new(@gem).contents).to match_array(sources + files)
   end
 

@@ -41,6 +41,9 @@ public class PackageIT {
                     List.copyOf(folders));
             assertEquals(
                     Files.size(Path.of(Endpoint.LIBRARY)), jar.getEntry(natives + "libflagstore.so").getSize());
+            for (String paper : List.of("META-INF/LICENSE", "META-INF/THIRD-PARTY-NOTICES", "META-INF/sbom/flagstore.cdx.json")) {
+                assertTrue(paper, jar.getEntry(paper) != null);
+            }
             assertEquals("io.flagstore", jar.getManifest().getMainAttributes().getValue("Automatic-Module-Name"));
         }
     }
