@@ -5,6 +5,7 @@ pub mod big_segments;
 pub mod cache;
 pub mod events;
 mod flights;
+mod host_cache;
 pub mod init;
 pub mod statistics;
 #[cfg(test)]
