@@ -10,6 +10,7 @@ pub mod init;
 pub mod statistics;
 #[cfg(test)]
 mod tests;
+mod told;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
