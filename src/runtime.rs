@@ -14,6 +14,7 @@
 mod aside;
 mod clock;
 mod descriptors;
+mod host;
 pub mod limits;
 pub mod panics;
 mod pending;
@@ -40,6 +41,7 @@ use threads::MaskedSignals;
 
 pub use aside::{Runtimes, aside, end_group, in_group};
 pub use clock::{WALL_TICK, boot_now, wall_now};
+pub use host::{boot_id, effective_user};
 pub use polls::{contained, outside, whole_across_forks};
 
 /// How much longer than its deadline a caller waits for the answer of a call that ends itself at the deadline.

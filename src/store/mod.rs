@@ -4,12 +4,16 @@ mod attempt;
 pub mod big_segments;
 pub mod calls;
 pub mod events;
+#[allow(dead_code)]
+mod host_cache;
 pub mod init;
 pub mod read_through;
 pub mod report;
 pub mod statistics;
 #[cfg(test)]
 pub(in crate::store) mod tests;
+#[allow(dead_code)]
+mod told;
 mod upsert;
 
 use std::sync::Arc;
