@@ -648,8 +648,10 @@ int32_t store_membership_entry(const struct store_membership *membership,
  `store_string_free`. Its numbers only grow: `hits`, `misses`, `coalesced`, `stale`, `refreshes` (cache);
  `requests`, `retries`, `throttles`, `errors` (DynamoDB); `read_units`, `write_units` (capacity consumed);
  `skipped_rows`, `dropped_events`; `served_while_away` (of `stale`, those that did not wait), `oldest_stale_ms` (the age
- of the oldest), `uncached` (answers too large to be kept). `cached_items`, `cached_lists` and `cached_bytes` say what
- the cache holds now; `away` is 1 while DynamoDB does not answer, else 0. Does not block.
+ of the oldest), `uncached` (answers too large to be kept); `host_hits` (values out of `"cache_dir"`), `host_trouble`
+ (what went wrong with its files). `cached_items`, `cached_lists` and `cached_bytes` say what the cache holds now;
+ `unwritten` how many items are to be written again; `away` is 1 while DynamoDB does not answer, else 0. Does not
+ block.
 
  Errors: NULL_ARGUMENT, INVALID_HANDLE.
 

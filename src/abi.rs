@@ -459,8 +459,10 @@ pub unsafe extern "C" fn store_membership_entry(
 /// `store_string_free`. Its numbers only grow: `hits`, `misses`, `coalesced`, `stale`, `refreshes` (cache);
 /// `requests`, `retries`, `throttles`, `errors` (DynamoDB); `read_units`, `write_units` (capacity consumed);
 /// `skipped_rows`, `dropped_events`; `served_while_away` (of `stale`, those that did not wait), `oldest_stale_ms` (the age
-/// of the oldest), `uncached` (answers too large to be kept). `cached_items`, `cached_lists` and `cached_bytes` say what
-/// the cache holds now; `away` is 1 while DynamoDB does not answer, else 0. Does not block.
+/// of the oldest), `uncached` (answers too large to be kept); `host_hits` (values out of `"cache_dir"`), `host_trouble`
+/// (what went wrong with its files). `cached_items`, `cached_lists` and `cached_bytes` say what the cache holds now;
+/// `unwritten` how many items are to be written again; `away` is 1 while DynamoDB does not answer, else 0. Does not
+/// block.
 ///
 /// Errors: NULL_ARGUMENT, INVALID_HANDLE.
 ///
@@ -555,7 +557,7 @@ pub unsafe extern "C" fn store_get_async(
         // SAFETY: the header asks for readable bytes of the lengths given.
         let (kind, key) =
             unsafe { (text("kind", kind, kind_len, MAX_NAME_BYTES)?, text("key", key, key_len, MAX_NAME_BYTES)?) };
-        store.calls().get(kind, key).then(|result| done(StoreResult::of_get(result)))?;
+        store.get_then(kind, key, |result| done(StoreResult::of_get(result)))?;
         Ok(codes::STORE_OK)
     })
 }
@@ -577,7 +579,7 @@ pub unsafe extern "C" fn store_get_all_async(
         let done = completion(callback, user_data)?;
         // SAFETY: the header asks for `kind_len` readable bytes.
         let kind = unsafe { text("kind", kind, kind_len, MAX_NAME_BYTES) }?;
-        store.calls().all(kind).then(|result| done(StoreResult::of_all(result)))?;
+        store.all_then(kind, |result| done(StoreResult::of_all(result)))?;
         Ok(codes::STORE_OK)
     })
 }

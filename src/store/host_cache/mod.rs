@@ -28,7 +28,7 @@ use crate::model::row::Row;
 /// there is.
 const BEFORE_ASKING: f64 = 0.8;
 /// How long whoever claimed to ask may take, before another one does.
-const CLAIM: Duration = Duration::from_secs(2);
+pub const CLAIM: Duration = Duration::from_secs(2);
 
 /// What a value is good for at its age.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,6 +68,13 @@ pub struct Kept<T> {
     pub age: Duration,
     /// What it is good for.
     pub standing: Standing,
+}
+
+impl<T> Kept<T> {
+    /// The same with another value.
+    pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Kept<U> {
+        Kept { value: change(self.value), age: self.age, standing: self.standing }
+    }
 }
 
 /// The rows of one table and prefix, as one identity may read them.
