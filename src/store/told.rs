@@ -57,6 +57,9 @@ impl ToldRow {
     }
 }
 
+/// A row, and when it was told.
+pub type ToldOf = (Row, Moment);
+
 /// What is to be written again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Again {
@@ -113,7 +116,7 @@ impl Told {
     }
 
     /// What a kind was said to hold, each row with when that was; and when an init said that it was everything.
-    pub fn list(&self, kind: &str) -> Option<(Vec<(Row, Moment)>, Option<Moment>)> {
+    pub fn list(&self, kind: &str) -> Option<(Vec<ToldOf>, Option<Moment>)> {
         let inner = lock(&self.0);
         let kind = inner.kinds.get(kind)?;
         Some((kind.rows.iter().map(|(key, row)| (row.as_read(key), row.told)).collect(), kind.whole))

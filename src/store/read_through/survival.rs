@@ -42,7 +42,9 @@ fn what_was_told_stands_in_without_a_cache_whether_it_could_be_written_or_not() 
     type Outage = fn(&MemoryTable);
     for (name, outage) in [("failing", fail as Outage), ("silent", MemoryTable::fall_silent)] {
         let table = Arc::new(MemoryTable::default());
-        let store = telling(&table, |options| options.timeout = Duration::from_millis(300));
+        let store = telling(&table, |options| {
+            (options.timeout, options.all_timeout) = (Duration::from_millis(300), Duration::from_millis(300));
+        });
         store.init(data(TWO)).expect("init works");
         table.insert("p:features", "a", Some("2"), Some("{}"));
         assert_eq!(read(&store, "a"), (2, false), "DynamoDB is asked each time");
@@ -56,11 +58,12 @@ fn what_was_told_stands_in_without_a_cache_whether_it_could_be_written_or_not() 
         assert_eq!((versions, list.stale), (vec![("a", 1), ("b", 5)], true), "{name}");
         store.all("things").expect_err("nobody was told of it");
         assert!(statistic(&store, "served_while_away") >= 2, "{name}");
-        assert_eq!(statistic(&store, "unwritten"), 1, "{name}");
+        // A table in memory that is silent does not end a request at its deadline: it is still under way.
+        assert_eq!(statistic(&store, "unwritten"), u64::from(name == "failing"), "{name}");
         table.undisturbed();
         table.speak();
         eventually(|| (statistic(&store, "unwritten") == 0).then_some(()));
-        assert_eq!(read(&store, "b"), (5, false), "{name}");
+        eventually(|| (read(&store, "b") == (5, false)).then_some(()));
         assert_eq!(read(&store, "a"), (2, false), "{name}: an item that is newer in the table stays");
     }
 }
