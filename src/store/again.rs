@@ -84,6 +84,8 @@ impl Store {
             }
             for (kind, row) in &again.items {
                 self.write_row(kind, row, deadline).await?;
+                // Also one that turns out to be too large, which was reported.
+                told.written(kind, &row.key, row.version);
             }
         }
         self.report_answer();
@@ -105,7 +107,8 @@ async fn write_again(store: Weak<Store>, wake: Arc<Notify>) {
         pause = if woken { FIRST_PAUSE } else { longer(pause) };
         let Some(store) = store.upgrade() else { return };
         // How it fails is no news: the call that could not write has said so.
-        if store.write_unwritten(Instant::now() + store.options.init_timeout).await.is_ok() {
+        let deadline = Instant::now() + store.options.init_timeout;
+        if runtime::contained(store.write_unwritten(deadline)).await.is_ok() {
             store.again.task.store(0, Ordering::SeqCst);
             // What failed between the last look and here found the task still there.
             if store.unwritten() == 0 || !store.again.begins() {

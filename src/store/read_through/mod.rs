@@ -41,7 +41,7 @@ use flights::{Flight, Flights, GRACE};
 use floors::Floors;
 use host::{Host, Turn};
 use moment::Moment;
-use question::{OneRow, Question, WholeKind};
+use question::{OneRow, Question, Sources, WholeKind};
 use verdict::{Verdict, expired};
 
 /// A flight that fails with less than this left of its time has failed by its deadline: too little for another attempt.
@@ -326,13 +326,15 @@ impl Store {
         self.patience(&WholeKind::new(kind))
     }
 
+    /// Asked on the thread of the caller, which may be an event loop's: no file is read for it.
     fn patience(&self, question: &impl Question) -> Duration {
         let time = question.time(&self.options);
-        if self.has_stand_in(question) { time.min(self.reading.soft_wait) } else { time }
+        let known = question.to_stand_in(&self.reading, Moment::now(), Sources::Memory).is_some();
+        if known { time.min(self.reading.soft_wait) } else { time }
     }
 
     fn has_stand_in(&self, question: &impl Question) -> bool {
-        question.to_stand_in(&self.reading, Moment::now()).is_some()
+        question.to_stand_in(&self.reading, Moment::now(), Sources::All).is_some()
     }
 
     /// What the host's files have of a row, if that is fresh. Reads a file.
@@ -406,7 +408,7 @@ impl Store {
         if !matches!(verdict, Verdict::Stale | Verdict::StaleAndAsk) {
             return None;
         }
-        let StandIn { value, age } = question.to_stand_in(&self.reading, Moment::now())?;
+        let StandIn { value, age } = question.to_stand_in(&self.reading, Moment::now(), Sources::All)?;
         count(&self.statistics.served_while_away);
         self.count_stale(age);
         if verdict == Verdict::StaleAndAsk {
@@ -481,7 +483,7 @@ impl Store {
     /// The value that may stand in, or the failure that it would stand in for.
     fn stand_in<Q: Question>(&self, question: &Q, error: Error) -> Result<Served<Q::Value>> {
         let may = error.code.older_may_stand_in();
-        let stand_in = may.then(|| question.to_stand_in(&self.reading, Moment::now())).flatten();
+        let stand_in = may.then(|| question.to_stand_in(&self.reading, Moment::now(), Sources::All)).flatten();
         let Some(StandIn { value, age }) = stand_in else { return Err(error) };
         self.count_stale(age);
         self.events

@@ -47,7 +47,7 @@ pub trait Question: Clone + Eq + Hash + Send + Sync + 'static {
     fn keep(&self, cache: &Cache, seen: Mark, value: Self::Value, age: Duration) -> Self::Value;
 
     /// The value that may stand in for the answer: the newest of what the cache, the host's files and what was told have.
-    fn to_stand_in(&self, reading: &ReadThrough, now: Moment) -> Option<StandIn<Self::Value>>;
+    fn to_stand_in(&self, reading: &ReadThrough, now: Moment, sources: Sources) -> Option<StandIn<Self::Value>>;
 
     /// The kind, and the key if it is one row.
     fn place(&self) -> (&str, Option<&str>);
@@ -66,6 +66,21 @@ pub trait Question: Clone + Eq + Hash + Send + Sync + 'static {
 
     /// Believes a consistent answer that was asked for after so many writes.
     fn settle(&self, floors: &Floors, value: &Self::Value, writes: u64);
+}
+
+/// Where what stands in is looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sources {
+    /// In memory only: no file is read.
+    Memory,
+    /// In the host's files too.
+    All,
+}
+
+impl Sources {
+    fn on_host<Q: Question>(self, reading: &ReadThrough, question: &Q) -> Option<StandIn<Q::Value>> {
+        if self == Sources::All { reading.on_host(question) } else { None }
+    }
 }
 
 /// One row.
@@ -115,11 +130,11 @@ impl Question for OneRow {
         value
     }
 
-    fn to_stand_in(&self, reading: &ReadThrough, now: Moment) -> Option<StandIn<Self::Value>> {
+    fn to_stand_in(&self, reading: &ReadThrough, now: Moment, sources: Sources) -> Option<StandIn<Self::Value>> {
         let cached = reading.cache.as_ref().and_then(|cache| cache.row_to_stand_in(&self.kind, &self.key, now));
         let told = reading.told.as_ref().and_then(|told| told.row(&self.kind, &self.key));
         let told = told.map(|(row, told)| StandIn { value: row.map(Arc::new), age: now.since(told) });
-        newest_row([cached, told, reading.on_host(self)])
+        newest_row([cached, told, sources.on_host(reading, self)])
     }
 
     fn place(&self) -> (&str, Option<&str>) {
@@ -190,12 +205,12 @@ impl Question for WholeKind {
         cache.keep_list(seen, &self.0, value, age)
     }
 
-    fn to_stand_in(&self, reading: &ReadThrough, now: Moment) -> Option<StandIn<Self::Value>> {
+    fn to_stand_in(&self, reading: &ReadThrough, now: Moment, sources: Sources) -> Option<StandIn<Self::Value>> {
         let cached = reading.cache.as_ref().and_then(|cache| cache.list_to_stand_in(&self.0, now));
         let told = reading.told.as_ref().and_then(|told| told.list(&self.0));
         let (told, whole) = told.unwrap_or_default();
         let told: Vec<(Row, Duration)> = told.into_iter().map(|(row, told)| (row, now.since(told))).collect();
-        newest_list([cached, reading.on_host(self)], told, whole.map(|told| now.since(told)))
+        newest_list([cached, sources.on_host(reading, self)], told, whole.map(|told| now.since(told)))
     }
 
     fn place(&self) -> (&str, Option<&str>) {
