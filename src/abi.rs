@@ -353,8 +353,9 @@ pub unsafe extern "C" fn store_initialized(store: u64, initialized: *mut i32, er
     })
 }
 
-/// Whether the table answers: STORE_OK, or the error that a read would get. One small read, never cached. Blocks,
-/// at most `"timeout_ms"`. Any thread.
+/// Whether the table answers: STORE_OK, or the error that a read would get. One small read, never cached. With
+/// `"keep_told"`, what could not be written before is written first, so that STORE_OK says that the table has what this
+/// store was told. Blocks, at most `"timeout_ms"`. Any thread.
 ///
 /// Errors: those of DynamoDB.
 ///
@@ -476,7 +477,8 @@ pub unsafe extern "C" fn store_statistics(store: u64, json: *mut *mut c_char, er
     })
 }
 
-/// Forgets everything that is cached; the next reads ask DynamoDB. Does not block.
+/// Forgets everything that is cached, for every process of the host where there is a `"cache_dir"`; the next reads ask
+/// DynamoDB. What was told (`"keep_told"`) stays known. Does not block, but to remove the files.
 ///
 /// Errors: INVALID_HANDLE.
 ///
