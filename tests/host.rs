@@ -135,6 +135,8 @@ fn however_many_processes_read_a_flag_it_costs_one_request_for_each_time_to_live
             fill(endpoint, &prefix);
             let folder = Folder::new(&prefix);
             let faults = Faults::start(Some(&endpoint.url), &seed);
+            // Slow enough for the processes to meet: without claims each of them would ask.
+            faults.script(json!([{"do": {"do": "delay", "ms": 200, "at": "request"}}]));
             let role = json!({"does": "read", "options": options(&faults.url, &prefix, &folder, 600_000)});
             ended_well((0..workers).map(|_| start(&role)).collect());
             let mut requests: BTreeMap<String, usize> = BTreeMap::new();
