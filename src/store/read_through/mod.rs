@@ -1,11 +1,13 @@
 //! What a read does: fresh, refreshed in the background, stale now, or waited for. This is the one place that knows.
 //!
-//! A value comes from the cache while it is fresh, else from DynamoDB. Where DynamoDB cannot be asked, the value that
-//! expired stands in, and is marked as stale. [`verdict`] is the rule; [`cache`] keeps values and their times;
-//! [`breaker`] knows whether DynamoDB is worth waiting for; [`flights`] makes one request of many that ask the same;
-//! [`floors`] knows what this store wrote, so that no replica takes it back.
+//! A value comes from the cache while it is fresh, else from the host's files while it is fresh there, else from DynamoDB.
+//! Where DynamoDB cannot be asked, the newest of what the cache, the host's files and what was told have stands in, and is
+//! marked as stale. [`verdict`] is the rule; [`cache`] keeps values and their times; [`host`] has what other processes
+//! read; [`breaker`] knows whether DynamoDB is worth waiting for; [`flights`] makes one request of many that ask the same;
+//! [`floors`] knows what this store wrote, so that no replica takes it back; [`writes`] is what writes leave for reads.
 //!
-//! Without a cache none of this happens: each read asks for itself, and sees what was written before it began.
+//! Without a cache each read asks for itself, and sees what was written before it began; with nothing that could stand in,
+//! it waits for its answer.
 
 pub mod breaker;
 pub mod cache;
@@ -19,14 +21,14 @@ mod survival;
 #[cfg(test)]
 mod tests;
 mod verdict;
+mod writes;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::model::data_set::Collection;
 use crate::model::options::{LogLevel, Options};
-use crate::model::row::{NewRow, Row};
+use crate::model::row::Row;
 use crate::model::{Code, Error, Result};
 use crate::runtime;
 
@@ -136,145 +138,6 @@ impl ReadThrough {
         }
         if let Some(host) = &self.host {
             host.with(|host| host.clear());
-        }
-    }
-
-    /// A write of a row begins.
-    pub fn writing<'a>(&'a self, kind: &'a str, key: &'a str) -> Writing<'a> {
-        Writing { reading: self, kind, key, told: None, ended: false }
-    }
-
-    /// An init is told, where that is kept.
-    pub fn telling_all<'a>(&'a self, store: &'a Arc<Store>, data: &[Collection]) -> Option<TellingAll<'a>> {
-        let told = self.told.as_ref()?;
-        let rows = data
-            .iter()
-            .flat_map(|of| of.rows.iter().map(|row| (of.kind.clone(), row.key.clone(), row.version)))
-            .collect();
-        Some(TellingAll { store, told, number: told.init(data, Moment::now()), rows, ended: false })
-    }
-
-    /// A write of whole kinds begins.
-    pub fn replacing(&self, kinds: Vec<String>) -> Replacing<'_> {
-        Replacing { reading: self, kinds }
-    }
-}
-
-/// A write that is under way. However it ends, answered, failed or abandoned, what is known of its row only stands in
-/// from then on.
-pub struct Writing<'a> {
-    reading: &'a ReadThrough,
-    kind: &'a str,
-    key: &'a str,
-    told: Option<(NewRow, &'a Told)>,
-    ended: bool,
-}
-
-impl<'a> Writing<'a> {
-    /// What is to be written, where that is kept: it stands in from now on, and is written again unless this ends well.
-    pub fn telling(&mut self, row: &NewRow) {
-        if let Some(told) = &self.reading.told {
-            told.upsert(self.kind, row, Moment::now());
-            self.told = Some((row.clone(), told));
-        }
-    }
-
-    /// The question was wrong: there is nothing to write again.
-    pub fn refused(&mut self) {
-        self.told = None;
-    }
-
-    /// The row that is there now: what was written, or what stood in the way. No read brings an older one from here on.
-    pub fn found(&mut self, row: &Arc<Row>) {
-        self.ended = true;
-        if let Some((_, told)) = &self.told {
-            told.written(self.kind, &row.key, row.version);
-        }
-        if let Some(host) = &self.reading.host {
-            host.with(|host| host.wrote_row(self.kind, row, Stamp::now()));
-        }
-        if let Some(floors) = &self.reading.floors {
-            floors.wrote(self.kind, &row.key, row.version, Moment::now());
-        }
-        if let Some(cache) = &self.reading.cache {
-            cache.wrote(self.kind, row);
-        }
-    }
-}
-
-impl Drop for Writing<'_> {
-    fn drop(&mut self) {
-        if let Some(cache) = &self.reading.cache {
-            cache.doubt(self.kind, self.key);
-        }
-        if self.ended {
-            return;
-        }
-        if let Some((_, told)) = &self.told {
-            told.upsert_failed(self.kind, self.key);
-        }
-        if let Some(host) = &self.reading.host {
-            host.with(|host| match &self.told {
-                Some((row, _)) => host.told_row(self.kind, &row.as_read(), Stamp::now()),
-                None => host.doubt_row(self.kind, self.key, Stamp::now()),
-            });
-        }
-    }
-}
-
-/// An init that was told. Unless it ends well, it is written again; also where it is abandoned.
-pub struct TellingAll<'a> {
-    store: &'a Arc<Store>,
-    told: &'a Told,
-    number: u64,
-    rows: Vec<(String, Box<str>, i64)>,
-    ended: bool,
-}
-
-impl TellingAll<'_> {
-    /// There is nothing to write again.
-    pub fn ended(mut self) {
-        self.ended = true;
-        self.told.initialised(self.number);
-        self.rows.iter().for_each(|(kind, key, version)| self.told.written(kind, key, *version));
-    }
-}
-
-impl Drop for TellingAll<'_> {
-    fn drop(&mut self) {
-        if !self.ended {
-            self.told.init_failed(self.number);
-            self.store.write_again_later();
-        }
-    }
-}
-
-/// Writes of whole kinds that are under way. However they end, what is known only stands in from then on.
-pub struct Replacing<'a> {
-    reading: &'a ReadThrough,
-    kinds: Vec<String>,
-}
-
-impl Replacing<'_> {
-    /// All is written: what was known before is of no use any more.
-    pub fn done(self) {
-        self.reading.clear();
-    }
-}
-
-impl Drop for Replacing<'_> {
-    fn drop(&mut self) {
-        if let Some(floors) = &self.reading.floors {
-            let now = Moment::now();
-            self.kinds.iter().for_each(|kind| floors.replaced(kind, now));
-        }
-        if let Some(cache) = &self.reading.cache {
-            cache.doubt_all();
-        }
-        if let Some(host) = &self.reading.host {
-            for kind in &self.kinds {
-                host.with(|host| host.doubt_list(kind, Stamp::now()));
-            }
         }
     }
 }
