@@ -585,8 +585,9 @@ int32_t store_upsert(uint64_t store,
 int32_t store_initialized(uint64_t store, int32_t *initialized, struct store_error *error);
 
 /*
- Whether the table answers: STORE_OK, or the error that a read would get. One small read, never cached. Blocks,
- at most `"timeout_ms"`. Any thread.
+ Whether the table answers: STORE_OK, or the error that a read would get. One small read, never cached. With
+ `"keep_told"`, what could not be written before is written first, so that STORE_OK says that the table has what this
+ store was told. Blocks, at most `"timeout_ms"`. Any thread.
 
  Errors: those of DynamoDB.
 
@@ -648,8 +649,10 @@ int32_t store_membership_entry(const struct store_membership *membership,
  `store_string_free`. Its numbers only grow: `hits`, `misses`, `coalesced`, `stale`, `refreshes` (cache);
  `requests`, `retries`, `throttles`, `errors` (DynamoDB); `read_units`, `write_units` (capacity consumed);
  `skipped_rows`, `dropped_events`; `served_while_away` (of `stale`, those that did not wait), `oldest_stale_ms` (the age
- of the oldest), `uncached` (answers too large to be kept). `cached_items`, `cached_lists` and `cached_bytes` say what
- the cache holds now; `away` is 1 while DynamoDB does not answer, else 0. Does not block.
+ of the oldest), `uncached` (answers too large to be kept); `host_hits` (values out of `"cache_dir"`), `host_trouble`
+ (what went wrong with its files). `cached_items`, `cached_lists` and `cached_bytes` say what the cache holds now;
+ `unwritten` how many items are to be written again; `away` is 1 while DynamoDB does not answer, else 0. Does not
+ block.
 
  Errors: NULL_ARGUMENT, INVALID_HANDLE.
 
@@ -660,13 +663,15 @@ int32_t store_statistics(uint64_t store,
                          struct store_error *error);
 
 /*
- Forgets everything that is cached; the next reads ask DynamoDB. Does not block.
+ Forgets everything that is cached, for every process of the host where there is a `"cache_dir"`; the next reads ask
+ DynamoDB. What was told (`"keep_told"`) stays known. Does not block, but to remove the files.
 
  Errors: INVALID_HANDLE.
 
  Example: `store_clear_cache(store, NULL);`
  */
-int32_t store_clear_cache(uint64_t store, struct store_error *error);
+int32_t store_clear_cache(uint64_t store,
+                          struct store_error *error);
 
 /*
  Takes the oldest event that was not taken yet: `*level` is a STORE_LEVEL_… number, `*message` NUL-terminated

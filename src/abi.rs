@@ -353,8 +353,9 @@ pub unsafe extern "C" fn store_initialized(store: u64, initialized: *mut i32, er
     })
 }
 
-/// Whether the table answers: STORE_OK, or the error that a read would get. One small read, never cached. Blocks,
-/// at most `"timeout_ms"`. Any thread.
+/// Whether the table answers: STORE_OK, or the error that a read would get. One small read, never cached. With
+/// `"keep_told"`, what could not be written before is written first, so that STORE_OK says that the table has what this
+/// store was told. Blocks, at most `"timeout_ms"`. Any thread.
 ///
 /// Errors: those of DynamoDB.
 ///
@@ -459,8 +460,10 @@ pub unsafe extern "C" fn store_membership_entry(
 /// `store_string_free`. Its numbers only grow: `hits`, `misses`, `coalesced`, `stale`, `refreshes` (cache);
 /// `requests`, `retries`, `throttles`, `errors` (DynamoDB); `read_units`, `write_units` (capacity consumed);
 /// `skipped_rows`, `dropped_events`; `served_while_away` (of `stale`, those that did not wait), `oldest_stale_ms` (the age
-/// of the oldest), `uncached` (answers too large to be kept). `cached_items`, `cached_lists` and `cached_bytes` say what
-/// the cache holds now; `away` is 1 while DynamoDB does not answer, else 0. Does not block.
+/// of the oldest), `uncached` (answers too large to be kept); `host_hits` (values out of `"cache_dir"`), `host_trouble`
+/// (what went wrong with its files). `cached_items`, `cached_lists` and `cached_bytes` say what the cache holds now;
+/// `unwritten` how many items are to be written again; `away` is 1 while DynamoDB does not answer, else 0. Does not
+/// block.
 ///
 /// Errors: NULL_ARGUMENT, INVALID_HANDLE.
 ///
@@ -474,7 +477,8 @@ pub unsafe extern "C" fn store_statistics(store: u64, json: *mut *mut c_char, er
     })
 }
 
-/// Forgets everything that is cached; the next reads ask DynamoDB. Does not block.
+/// Forgets everything that is cached, for every process of the host where there is a `"cache_dir"`; the next reads ask
+/// DynamoDB. What was told (`"keep_told"`) stays known. Does not block, but to remove the files.
 ///
 /// Errors: INVALID_HANDLE.
 ///
@@ -555,7 +559,7 @@ pub unsafe extern "C" fn store_get_async(
         // SAFETY: the header asks for readable bytes of the lengths given.
         let (kind, key) =
             unsafe { (text("kind", kind, kind_len, MAX_NAME_BYTES)?, text("key", key, key_len, MAX_NAME_BYTES)?) };
-        store.calls().get(kind, key).then(|result| done(StoreResult::of_get(result)))?;
+        store.get_then(kind, key, |result| done(StoreResult::of_get(result)))?;
         Ok(codes::STORE_OK)
     })
 }
@@ -577,7 +581,7 @@ pub unsafe extern "C" fn store_get_all_async(
         let done = completion(callback, user_data)?;
         // SAFETY: the header asks for `kind_len` readable bytes.
         let kind = unsafe { text("kind", kind, kind_len, MAX_NAME_BYTES) }?;
-        store.calls().all(kind).then(|result| done(StoreResult::of_all(result)))?;
+        store.all_then(kind, |result| done(StoreResult::of_all(result)))?;
         Ok(codes::STORE_OK)
     })
 }

@@ -14,6 +14,7 @@
 mod aside;
 mod clock;
 mod descriptors;
+mod host;
 pub mod limits;
 pub mod panics;
 mod pending;
@@ -41,6 +42,7 @@ use threads::MaskedSignals;
 
 pub use aside::{Runtimes, aside, end_group, in_group};
 pub use clock::{WALL_TICK, boot_now, wall_now};
+pub use host::{boot_id, effective_user};
 pub use polls::{contained, outside, whole_across_forks};
 
 /// What runs on the runtime's threads.

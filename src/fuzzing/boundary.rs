@@ -79,8 +79,8 @@ pub fn options(data: &[u8]) {
     }
     let Some(cache) = Cache::new(&options.cache) else { return };
     let row = Arc::new(Row { key: "key".into(), version: 1, payload: Payload::Live("payload".into()) });
-    cache.keep_row(cache.row_mark("features", "key"), "features", "key", Some(Arc::clone(&row)));
-    cache.keep_list(cache.list_mark("features"), "features", Arc::new(vec![Row::clone(&row)]));
+    cache.keep_row(cache.row_mark("features", "key"), "features", "key", Some(Arc::clone(&row)), Duration::ZERO);
+    cache.keep_list(cache.list_mark("features"), "features", Arc::new(vec![Row::clone(&row)]), Duration::ZERO);
     cache.doubt("features", "key");
     let now = Moment::now();
     let _ = (cache.row_to_stand_in("features", "key", now), cache.list_to_stand_in("features", now));

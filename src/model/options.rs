@@ -48,6 +48,9 @@ pub struct Options {
     pub write_concurrency: u32,
     /// Whether `init` may replace a row by one with a smaller version.
     pub init_overwrites_newer: bool,
+    /// Whether what `init` and `upsert` were given stands in while DynamoDB cannot be asked, and is written again where it
+    /// could not be written.
+    pub keep_told: bool,
     /// The cache.
     pub cache: CacheOptions,
     /// Whether opening equal options again gives the same live store.
@@ -73,6 +76,10 @@ pub struct CacheOptions {
     pub stale: Duration,
     /// How long a read for which a value may stand in waits for DynamoDB; zero for not at all.
     pub soft_wait: Duration,
+    /// The directory of a cache that the processes of the host share; `None` for no such cache.
+    pub dir: Option<String>,
+    /// Bound on the files of one table, prefix and identity in that directory, in bytes.
+    pub dir_max_bytes: u64,
 }
 
 impl CacheOptions {
@@ -115,7 +122,7 @@ impl fmt::Debug for Credentials {
 }
 
 /// Every option's name, for the message about one that does not exist.
-const NAMES: [&str; 27] = [
+const NAMES: [&str; 30] = [
     "table",
     "prefix",
     "region",
@@ -141,6 +148,9 @@ const NAMES: [&str; 27] = [
     "cache_refresh_ahead",
     "cache_stale_ms",
     "soft_wait_ms",
+    "cache_dir",
+    "cache_dir_max_bytes",
+    "keep_told",
     "shared",
     "persistent",
 ];
@@ -172,12 +182,15 @@ impl Options {
             max_connections: 128,
             write_concurrency: 128,
             init_overwrites_newer: false,
+            keep_told: false,
             cache: CacheOptions {
                 ttl: Some(Duration::ZERO),
                 max_bytes: 64 * 1024 * 1024,
                 refresh_ahead: true,
                 stale: Duration::from_millis(300_000),
                 soft_wait: Duration::from_millis(250),
+                dir: None,
+                dir_max_bytes: 256 * 1024 * 1024,
             },
             shared: true,
             persistent: false,
@@ -270,6 +283,7 @@ impl Reader<'_> {
             max_connections: u32::try_from(self.number("max_connections", 1, 10_000)?.unwrap_or(128)).unwrap_or(128),
             write_concurrency: u32::try_from(self.number("write_concurrency", 1, 1_000)?.unwrap_or(128)).unwrap_or(128),
             init_overwrites_newer: self.flag("init_overwrites_newer", default.init_overwrites_newer)?,
+            keep_told: self.flag("keep_told", default.keep_told)?,
             cache: self.cache(default.cache)?,
             shared: self.flag("shared", default.shared)?,
             persistent: self.flag("persistent", default.persistent)?,
@@ -306,7 +320,23 @@ impl Reader<'_> {
             refresh_ahead: self.flag("cache_refresh_ahead", default.refresh_ahead)?,
             stale: milliseconds("cache_stale_ms", default.stale)?,
             soft_wait: milliseconds("soft_wait_ms", default.soft_wait)?,
+            dir: self.cache_dir()?,
+            dir_max_bytes: self
+                .number("cache_dir_max_bytes", 1, i64::MAX)?
+                .and_then(|bytes| u64::try_from(bytes).ok())
+                .unwrap_or(default.dir_max_bytes),
         })
+    }
+
+    fn cache_dir(&self) -> Result<Option<String>> {
+        let Some(dir) = self.non_empty("cache_dir")? else { return Ok(None) };
+        if cfg!(not(unix)) {
+            return Err(value("cache_dir", "is for Unix systems only, where a directory can be private: leave it out"));
+        }
+        if !std::path::Path::new(&dir).is_absolute() {
+            return Err(value("cache_dir", "is not an absolute path, such as /var/cache/my-service"));
+        }
+        Ok(Some(dir))
     }
 
     fn credentials(&self) -> Result<Option<Credentials>> {
@@ -440,6 +470,9 @@ mod tests {
             (r#"{"table":"t","access_key_id":"a"}"#, Code::OptionValue, "secret_access_key"),
             (r#"{"table":"t","log_level":"loud"}"#, Code::OptionValue, "log_level"),
             (r#"{"table":"t","region":""}"#, Code::OptionValue, "region"),
+            (r#"{"table":"t","keep_told":1}"#, Code::OptionType, "keep_told"),
+            (r#"{"table":"t","cache_dir":"flags"}"#, Code::OptionValue, "cache_dir"),
+            (r#"{"table":"t","cache_dir_max_bytes":0}"#, Code::OptionValue, "cache_dir_max_bytes"),
         ] {
             let error = Options::from_json(text).unwrap_err();
             assert_eq!(error.code, code, "{text}");

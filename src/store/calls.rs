@@ -175,12 +175,42 @@ impl Store {
 
     /// [`Calls::get`].
     pub fn get(self: &Arc<Self>, kind: &str, key: &str) -> Result<Option<Found>> {
+        // On this thread, which waits anyway; what is asynchronous looks on the library's.
+        if let Some(found) = self.cached(kind, key).or_else(|| self.on_host(kind, key)) {
+            return Ok(found);
+        }
         self.calls().get(kind, key).wait().or_else(|error| self.instead_of_row(kind, key, error))
     }
 
     /// [`Calls::all`].
     pub fn all(self: &Arc<Self>, kind: &str) -> Result<FoundAll> {
+        if let Some(found) = self.cached_list(kind).or_else(|| self.list_on_host(kind)) {
+            return Ok(found);
+        }
         self.calls().all(kind).wait().or_else(|error| self.instead_of_list(kind, error))
+    }
+
+    /// [`Calls::get`], without waiting. A read that never came back is one that something may stand in for.
+    pub fn get_then(
+        self: &Arc<Self>,
+        kind: &str,
+        key: &str,
+        done: impl FnOnce(Result<Option<Found>>) + Send + 'static,
+    ) -> Result<()> {
+        let (store, question) = (Arc::clone(self), (kind.to_owned(), key.to_owned()));
+        let done = move |outcome: Result<_>| {
+            done(outcome.or_else(|error| store.instead_of_row(&question.0, &question.1, error)));
+        };
+        self.calls().get(kind, key).then(done)
+    }
+
+    /// [`Calls::all`], without waiting.
+    pub fn all_then(self: &Arc<Self>, kind: &str, done: impl FnOnce(Result<FoundAll>) + Send + 'static) -> Result<()> {
+        let (store, question) = (Arc::clone(self), kind.to_owned());
+        let done = move |outcome: Result<_>| {
+            done(outcome.or_else(|error| store.instead_of_list(&question, error)));
+        };
+        self.calls().all(kind).then(done)
     }
 
     /// [`Calls::upsert`].

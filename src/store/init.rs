@@ -9,12 +9,14 @@
 //! Killed anywhere, this leaves the old data set usable, or no `$inited`; called again, it goes on where it stopped.
 
 use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
 use std::time::Instant;
 
 use futures_util::{Stream, StreamExt, TryStreamExt, stream};
 
 use super::Store;
 use super::attempt::Attempt;
+use super::host_cache::Stamp;
 use super::report::{Kept, LeftOut, Replaced};
 pub use super::report::{Report, TooLarge};
 use super::upsert::{Conditions, Put};
@@ -24,6 +26,7 @@ use crate::model::namespace::{FEATURES, SEGMENTS};
 use crate::model::options::LogLevel;
 use crate::model::plan::later::{self, Deletion, Second};
 use crate::model::plan::{self, Given, Look, Place, Plan, Policy, Standing, Unless, Write};
+use crate::model::row::{NewRow, Row};
 use crate::model::{Result, size};
 
 /// How often an init looks again while others undo what it writes. Each time somebody else's init went by.
@@ -31,7 +34,20 @@ const MOST_LOOKS: usize = 8;
 
 impl Store {
     /// Replaces the data set of the given kinds.
-    pub(super) async fn replace(&self, data: Vec<Collection>, deadline: Instant) -> Result<Report> {
+    pub(super) async fn replace(self: &Arc<Self>, data: Vec<Collection>, deadline: Instant) -> Result<Report> {
+        let Some(telling) = self.reading.telling_all(self, &data) else {
+            return self.replace_rows(data, deadline).await;
+        };
+        let outcome = self.replace_rows(data, deadline).await;
+        match &outcome {
+            Err(error) if error.code.older_may_stand_in() => {}
+            _ => telling.ended(),
+        }
+        outcome
+    }
+
+    /// Replaces the data set of the given kinds, of which the store was told before.
+    pub(super) async fn replace_rows(&self, data: Vec<Collection>, deadline: Instant) -> Result<Report> {
         let mut report = Report::default();
         let given = self.given(data, &mut report)?;
         let pace = Pace::new(self.options.write_concurrency);
@@ -45,11 +61,38 @@ impl Store {
             self.events.emit(LogLevel::Warn, || {
                 format!("initialising table \"{table}\" ended early, with {summary}: {error}")
             });
+            drop(replacing);
+            if self.reading.told().is_some() && error.code.older_may_stand_in() {
+                self.share(&given, false).await;
+            }
             return Err(error.during(Attempt::Init));
         }
         replacing.done();
+        self.share(&given, report.kept.is_empty() && report.too_large.is_empty()).await;
         self.events.emit(LogLevel::Info, || format!("initialised table \"{table}\": {}", report.summary()));
         Ok(report)
+    }
+
+    /// Puts the data set into the host's files: as what the table has, or else to stand in until somebody asks.
+    async fn share(&self, given: &[Given], is_in_table: bool) {
+        let Some(host) = self.reading.host() else { return };
+        for given in given {
+            let kind = given.collection.kind.as_str();
+            let mut rows: Vec<Row> = given.collection.rows.iter().map(NewRow::as_read).collect();
+            rows.sort_by(|a, b| a.key.cmp(&b.key));
+            for row in &rows {
+                host.with(|host| match is_in_table {
+                    true => host.keep_row(kind, &row.key, Some(row), Stamp::now()),
+                    false => host.told_row(kind, row, Stamp::now()),
+                });
+                // Many files are many small waits for the others on this thread.
+                tokio::task::yield_now().await;
+            }
+            host.with(|host| match is_in_table {
+                true => host.keep_list(kind, rows, Stamp::now()),
+                false => host.told_list(kind, rows, Stamp::now()),
+            });
+        }
     }
 
     /// Takes out what DynamoDB cannot hold.

@@ -1,15 +1,18 @@
 //! The store: what `init`, `get`, `all`, `upsert` and `initialized` mean. Knows DynamoDB as a `Table` only.
 
+mod again;
 mod attempt;
 pub mod big_segments;
 pub mod calls;
 pub mod events;
+mod host_cache;
 pub mod init;
 pub mod read_through;
 pub mod report;
 pub mod statistics;
 #[cfg(test)]
 pub(in crate::store) mod tests;
+mod told;
 mod upsert;
 
 use std::sync::Arc;
@@ -21,6 +24,7 @@ use crate::model::options::{LogLevel, Options};
 use crate::model::row::{RawRow, Row};
 use crate::model::{Result, codec};
 
+use again::Again;
 use attempt::Attempt;
 use big_segments::Membership;
 use events::{Event, Events, Logger};
@@ -67,7 +71,10 @@ pub struct Store {
     counters: Arc<Counters>,
     reading: ReadThrough,
     statistics: Statistics,
-    events: Events,
+    events: Arc<Events>,
+    again: Again,
+    /// Of which process it is.
+    process: u32,
 }
 
 impl Store {
@@ -81,11 +88,14 @@ impl Store {
 
     /// Opens a store on any table.
     pub(crate) fn on(options: Options, table: Arc<dyn Table>, counters: Arc<Counters>) -> Arc<Store> {
+        let events = Arc::new(Events::new(options.log_level));
         Arc::new(Store {
             namespaces: options.namespaces(),
-            reading: ReadThrough::new(&options),
+            reading: ReadThrough::new(&options, &events),
             statistics: Statistics::default(),
-            events: Events::new(options.log_level),
+            events,
+            again: Again::default(),
+            process: std::process::id(),
             options,
             table,
             counters,
@@ -96,6 +106,11 @@ impl Store {
     pub fn renewed_after_fork(&self) -> Arc<Store> {
         let store = Store::open(self.options.clone());
         store.events.inherit(&self.events);
+        if let (Some(told), Some(before)) = (store.reading.told(), self.reading.told()) {
+            // What a parent could not write is the parent's to write again.
+            told.inherit(before, store.process == self.process);
+            store.write_again_later();
+        }
         store
     }
 
@@ -183,8 +198,12 @@ impl Store {
         self.marker(Effort::until(deadline)).await
     }
 
+    /// Whether the table answers and has what this store was told: what it lacks of that is written first.
     async fn answers(&self, deadline: Instant) -> Result<()> {
-        self.marker(Effort::until(deadline)).await.map(|_| ())
+        self.write_unwritten(deadline).await?;
+        self.marker(Effort::until(deadline)).await?;
+        self.report_answer();
+        Ok(())
     }
 
     async fn read_metadata(&self, deadline: Instant) -> Result<Option<i64>> {

@@ -7,6 +7,7 @@ use serde_json::json;
 use super::events::Events;
 use super::read_through::ReadThrough;
 use super::read_through::cache::Cache;
+use super::told::Told;
 use crate::dynamo::Counters;
 
 /// What the cache and the store did. DynamoDB's side is in the counters of `src/dynamo`.
@@ -45,6 +46,9 @@ pub fn to_json(statistics: &Statistics, counters: &Counters, events: &Events, re
         "served_while_away": get(&statistics.served_while_away),
         "oldest_stale_ms": get(&statistics.oldest_stale),
         "away": u8::from(reading.away()),
+        "unwritten": reading.told().map_or(0, Told::unwritten),
+        "host_hits": reading.host().map_or(0, |host| get(&host.hits)),
+        "host_trouble": reading.host().map_or(0, |host| get(&host.trouble)),
         "refreshes": get(&statistics.refreshes),
         "skipped_rows": get(&statistics.skipped_rows),
         "requests": get(&counters.requests),

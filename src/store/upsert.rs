@@ -37,16 +37,29 @@ pub(super) struct Conditions<'a> {
 
 impl Store {
     /// Writes an item if the stored one is older, missing or unreadable.
-    pub(super) async fn write(&self, kind: &str, item: &Item, deadline: Instant) -> Result<Upserted> {
-        let namespace = self.namespaces.of(kind)?;
+    pub(super) async fn write(self: &Arc<Self>, kind: &str, item: &Item, deadline: Instant) -> Result<Upserted> {
         let row = codec::new_row(kind, item)?;
-        if let Some(bytes) = size::too_large(&self.namespaces, kind, &row)? {
+        let outcome = self.write_row(kind, &row, deadline).await;
+        if outcome.is_err() {
+            self.write_again_later();
+        }
+        outcome
+    }
+
+    /// Writes a row if the stored one is older, missing or unreadable.
+    pub(super) async fn write_row(&self, kind: &str, row: &NewRow, deadline: Instant) -> Result<Upserted> {
+        let namespace = self.namespaces.of(kind)?;
+        if let Some(bytes) = size::too_large(&self.namespaces, kind, row)? {
             self.report_too_large(kind, &row.key, bytes);
             return Ok(Upserted::TooLarge);
         }
         let how = Conditions { first: When::Newer, then: When::Newer };
-        let writing = self.reading.writing(kind, &row.key);
-        let outcome = self.put(&namespace, &row, how, Effort::until(deadline)).await;
+        let mut writing = self.reading.writing(kind, &row.key);
+        writing.telling(row);
+        let outcome = self.put(&namespace, row, how, Effort::until(deadline)).await;
+        if outcome.as_ref().is_err_and(|error| !error.code.older_may_stand_in()) {
+            writing.refused();
+        }
         match outcome.map_err(|error| error.during(Attempt::Upsert { kind, key: &row.key }))? {
             Put::Done { over_unreadable } => {
                 writing.found(&Arc::new(row.as_read()));

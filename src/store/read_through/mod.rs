@@ -1,24 +1,30 @@
 //! What a read does: fresh, refreshed in the background, stale now, or waited for. This is the one place that knows.
 //!
-//! A value comes from the cache while it is fresh, else from DynamoDB. Where DynamoDB cannot be asked, the value that
-//! expired stands in, and is marked as stale. [`verdict`] is the rule; [`cache`] keeps values and their times;
-//! [`breaker`] knows whether DynamoDB is worth waiting for; [`flights`] makes one request of many that ask the same;
-//! [`floors`] knows what this store wrote, so that no replica takes it back.
+//! A value comes from the cache while it is fresh, else from the host's files while it is fresh there, else from DynamoDB.
+//! Where DynamoDB cannot be asked, the newest of what the cache, the host's files and what was told have stands in, and is
+//! marked as stale. [`verdict`] is the rule; [`cache`] keeps values and their times; [`host`] has what other processes
+//! read; [`breaker`] knows whether DynamoDB is worth waiting for; [`flights`] makes one request of many that ask the same;
+//! [`floors`] knows what this store wrote, so that no replica takes it back; [`writes`] is what writes leave for reads.
 //!
-//! Without a cache none of this happens: each read asks for itself, and sees what was written before it began.
+//! Without a cache each read asks for itself, and sees what was written before it began; with nothing that could stand in,
+//! it waits for its answer.
 
 pub mod breaker;
 pub mod cache;
 mod flights;
 mod floors;
+mod host;
 pub mod moment;
 mod question;
 #[cfg(test)]
+mod survival;
+#[cfg(test)]
 mod tests;
 mod verdict;
+mod writes;
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::model::options::{LogLevel, Options};
@@ -26,15 +32,19 @@ use crate::model::row::Row;
 use crate::model::{Code, Error, Result};
 use crate::runtime;
 
+use super::events::Events;
+use super::host_cache::{Stamp, Standing};
 use super::statistics::count;
+use super::told::Told;
 use super::{Found, FoundAll, Rows, Store};
 use breaker::{Breaker, Circuit};
 use cache::{Cache, Look, Mark, StandIn};
 use flights::{Flight, Flights, GRACE};
 use floors::Floors;
+use host::{Host, Turn};
 use moment::Moment;
-use question::{OneRow, Question, WholeKind};
-use verdict::Verdict;
+use question::{OneRow, Question, Sources, WholeKind};
+use verdict::{Verdict, expired};
 
 /// A flight that fails with less than this left of its time has failed by its deadline: too little for another attempt.
 const TOO_LITTLE: Duration = Duration::from_millis(50);
@@ -48,6 +58,12 @@ pub struct ReadThrough {
     rows: Flights<(OneRow, Mark), Option<Arc<Row>>>,
     lists: Flights<(WholeKind, Mark), Rows>,
     soft_wait: Duration,
+    /// What init and upsert were given, if that is kept.
+    told: Option<Told>,
+    /// The host's files, if there are any.
+    host: Option<Host>,
+    /// Reads that were begun without a cache.
+    uncached_reads: AtomicU64,
 }
 
 /// An answer, and whether it stands in for one.
@@ -70,7 +86,7 @@ impl From<Served<Rows>> for FoundAll {
 
 impl ReadThrough {
     /// Nothing is known yet.
-    pub fn new(options: &Options) -> ReadThrough {
+    pub fn new(options: &Options, events: &Arc<Events>) -> ReadThrough {
         ReadThrough {
             cache: Cache::new(&options.cache),
             breaker: Breaker::new(),
@@ -78,12 +94,36 @@ impl ReadThrough {
             rows: Flights::new(),
             lists: Flights::new(),
             soft_wait: options.cache.soft_wait,
+            told: options.keep_told.then(Told::default),
+            host: Host::new(options, events),
+            uncached_reads: AtomicU64::new(0),
         }
     }
 
     /// The cache, if there is one.
     pub fn cache(&self) -> Option<&Cache> {
         self.cache.as_ref()
+    }
+
+    /// What the store was told, if that is kept.
+    pub fn told(&self) -> Option<&Told> {
+        self.told.as_ref()
+    }
+
+    /// The host's files, if there are any.
+    pub fn host(&self) -> Option<&Host> {
+        self.host.as_ref()
+    }
+
+    /// What the host's files have to stand in.
+    fn on_host<Q: Question>(&self, question: &Q) -> Option<StandIn<Q::Value>> {
+        let kept = self.host.as_ref()?.look(question)?;
+        Some(StandIn { value: kept.value, age: kept.age })
+    }
+
+    /// Whether there can be anything to serve but answers.
+    fn keeps_values(&self) -> bool {
+        self.cache.is_some() || self.told.is_some() || self.host.is_some()
     }
 
     /// Whether DynamoDB is not worth waiting for.
@@ -96,68 +136,8 @@ impl ReadThrough {
         if let Some(cache) = &self.cache {
             cache.clear();
         }
-    }
-
-    /// A write of a row begins.
-    pub fn writing<'a>(&'a self, kind: &'a str, key: &'a str) -> Writing<'a> {
-        Writing { reading: self, kind, key }
-    }
-
-    /// A write of whole kinds begins.
-    pub fn replacing(&self, kinds: Vec<String>) -> Replacing<'_> {
-        Replacing { reading: self, kinds }
-    }
-}
-
-/// A write that is under way. However it ends, answered, failed or abandoned, what is known of its row only stands in
-/// from then on.
-pub struct Writing<'a> {
-    reading: &'a ReadThrough,
-    kind: &'a str,
-    key: &'a str,
-}
-
-impl Writing<'_> {
-    /// The row that is there now: what was written, or what stood in the way. No read brings an older one from here on.
-    pub fn found(&self, row: &Arc<Row>) {
-        if let Some(floors) = &self.reading.floors {
-            floors.wrote(self.kind, &row.key, row.version, Moment::now());
-        }
-        if let Some(cache) = &self.reading.cache {
-            cache.wrote(self.kind, row);
-        }
-    }
-}
-
-impl Drop for Writing<'_> {
-    fn drop(&mut self) {
-        if let Some(cache) = &self.reading.cache {
-            cache.doubt(self.kind, self.key);
-        }
-    }
-}
-
-/// Writes of whole kinds that are under way. However they end, what is known only stands in from then on.
-pub struct Replacing<'a> {
-    reading: &'a ReadThrough,
-    kinds: Vec<String>,
-}
-
-impl Replacing<'_> {
-    /// All is written: what was known before is of no use any more.
-    pub fn done(self) {
-        self.reading.clear();
-    }
-}
-
-impl Drop for Replacing<'_> {
-    fn drop(&mut self) {
-        if let Some(floors) = &self.reading.floors {
-            let now = Moment::now();
-            self.kinds.iter().for_each(|kind| floors.replaced(kind, now));
-        }
-        if let Some(cache) = &self.reading.cache {
-            cache.doubt_all();
+        if let Some(host) = &self.host {
+            host.with(|host| host.clear());
         }
     }
 }
@@ -209,14 +189,62 @@ impl Store {
         self.patience(&WholeKind::new(kind))
     }
 
+    /// Asked on the thread of the caller, which may be an event loop's: no file is read for it.
     fn patience(&self, question: &impl Question) -> Duration {
         let time = question.time(&self.options);
-        if self.has_stand_in(question) { time.min(self.reading.soft_wait) } else { time }
+        let known = question.to_stand_in(&self.reading, Moment::now(), Sources::Memory).is_some();
+        if known { time.min(self.reading.soft_wait) } else { time }
     }
 
     fn has_stand_in(&self, question: &impl Question) -> bool {
-        let now = Moment::now();
-        self.reading.cache.as_ref().is_some_and(|cache| question.to_stand_in(cache, now).is_some())
+        question.to_stand_in(&self.reading, Moment::now(), Sources::All).is_some()
+    }
+
+    /// What the host's files have of a row, if that is fresh. Reads a file.
+    pub fn on_host(self: &Arc<Self>, kind: &str, key: &str) -> Option<Option<Found>> {
+        self.fresh_on_host(&OneRow::new(kind, key)).map(Into::into)
+    }
+
+    /// What the host's files have of a kind, if that is fresh. Reads a file.
+    pub fn list_on_host(self: &Arc<Self>, kind: &str) -> Option<FoundAll> {
+        self.fresh_on_host(&WholeKind::new(kind)).map(Into::into)
+    }
+
+    fn fresh_on_host<Q: Question>(self: &Arc<Self>, question: &Q) -> Option<Served<Q::Value>> {
+        let host = self.reading.host.as_ref().filter(|host| host.shares())?;
+        let mark = self.mark(question);
+        let kept = host.look(question)?;
+        if kept.standing == Standing::StandIn || !self.believes(question, &kept.value) {
+            return None;
+        }
+        count(&host.hits);
+        if kept.standing == Standing::Ageing && self.reading.breaker.circuit(Moment::now()) == Circuit::Closed {
+            let flight = self.join(question);
+            if !flight.joined {
+                self.go_on(flight);
+            }
+        }
+        Some(Served { value: self.kept(question, mark, kept.value, kept.age), stale: false })
+    }
+
+    /// Whether a value that another process read is none that this store's own writes contradict.
+    fn believes<Q: Question>(&self, question: &Q, value: &Q::Value) -> bool {
+        let Some(floors) = &self.reading.floors else { return true };
+        !question.consistently(floors, Moment::now()) && !question.is_below(floors, value)
+    }
+
+    fn mark<Q: Question>(&self, question: &Q) -> Mark {
+        match &self.reading.cache {
+            Some(cache) => question.mark(cache),
+            None => Mark::of_one_read(self.reading.uncached_reads.fetch_add(1, Ordering::Relaxed)),
+        }
+    }
+
+    fn kept<Q: Question>(&self, question: &Q, seen: Mark, value: Q::Value, age: Duration) -> Q::Value {
+        match &self.reading.cache {
+            Some(cache) => question.keep(cache, seen, value, age),
+            None => value,
+        }
     }
 
     /// Does what the verdict says; `None` if that is to ask and wait.
@@ -226,30 +254,30 @@ impl Store {
         question: impl FnOnce() -> Q,
     ) -> Option<Served<Q::Value>> {
         let Look { verdict, value } = look;
-        let stale = match verdict {
-            Verdict::Fresh | Verdict::Refresh => false,
-            Verdict::Stale | Verdict::StaleAndAsk => true,
-            Verdict::WaitSoftly | Verdict::Wait => return None,
-        };
-        if verdict != Verdict::Fresh {
-            self.act_beside(verdict, &question());
+        match verdict {
+            Verdict::Fresh => Some(Served { value, stale: false }),
+            Verdict::Refresh => {
+                count(&self.statistics.refreshes);
+                self.ask_in_background(&question());
+                Some(Served { value, stale: false })
+            }
+            Verdict::Stale | Verdict::StaleAndAsk => self.serve_while_away(verdict, &question()),
+            Verdict::WaitSoftly | Verdict::Wait => None,
         }
-        Some(Served { value, stale })
     }
 
-    /// What is counted and begun beside the value that is served.
-    fn act_beside<Q: Question>(self: &Arc<Self>, verdict: Verdict, question: &Q) {
-        if verdict == Verdict::Refresh {
-            count(&self.statistics.refreshes);
-        } else {
-            count(&self.statistics.served_while_away);
-            let cache = self.reading.cache.as_ref();
-            let kept = cache.and_then(|cache| question.to_stand_in(cache, Moment::now()));
-            self.count_stale(kept.map_or(Duration::ZERO, |kept| kept.age));
+    /// What stands in at once, if something does and it is not worth waiting.
+    fn serve_while_away<Q: Question>(self: &Arc<Self>, verdict: Verdict, question: &Q) -> Option<Served<Q::Value>> {
+        if !matches!(verdict, Verdict::Stale | Verdict::StaleAndAsk) {
+            return None;
         }
-        if verdict != Verdict::Stale {
+        let StandIn { value, age } = question.to_stand_in(&self.reading, Moment::now(), Sources::All)?;
+        count(&self.statistics.served_while_away);
+        self.count_stale(age);
+        if verdict == Verdict::StaleAndAsk {
             self.ask_in_background(question);
         }
+        Some(Served { value, stale: true })
     }
 
     fn count_stale(&self, age: Duration) {
@@ -261,17 +289,24 @@ impl Store {
     /// Asks DynamoDB, and waits as long as that is worth it.
     async fn answer<Q: Question>(self: &Arc<Self>, question: Q, deadline: Instant) -> Result<Served<Q::Value>> {
         let fresh = |value| Served { value, stale: false };
-        if self.reading.cache.is_none() {
+        if !self.reading.keeps_values() {
             return self.ask(&question, deadline).await.map(fresh);
         }
         count(&self.statistics.misses);
+        if let Some(served) = self.fresh_on_host(&question) {
+            return Ok(served);
+        }
+        let verdict = expired(self.reading.breaker.circuit(Moment::now()), self.reading.soft_wait.is_zero());
+        if let Some(served) = self.serve_while_away(verdict, &question) {
+            return Ok(served);
+        }
         let soft_wait = self.has_stand_in(&question).then(|| Instant::now() + self.reading.soft_wait);
         let (patience, grace) = match soft_wait {
             Some(soft_wait) if soft_wait < deadline => (soft_wait, Duration::ZERO),
             _ => (deadline, 2 * GRACE),
         };
         loop {
-            let Some(flight) = self.join(&question) else { return self.ask(&question, deadline).await.map(fresh) };
+            let flight = self.join(&question);
             if flight.joined {
                 count(&self.statistics.coalesced);
             }
@@ -310,14 +345,12 @@ impl Store {
 
     /// The value that may stand in, or the failure that it would stand in for.
     fn stand_in<Q: Question>(&self, question: &Q, error: Error) -> Result<Served<Q::Value>> {
-        let cache = self.reading.cache.as_ref().filter(|_| error.code.older_may_stand_in());
-        let Some(StandIn { value, age }) = cache.and_then(|cache| question.to_stand_in(cache, Moment::now())) else {
-            return Err(error);
-        };
+        let may = error.code.older_may_stand_in();
+        let stand_in = may.then(|| question.to_stand_in(&self.reading, Moment::now(), Sources::All)).flatten();
+        let Some(StandIn { value, age }) = stand_in else { return Err(error) };
         self.count_stale(age);
-        self.events.emit(LogLevel::Warn, || {
-            format!("serving a stale value from the cache, read {} ms ago: {error}", age.as_millis())
-        });
+        self.events
+            .emit(LogLevel::Warn, || format!("serving a stale value, known for {} ms: {error}", age.as_millis()));
         Ok(Served { value, stale: true })
     }
 
@@ -326,13 +359,15 @@ impl Store {
     fn ask_in_background<Q: Question>(self: &Arc<Self>, question: &Q) {
         let now = Moment::now();
         if self.reading.breaker.circuit(now) == Circuit::Closed {
-            if let Some(flight) = self.join(question).filter(|flight| !flight.joined) {
+            let flight = self.join(question);
+            if !flight.joined {
                 self.go_on(flight);
             }
             return;
         }
         let probe = self.reading.breaker.probe(now, question.time(&self.options) + 2 * GRACE);
-        if let (Some(probe), Some(flight)) = (probe, self.join(question)) {
+        if let Some(probe) = probe {
+            let flight = self.join(question);
             let _ = runtime::spawn(async move {
                 let _ = flight.outcome.await;
                 drop(probe);
@@ -347,23 +382,38 @@ impl Store {
         });
     }
 
-    /// Joins the flight that asks this, or starts it. `None` without a cache.
-    fn join<Q: Question>(self: &Arc<Self>, question: &Q) -> Option<Flight<Q::Value>> {
-        let mark = question.mark(self.reading.cache.as_ref()?);
+    /// Joins the flight that asks this, or starts it. Without a cache nobody joins: each read sees what was written before.
+    fn join<Q: Question>(self: &Arc<Self>, question: &Q) -> Flight<Q::Value> {
+        let mark = self.mark(question);
         let flights = Q::flights(&self.reading);
-        Some(flights.join(&(question.clone(), mark), question.time(&self.options), |ends| {
+        flights.join(&(question.clone(), mark), question.time(&self.options), |ends| {
             let (store, question) = (Arc::clone(self), question.clone());
-            async move {
-                let outcome = store.ask(&question, ends).await;
-                match (outcome, &store.reading.cache) {
-                    (Ok(value), Some(cache)) => {
-                        store.report_answer();
-                        Ok(question.keep(cache, mark, value))
-                    }
-                    (outcome, _) => outcome.inspect_err(|error| store.report_failure(error)),
-                }
-            }
-        }))
+            async move { store.fly(&question, mark, ends).await }
+        })
+    }
+
+    /// Brings a value: from the host's files if another process asks for it, else from DynamoDB.
+    async fn fly<Q: Question>(&self, question: &Q, mark: Mark, ends: Instant) -> Result<Q::Value> {
+        let host = self.reading.host.as_ref();
+        // While DynamoDB is away, whoever asks is finding out whether it is back, which no file says.
+        let shares = |host: &&Host| host.shares() && self.reading.breaker.circuit(Moment::now()) == Circuit::Closed;
+        let claim = match host.filter(shares) {
+            None => None,
+            Some(host) => match host.turn(question, ends, |value| self.believes(question, value)).await {
+                Turn::Found(value, age) => return Ok(self.kept(question, mark, value, age)),
+                Turn::Mine(claim) => Some(claim),
+                Turn::Alone => None,
+            },
+        };
+        let as_of = host.map(|_| Stamp::now());
+        let value = self.ask(question, ends).await.inspect_err(|error| self.report_failure(error))?;
+        self.report_answer();
+        if let (Some(host), Some(as_of)) = (host, as_of) {
+            host.keep(question, &value, as_of);
+        }
+        // Only now, so that whoever looks next finds what was brought.
+        drop(claim);
+        Ok(self.kept(question, mark, value, Duration::ZERO))
     }
 
     /// Asks DynamoDB; a replica that has not seen what this store wrote is not believed.
@@ -381,9 +431,10 @@ impl Store {
         Ok(value)
     }
 
-    fn report_answer(&self) {
+    pub(in crate::store) fn report_answer(&self) {
         if self.reading.breaker.answered() {
             self.events.emit(LogLevel::Info, || format!("DynamoDB answers again for table \"{}\"", self.options.table));
+            self.again.at_once();
         }
     }
 

@@ -29,6 +29,12 @@ impl Moment {
         Moment { boot: later(self.boot, time), wall: later(self.wall, time.saturating_add(WALL_TICK)) }
     }
 
+    /// A time earlier.
+    pub fn before(self, time: Duration) -> Moment {
+        let time = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        Moment { boot: self.boot.saturating_sub(time), wall: self.wall.saturating_sub(time) }
+    }
+
     /// Whether this moment has come.
     pub fn has_come(self, now: Moment) -> bool {
         now.boot >= self.boot || now.wall >= self.wall

@@ -37,7 +37,7 @@ fn read(store: &Arc<Store>, key: &str) -> Found {
 }
 
 /// Repeats a look until it gives something.
-fn eventually<T>(mut look: impl FnMut() -> Option<T>) -> T {
+pub(super) fn eventually<T>(mut look: impl FnMut() -> Option<T>) -> T {
     let begun = Instant::now();
     loop {
         if let Some(found) = look() {

@@ -68,10 +68,12 @@ pub fn verdict(
         // While DynamoDB is away, one question at a time is enough, and who is fresh can wait.
         return if due && circuit() == Circuit::Closed { Verdict::Refresh } else { Verdict::Fresh };
     }
-    if !times.may_stand_in(now) {
-        return Verdict::Wait;
-    }
-    match circuit() {
+    if times.may_stand_in(now) { expired(circuit(), never_waits) } else { Verdict::Wait }
+}
+
+/// The rule for a value that is not fresh and may stand in, wherever it is from.
+pub fn expired(circuit: Circuit, never_waits: bool) -> Verdict {
+    match circuit {
         Circuit::Closed if never_waits => Verdict::StaleAndAsk,
         Circuit::Closed => Verdict::WaitSoftly,
         Circuit::ProbeDue => Verdict::StaleAndAsk,

@@ -13,7 +13,7 @@ mod tests;
 use std::hash::{BuildHasher, Hash, Hasher};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use foldhash::fast::RandomState;
 use quick_cache::sync::Cache as BoundedMap;
@@ -73,6 +73,13 @@ pub struct Look<T> {
 /// Which writes a read has seen, so that its answer is not stored over a newer one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Mark(u64);
+
+impl Mark {
+    /// Of a read that no other one joins, where nothing is cached.
+    pub fn of_one_read(number: u64) -> Mark {
+        Mark(number)
+    }
+}
 
 /// A kind and a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -217,27 +224,27 @@ impl Cache {
         self.lists.mark(kind)
     }
 
-    /// Keeps a row, or that there is none, unless it was written since.
-    pub fn keep_row(&self, seen: Mark, kind: &str, key: &str, row: Option<Arc<Row>>) {
+    /// Keeps a row that was read so long ago, or that there was none, unless it was written since.
+    pub fn keep_row(&self, seen: Mark, kind: &str, key: &str, row: Option<Arc<Row>>, age: Duration) {
         let place = PlaceRef { kind, key };
         let row = row.map(|row| self.lists.row(kind, key).filter(|kept| *kept == *row).map_or(row, Arc::new));
-        let entry = Entry::read(row, self.times());
+        let entry = Entry::read(row, self.times(age));
         let mark = self.group(&place);
         if Mark(*mark) == seen {
             self.insert(&place, entry);
         }
     }
 
-    /// Keeps a whole kind, unless it was written to since. Returns the same rows, their payloads shared with those that
+    /// Keeps a whole kind that was read so long ago, unless it was written to since. Returns the same rows, their payloads shared with those that
     /// are kept one by one.
-    pub fn keep_list(&self, seen: Mark, kind: &str, mut rows: Rows) -> Rows {
+    pub fn keep_list(&self, seen: Mark, kind: &str, mut rows: Rows, age: Duration) -> Rows {
         for row in Arc::make_mut(&mut rows) {
             let kept = self.rows.peek(&PlaceRef { kind, key: &row.key });
             if let Some(kept) = kept.as_ref().and_then(|entry| entry.value.as_deref()).filter(|kept| *kept == row) {
                 row.payload = kept.payload.clone();
             }
         }
-        if !self.lists.keep(seen, kind, Entry::read(Arc::clone(&rows), self.times())) {
+        if !self.lists.keep(seen, kind, Entry::read(Arc::clone(&rows), self.times(age))) {
             self.uncached.fetch_add(1, Ordering::Relaxed);
         }
         self.fit();
@@ -253,7 +260,7 @@ impl Cache {
             match self.rows.peek(&place) {
                 // Of two writes, the answer to the older one came later.
                 Some(kept) if kept.value.as_ref().is_some_and(|kept| kept.version > row.version) => kept.doubt(),
-                _ => self.insert(&place, Entry::unread(Some(Arc::clone(row)), self.times())),
+                _ => self.insert(&place, Entry::unread(Some(Arc::clone(row)), self.times(Duration::ZERO))),
             }
         }
         self.lists.wrote(kind, row);
@@ -349,8 +356,9 @@ impl Cache {
         }
     }
 
-    fn times(&self) -> Times {
-        let now = Moment::now();
+    /// The times of a value that is so old already.
+    fn times(&self, age: Duration) -> Times {
+        let now = Moment::now().before(age);
         // Up to a tenth shorter, so that what was read together does not expire together across a fleet.
         let ttl = self.options.ttl.map(|ttl| ttl.mul_f64(1.0 - 0.1 * lock(&self.random).f64()));
         Times {

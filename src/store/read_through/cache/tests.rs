@@ -20,11 +20,11 @@ fn list(rows: usize, bytes: usize) -> Rows {
 }
 
 fn keep(cache: &Cache, row: &Arc<Row>) {
-    cache.keep_row(cache.row_mark("k", &row.key), "k", &row.key, Some(Arc::clone(row)));
+    cache.keep_row(cache.row_mark("k", &row.key), "k", &row.key, Some(Arc::clone(row)), Duration::ZERO);
 }
 
 fn keep_all(cache: &Cache, kind: &str, rows: Rows) -> Rows {
-    cache.keep_list(cache.list_mark(kind), kind, rows)
+    cache.keep_list(cache.list_mark(kind), kind, rows, Duration::ZERO)
 }
 
 fn version(cache: &Cache, key: &str) -> Option<i64> {
@@ -134,11 +134,11 @@ fn a_read_that_began_before_a_write_of_its_row_is_not_stored_and_others_are() {
         let (before, others, list_before) =
             (cache.row_mark("k", "a"), cache.row_mark("k", &other), cache.list_mark("k"));
         write(&cache);
-        cache.keep_row(before, "k", "a", Some(row("a", 1, 1)));
+        cache.keep_row(before, "k", "a", Some(row("a", 1, 1)), Duration::ZERO);
         assert_ne!(version(&cache, "a"), Some(1));
-        cache.keep_row(others, "k", &other, Some(row(&other, 1, 1)));
+        cache.keep_row(others, "k", &other, Some(row(&other, 1, 1)), Duration::ZERO);
         assert_eq!(version(&cache, &other), Some(1));
-        cache.keep_list(list_before, "k", list(1, 1));
+        cache.keep_list(list_before, "k", list(1, 1), Duration::ZERO);
         assert_eq!(cache.list_count(), 0);
     }
     keep_all(&cache, "other", list(1, 1));
