@@ -57,6 +57,11 @@ export interface Statistics {
   readonly coalesced: number;
   readonly stale: number;
   readonly refreshes: number;
+  /** Of the stale ones, those that did not wait, and the age of the oldest. */
+  readonly servedWhileAway: number;
+  readonly oldestStaleMs: number;
+  /** 1 while DynamoDB does not answer, else 0. */
+  readonly away: number;
   /** Requests to DynamoDB, and of them repetitions, throttled ones and failed ones. */
   readonly requests: number;
   readonly retries: number;
@@ -68,8 +73,11 @@ export interface Statistics {
   /** Rows that could not be read, and events that nobody took in time. */
   readonly skippedRows: number;
   readonly droppedEvents: number;
+  /** What the cache holds now, and answers that were too large to be kept. */
   readonly cachedItems: number;
+  readonly cachedLists: number;
   readonly cachedBytes: number;
+  readonly uncached: number;
 }
 
 /** Something that a store reports besides the results of calls. */

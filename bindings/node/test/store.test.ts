@@ -442,8 +442,10 @@ describe('cache, statistics and events', () => {
     const { requests, writeUnits, readUnits, errors, ...others } = store.statistics();
     assert.deepEqual([requests, errors], [2, 0]);
     assert(writeUnits >= 1 && readUnits >= 1);
-    const names = 'hits misses coalesced stale refreshes retries throttles skippedRows droppedEvents';
-    assert.deepEqual(Object.keys(others).sort(), [...names.split(' '), 'cachedItems', 'cachedBytes'].sort());
+    const names =
+      'hits misses coalesced stale servedWhileAway oldestStaleMs away refreshes retries throttles skippedRows ' +
+      'droppedEvents cachedItems cachedLists cachedBytes uncached';
+    assert.deepEqual(Object.keys(others).sort(), names.split(' ').sort());
   });
 
   test('events go to the logger after the call', async () => {
