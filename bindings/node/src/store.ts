@@ -78,6 +78,10 @@ export interface Statistics {
   readonly cachedLists: number;
   readonly cachedBytes: number;
   readonly uncached: number;
+  /** What could not be written yet; reads from the host's directory, and what went wrong with it. */
+  readonly unwritten: number;
+  readonly hostHits: number;
+  readonly hostTrouble: number;
 }
 
 /** Something that a store reports besides the results of calls. */

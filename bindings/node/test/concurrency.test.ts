@@ -86,7 +86,7 @@ function threads(): number {
 }
 
 test('any number of calls are under way at once, and hold no thread', async () => {
-  const store = open({ ...faults.endpoint.options, ...PATIENT, prefix: newPrefix() });
+  const store = open({ ...faults.endpoint.options, ...PATIENT, prefix: newPrefix(), maxConnections: 200 });
   await faults.script();
   await store.available();
   await stat('.'); // starts libuv's threads

@@ -444,7 +444,7 @@ describe('cache, statistics and events', () => {
     assert(writeUnits >= 1 && readUnits >= 1);
     const names =
       'hits misses coalesced stale servedWhileAway oldestStaleMs away refreshes retries throttles skippedRows ' +
-      'droppedEvents cachedItems cachedLists cachedBytes uncached';
+      'droppedEvents cachedItems cachedLists cachedBytes uncached unwritten hostHits hostTrouble';
     assert.deepEqual(Object.keys(others).sort(), names.split(' ').sort());
   });
 

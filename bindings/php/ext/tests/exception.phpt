@@ -23,7 +23,7 @@ $native = Native::open('{"table":"flags","shared":false}');
 $calls = [
     fn () => Native::open('{"table":"flags","timeout_ms":"secret"}'),
     fn () => $native->upsert('features', '', 1, false, 'secret'),
-    fn () => $native->init([['features', [['', 1, false, 'secret']]]]),
+    fn () => $native->init([['features', [['key', -1, false, 'secret']]]]),
     fn () => $native->initJson('secret'),
 ];
 foreach ($calls as $call) {
@@ -44,7 +44,7 @@ bool(false)
 STORE_ERROR_EMPTY_KEY %s
 bool(false)
 bool(false)
-STORE_ERROR_EMPTY_KEY %s
+STORE_ERROR_INVALID_VERSION %s
 bool(false)
 bool(false)
  from the constructor

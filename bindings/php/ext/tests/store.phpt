@@ -47,7 +47,7 @@ true
 [2,[1,"ä",false,false]]
 [0,null]
 [3,null]
-{"deleted":3,"written":1}
+{"deleted":1,"kept":{"tombstone":{"count":2,"keys":[{"key":"12","kind":"features"},{"key":"flag","kind":"features"}]}},"written":1}
 null
 null
 true
