@@ -16,22 +16,31 @@ _PLACES = {
     "LONGEST_PAUSE": ("dynamo/retry.rs", r"const LONGEST_PAUSE: Duration = Duration::from_millis\(([\d_]+)\);"),
     "MOST_DOUBLINGS": (
         "dynamo/retry.rs",
-        r"FIRST_PAUSE\.saturating_mul\(1 << attempt\.min\((\d+)\)\)\.min\(LONGEST_PAUSE\)",
+        r"FIRST_PAUSE\.saturating_mul\(1 << attempts\.min\((\d+)\)\)\.min\(LONGEST_PAUSE\)",
     ),
+    # What a store may spend on that.
+    "TOKENS": ("dynamo/budget.rs", r"const FULL: u32 = (\d+);"),
+    "RETRY": ("dynamo/budget.rs", r"const RETRY: u32 = (\d+);"),
+    "RETRY_AFTER_TIMEOUT": ("dynamo/budget.rs", r"const RETRY_AFTER_TIMEOUT: u32 = (\d+);"),
+    "SUCCESS": ("dynamo/budget.rs", r"const SUCCESS: u32 = (\d+);"),
     # The writes of an init.
     "FIRST_WINDOW": ("dynamo/pace.rs", r"const FIRST_WINDOW: f64 = ([\d.]+);"),
     "ONE_DECREASE_PER": ("dynamo/pace.rs", r"const ONE_DECREASE_PER: Duration = Duration::from_millis\((\d+)\);"),
-    "DECREASE": ("dynamo/pace.rs", r"window\.size = \(window\.size / ([\d.]+)\)\.max\(1\.0\);"),
+    "DECREASE": ("dynamo/pace.rs", r"self\.size = \(self\.size / ([\d.]+)\)\.max\(1\.0\);"),
+    "SILENT_FOR_GOOD": ("dynamo/pace.rs", r"const OUTAGE: Duration = Duration::from_secs\((\d+)\);"),
     # The cache.
     "TTL_JITTER": ("store/read_through/cache/mod.rs", r"ttl\.mul_f64\(1\.0 - ([\d.]+) \* lock\(&self\.random\)\.f64\(\)\)"),
     "REFRESH_AT": ("store/read_through/cache/mod.rs", r"\.map\(\|ttl\| now\.after\(ttl\.mul_f64\(([\d.]+)\)\)\)"),
     "HOT_HITS": ("store/read_through/cache/entry.rs", r"const HOT_HITS: u32 = (\d+);"),
-    "BETWEEN_TRIES": ("store/read_through/breaker.rs", r"const FIRST_PAUSE: Duration = Duration::from_millis\((\d+)\);"),
-    "MOST_BETWEEN_TRIES": (
+    # The breaker.
+    "BREAKER_FIRST": ("store/read_through/breaker.rs", r"const FIRST_PAUSE: Duration = Duration::from_millis\((\d+)\);"),
+    "BREAKER_LONGEST": (
         "store/read_through/breaker.rs",
         r"const LONGEST_PAUSE: Duration = Duration::from_millis\(([\d_]+)\);",
     ),
     # Options that are not given.
+    "SOFT_WAIT": ("model/options.rs", r"\n\s+soft_wait: Duration::from_millis\(([\d_]+)\),"),
+    "ATTEMPT_TIMEOUT": ("model/options.rs", r"\n\s+attempt_timeout: Duration::from_millis\(([\d_]+)\),"),
     "TIMEOUT": ("model/options.rs", r"\n\s+timeout: Duration::from_millis\(([\d_]+)\),"),
     "INIT_TIMEOUT": ("model/options.rs", r"\n\s+init_timeout: Duration::from_millis\(([\d_]+)\),"),
     "WRITE_CONCURRENCY": ("model/options.rs", r"\n\s+write_concurrency: (\d+),"),
@@ -40,29 +49,70 @@ _PLACES = {
 
 # What the simulation does in the same way without a number: these words stand for it in the sources.
 _RULES = {
-    "a throttled write pauses inside the window": (
+    "what pauses is in its window": (
         "dynamo/retry.rs",
-        r"sleep\(pause\(number\)\.min\(left / 2\)\)\.await;\s+//[^\n]*\n\s+drop\(turn\);",
+        r"pause\(deadline, spent\.attempts\)\.await.*\n\s+drop\(turn\);",
     ),
     "full jitter": ("dynamo/retry.rs", r"longest\.mul_f64\(fastrand::f64\(\)\)"),
-    "no pause takes more than half of what is left": ("dynamo/retry.rs", r"sleep\(pause\(number\)\.min\(left / 2\)\)"),
-    "a throttled call has more attempts": ("dynamo/retry.rs", r"\(None, true\) => THROTTLED_ATTEMPTS,"),
-    "a write of an init is tried until the deadline": ("dynamo/retry.rs", r"\(Some\(_\), _\) => u32::MAX,"),
+    "no pause takes more than half of what is left": (
+        "dynamo/retry.rs",
+        r"left < FIRST_PAUSE \{\s+return false;.*sleep\(jittered\(attempts\)\.min\(left / 2\)\)",
+    ),
+    "a throttled call has more attempts": (
+        "dynamo/retry.rs",
+        r"\(Patience::Read \| Patience::Write, Again::WhenThereIsRoom\) => THROTTLED_ATTEMPTS,\s+_ => ATTEMPTS,",
+    ),
+    "a request of an init is tried until the deadline, unless the table is silent": (
+        "dynamo/retry.rs",
+        r"\(Patience::Paced \{ outage: false \}, _\) => u32::MAX,",
+    ),
+    "a read without tokens is not tried again": (
+        "dynamo/retry.rs",
+        r"Step::Pause\(cost\) => match shared\.budget\.pay\(cost\)",
+    ),
+    "a request of an init costs no tokens": (
+        "dynamo/retry.rs",
+        r"if matches!\(self, Patience::Paced \{ \.\. \}\) \{ 0 \} else \{ cost \}",
+    ),
+    "a success brings back what its last retry cost": (
+        "dynamo/budget.rs",
+        r"tokens\.saturating_add\(paid\.max\(SUCCESS\)\)\.min\(FULL\)",
+    ),
     "one more in flight for each answer, then for each window": (
         "dynamo/pace.rs",
         r"1\.0 / window\.size \} else \{ 1\.0 \}",
     ),
-    "pages of an init are read until the deadline": (
+    "failures shrink the window too": (
+        "dynamo/retry.rs",
+        r"Again::Later \| Again::AtOnce => pace\.failed\(\)",
+    ),
+    "an init reads each kind, then whether it is marked": (
         "store/init.rs",
-        r"self\.stored_rows\(&collection\.collection\.kind, effort\)",
+        r"self\.look\(given, effort\)\.await\?;.*self\.marker\(effort\)\.await\?",
+    ),
+    "an init looks again only if something is left over or was written that names others": (
+        "model/plan.rs",
+        r"looks_again: leaves_something,.*plan\.looks_again \|\| !order::named\(.*\)\.is_empty\(\)",
+    ),
+    "unchanged rows are not written": (
+        "model/plan.rs",
+        r"relation == Some\(Relation::Equal\) \{\s+return Step::Unchanged;",
     ),
     "one refresh of a value at a time": ("store/read_through/cache/entry.rs", r"if self\.refreshing\.swap\(true"),
-    "a failed read is not tried again for a while, which grows": (
+    "no refresh while the breaker is open": (
+        "store/read_through/verdict.rs",
+        r"if due && circuit\(\) == Circuit::Closed \{ Verdict::Refresh \} else \{ Verdict::Fresh \}",
+    ),
+    "a value that may stand in is waited for softly, or not at all while the breaker is open": (
+        "store/read_through/verdict.rs",
+        r"Circuit::Closed => Verdict::WaitSoftly,\s+Circuit::ProbeDue => Verdict::StaleAndAsk,"
+        r"\s+Circuit::Open => Verdict::Stale,",
+    ),
+    "the breaker's pauses double and are jittered": (
         "store/read_through/breaker.rs",
         r"pause\.saturating_mul\(2\)\.min\(LONGEST_PAUSE\).*pause\.mul_f64\(1\.0 - 0\.5 \* jitter\)",
     ),
     "one read of a row at a time": ("store/read_through/mod.rs", r"flights\.join\("),
-    "unchanged rows are skipped": ("store/init.rs", r"content::unchanged\(.*\)\s*\{\s*return Step::Skip;"),
 }
 
 

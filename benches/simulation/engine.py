@@ -11,7 +11,7 @@ from . import constants as rust
 # One partition: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-key-design.html
 READ_UNITS, WRITE_UNITS = 3_000, 1_000  # a second
 LATENCY = 0.005
-OK, THROTTLED, FAILED = "ok", "throttled", "failed"
+OK, THROTTLED, FAILED, SILENT = "ok", "throttled", "failed", "silent"
 
 
 class Simulation:
@@ -42,6 +42,7 @@ class Table:
     """One partition. What was not used in a second is lost: bursts of five minutes' leftovers are not counted on."""
 
     def __init__(self, simulation, outage=None):
+        """`outage` is when it begins and ends, and what becomes of requests meanwhile."""
         self._simulation, self._outage = simulation, outage
         self._units = {"read": READ_UNITS, "write": WRITE_UNITS}
         self._rates = dict(self._units)
@@ -55,7 +56,7 @@ class Table:
         counts[0] += 1
         if self._outage and self._outage[0] <= now < self._outage[1]:
             counts[2] += 1
-            return FAILED
+            return self._outage[2]
         rate = self._rates[kind]
         left = min(rate, self._units[kind] + (now - self._filled[kind]) * rate)
         self._filled[kind] = now
@@ -68,30 +69,52 @@ class Table:
         return OK
 
 
-def attempts(simulation, table, kind, units, deadline, pace=None):
+def attempts(simulation, table, kind, units, deadline, pace=None, budget=None):
     """src/dynamo/retry.rs: a request until it succeeds, fails for good, or the deadline comes."""
+    paid = 0
     for number in itertools.count(1):
         if pace:
             yield from pace.turn()
         if simulation.now >= deadline:
             return FAILED
         outcome = table.request(kind, units)
-        yield LATENCY
+        # Silence is a connection on which no answer comes.
+        yield min(rust.ATTEMPT_TIMEOUT, deadline - simulation.now) if outcome == SILENT else LATENCY
         if pace:
             pace.answered(outcome)
         if outcome == OK:
             if pace:
                 pace.back()
+            if budget:
+                budget.succeeded(paid)
             return OK
-        most = math.inf if pace else rust.THROTTLED_ATTEMPTS if outcome == THROTTLED else rust.ATTEMPTS
+        patient = pace and not pace.outage()
+        most = math.inf if patient else rust.THROTTLED_ATTEMPTS if outcome == THROTTLED else rust.ATTEMPTS
         left = deadline - simulation.now
-        if number >= most or left < rust.FIRST_PAUSE:
+        paid = rust.RETRY_AFTER_TIMEOUT if outcome == SILENT else rust.RETRY
+        if number >= most or (budget and not budget.pay(paid)) or left < rust.FIRST_PAUSE:
             if pace:
                 pace.back()
             return outcome
         yield min(pause(simulation, number), left / 2)
         if pace:
             pace.back()
+
+
+class Budget:
+    """src/dynamo/budget.rs: what one store may spend on trying again."""
+
+    def __init__(self, simulation):
+        self._bounded, self._tokens = simulation.rules.tokens, rust.TOKENS
+
+    def pay(self, cost):
+        if self._bounded and self._tokens < cost:
+            return False
+        self._tokens -= cost
+        return True
+
+    def succeeded(self, paid):
+        self._tokens = min(self._tokens + max(paid, rust.SUCCESS), rust.TOKENS)
 
 
 def pause(simulation, number):
@@ -107,7 +130,7 @@ class Pace:
         self._simulation, self._paced = simulation, simulation.rules.pacing
         self._size = min(rust.FIRST_WINDOW, rust.WRITE_CONCURRENCY) if self._paced else rust.WRITE_CONCURRENCY
         self._in_flight, self._waiting = 0, deque()
-        self._throttled_once, self._decreased = False, -math.inf
+        self._decreased = self._heard = -math.inf
 
     def turn(self):
         """Waits for it; `back` gives it back."""
@@ -118,12 +141,20 @@ class Pace:
 
     def answered(self, outcome):
         now = self._simulation.now
-        if self._paced and outcome == OK:
-            step = 1 / self._size if self._throttled_once else 1
+        if outcome in (OK, THROTTLED):
+            self._heard = now
+        if not self._paced:
+            return
+        if outcome == OK:
+            step = 1 / self._size if self._decreased > -math.inf else 1
             self._size = min(self._size + step, rust.WRITE_CONCURRENCY)
-        elif self._paced and outcome == THROTTLED and now - self._decreased >= rust.ONE_DECREASE_PER:
+        elif now - self._decreased >= rust.ONE_DECREASE_PER:
             self._size = max(self._size / rust.DECREASE, 1)
-            self._decreased, self._throttled_once = now, True
+            self._decreased = now
+
+    def outage(self):
+        """Whether the table was silent for so long that waiting for it makes no sense."""
+        return self._simulation.now - self._heard > rust.SILENT_FOR_GOOD
 
     def back(self):
         self._in_flight -= 1

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from harness.units import query_units, read_units, write_units
 
 from . import constants as rust
-from .engine import OK, Pace, attempts
+from .engine import OK, Budget, Pace, attempts
 
 # What an SDK waits before it hands its data set to a store again that failed: not this library's, and alike in all SDKs.
 SDK_FIRST_WAIT, SDK_LONGEST_WAIT = 1.0, 30.0
@@ -21,7 +21,9 @@ class Rules:
     refresh_ahead: bool = True
     coalescing: bool = True
     stale: bool = True
-    between_tries: bool = True  # after a failed read, stale values are served for a while without trying
+    soft_wait: bool = True  # who has a stale value waits so long for DynamoDB, and no longer
+    breaker: bool = True  # after a failure, stale values are served for a while without trying
+    tokens: bool = True  # bound what a store spends on trying again
     retry_jitter: bool = True
     diffing: bool = True
     pacing: bool = True
@@ -45,20 +47,22 @@ class Reader:
     def __init__(self, simulation, table, seen, rate, ttl, size):
         self._simulation, self._table, self._seen = simulation, table, seen
         self._rate, self._ttl, self._units = rate, ttl, read_units(size, True)
-        self._expires, self._silent_until, self._began, self._reading = 0.0, 0.0, 0.0, 0
-        self._pause = 0.0
+        self._budget = Budget(simulation)
+        self._expires, self._began, self._reading = 0.0, 0.0, 0
+        # The breaker: how long its last pause was, which ends it when it is closed, and when somebody may probe.
+        self._pause, self._probe_at = 0.0, 0.0
 
     def run(self, start, age=0.0):
         """Read `age` seconds before `start`; the first read of all is no part of what is looked at."""
         yield start
         hot = self._keep(age)
         while True:
-            refresh = yield from self._sleep_until_read(hot)
-            expired = self._expires
+            yield from self._sleep_until_read(hot)
+            expired, probing = self._expires, self._pause > 0
             self._reading += 1
             outcome = yield from self._read()
             self._reading -= 1
-            hot = self._done(outcome, refresh, expired)
+            hot = self._done(outcome, expired, probing)
 
     def _keep(self, age=0.0):
         """A value was read. Returns when it is refreshed, if it is."""
@@ -72,28 +76,33 @@ class Reader:
         return refresh if rules.refresh_ahead and evaluations <= rust.REFRESH_AT * ttl else None
 
     def _sleep_until_read(self, refresh):
-        """Until an evaluation finds that the value must be read. Returns whether it need not wait for that."""
+        """Until an evaluation finds that the value must be read."""
         simulation = self._simulation
         if refresh is not None:
             at = refresh + simulation.exponential(self._rate)
             if at < self._expires:
                 yield max(0.0, at - simulation.now)
-                return True
-        until = max(self._expires, self._silent_until)
-        yield max(0.0, until - simulation.now) + simulation.exponential(self._rate)
-        return False
+                return
+        expired = max(simulation.now, self._expires)
+        until = max(expired, self._probe_at) if self._pause else expired
+        self._seen.stale += self._rate * (until - expired)
+        yield until - simulation.now + simulation.exponential(self._rate)
 
     def _read(self):
         simulation = self._simulation
         self._began = simulation.now
         if not simulation.rules.coalescing and simulation.now >= self._expires:
             simulation.wake(self._others())
-        return (yield from attempts(simulation, self._table, "read", self._units, simulation.now + rust.TIMEOUT))
+        return (yield from self._attempts())
+
+    def _attempts(self):
+        ends = self._simulation.now + rust.TIMEOUT
+        return attempts(self._simulation, self._table, "read", self._units, ends, budget=self._budget)
 
     def _others(self):
-        """Without coalescing: whoever misses the same meanwhile reads it too."""
+        """Without coalescing: whoever misses the same meanwhile reads it too, until the breaker opens."""
         expired = self._expires
-        while True:
+        while self._simulation.now - self._began < self._patience():
             yield self._simulation.exponential(self._rate)
             if self._expires != expired or not self._reading:
                 return
@@ -102,36 +111,53 @@ class Reader:
                 self._simulation.wake(self._other())
 
     def _other(self):
-        outcome = yield from attempts(
-            self._simulation, self._table, "read", self._units, self._simulation.now + rust.TIMEOUT
-        )
+        outcome = yield from self._attempts()
         self._reading -= 1
         if outcome == OK and self._simulation.now >= self._expires:
             self._keep()
 
-    def _done(self, outcome, refresh, expired):
-        simulation, seen, rules = self._simulation, self._seen, self._simulation.rules
-        # Who came after the expiry waited for this answer.
+    def _stands_in(self):
+        return self._simulation.rules.stale and self._simulation.now < self._expires + rust.STALE
+
+    def _patience(self):
+        return rust.SOFT_WAIT if self._stands_in() and self._simulation.rules.soft_wait else rust.TIMEOUT
+
+    def _done(self, outcome, expired, probing):
+        """What the evaluations during a read got. Returns when the value is refreshed, if it is."""
+        simulation, seen = self._simulation, self._seen
+        now, stands_in = simulation.now, self._stands_in()
+        # Who came after the expiry waited for this answer; or until it was known that it is late.
         since = max(self._began, expired)
-        waited = 0 if simulation.now < since else (0 if refresh else 1) + self._rate * (simulation.now - since)
+        lasted = max(0.0, now - since)
+        waits = 0.0 if probing else min(lasted, self._patience())
+        late = waits < lasted
+        # Once the breaker is open nobody waits any more.
+        waited = self._rate * (waits if simulation.rules.breaker else lasted)
+        waited += waits > 0 and self._began >= expired
         seen.waited += waited
-        if waited:
-            seen.longest = max(seen.longest, simulation.now - since)
+        seen.longest = max(seen.longest, waits)
+        if stands_in:
+            seen.stale += self._rate * lasted + 1 if late or probing else waited if outcome != OK else 0
+        elif outcome != OK:
+            seen.failed += waited
         if outcome == OK:
             self._pause = 0.0
             return self._keep()
-        if simulation.now < self._expires:
-            return None
-        silent = 0
-        if rules.between_tries:
-            self._pause = min(max(2 * self._pause, rust.BETWEEN_TRIES), rust.MOST_BETWEEN_TRIES)
-            silent = self._pause * (1 - 0.5 * simulation.random.random())
-        if rules.stale and simulation.now < self._expires + rust.STALE:
-            self._silent_until = simulation.now + silent
-            seen.stale += waited + self._rate * silent
-        else:
-            seen.failed += waited
+        if stands_in and simulation.rules.breaker:
+            self._failed(probing, since + waits if late else now)
         return None
+
+    def _failed(self, probing, opened):
+        """src/store/read_through/breaker.rs: a read failed, and the breaker opened then, if it was closed."""
+        if not probing:
+            self._pause, self._probe_at = rust.BREAKER_FIRST, opened + self._jittered(rust.BREAKER_FIRST)
+        if probing or self._probe_at < self._simulation.now:
+            # A probe that was due meanwhile waited for the same answer.
+            self._pause = min(2 * self._pause, rust.BREAKER_LONGEST)
+            self._probe_at = self._simulation.now + self._jittered(self._pause)
+
+    def _jittered(self, pause):
+        return pause * (1 - 0.5 * self._simulation.random.random())
 
 
 class Starter:

@@ -3,7 +3,7 @@
 import math
 from html import escape
 
-WIDTH, PANEL, LEFT, RIGHT, TOP, BOTTOM = 860, 220, 70, 20, 44, 42
+WIDTH, PANEL, LEFT, RIGHT, TOP, BOTTOM = 860, 220, 70, 20, 44, 64
 COLORS = ("#0b6e4f", "#c2410c", "#1d4ed8", "#7c3aed", "#6b7280")
 
 
@@ -45,13 +45,23 @@ def _panel(panel, top, x_label, y_label):
     parts.append(f'<text x="{LEFT - 60}" y="{bottom + 32}">{escape(y_label)}</text>')
     y = up(limit[1])
     parts.append(f'<line x1="{LEFT}" x2="{right}" y1="{y:.1f}" y2="{y:.1f}" stroke="#111827" stroke-dasharray="6 4"/>')
-    parts.append(f'<text x="{right - 4}" y="{y - 5:.1f}" text-anchor="end">{escape(limit[0])}</text>')
     # The first line is drawn last, above the others.
     for number, (name, points) in reversed(list(enumerate(lines))):
         color, width = COLORS[number % len(COLORS)], 2.4 if number == 0 else 1.6
         path = " ".join(f"{across(x + 0.5):.1f},{up(y):.1f}" for x, y in points)
         parts.append(f'<polyline points="{path}" fill="none" stroke="{color}" stroke-width="{width}"/>')
-        x, y = LEFT + 14 + 145 * number, bottom + 30
-        parts.append(f'<rect x="{x}" y="{y - 5}" width="14" height="4" fill="{color}"/>')
-        parts.append(f'<text x="{x + 20}" y="{y + 2}">{escape(name)}</text>')
+    return parts + _legend([name for name, _ in lines], limit[0], bottom + 54)
+
+
+def _legend(names, limit, y):
+    """Below the axis, where nothing else stands; each name has the room that it needs."""
+    parts, x = [], LEFT
+    for number, name in enumerate([*names, limit]):
+        if number < len(names):
+            parts.append(f'<rect x="{x}" y="{y - 5}" width="16" height="4" fill="{COLORS[number % len(COLORS)]}"/>')
+        else:
+            line = f'<line x1="{x}" x2="{x + 16}" y1="{y - 3}" y2="{y - 3}" stroke="#111827" stroke-dasharray="6 4"/>'
+            parts.append(line)
+        parts.append(f'<text x="{x + 22}" y="{y + 1}">{escape(name)}</text>')
+        x += 22 + round(6.4 * len(name)) + 16
     return parts
