@@ -10,9 +10,11 @@
 //! bindings/*      one folder per language; only the header connects them to Rust
 //! src/abi.rs      every exported function: thin, documented, nothing else is exported
 //! src/ffi/        the boundary: guard (panic, NULL, UTF-8), error, handles that never come back, buffers, callbacks
-//! src/store/      the store's meaning: get, all, upsert, init, initialized, availability, big segments, cache
-//! src/dynamo/     DynamoDB: client from options, credentials, names, signatures, requests, conditions, retry and pacing, failures
-//! src/model/      rows and their codec, what an init will do, order, sizes, data sets, options: plain data and rules, no I/O
+//! src/store/      the store's meaning: calls, read_through (what a read does: cache, flights, breaker, floors), upsert, init and
+//!                 its report, big segments, events, statistics
+//! src/dynamo/     DynamoDB: client from options, credentials, pool and names, signed requests and their answers, conditions;
+//!                 retry, what it may spend (budget), how much is in flight, pace; failures and refusals
+//! src/model/      rows and their codec, plan of an init, contents and conflicts, order, sizes, options: plain data and rules, no I/O
 //! src/runtime.rs  the process's tokio runtime: lazy, signals masked, replaced when dead; each call's one outcome
 //! src/fork.rs     fork handlers and their order; everybody else offers freeze, thaw and renew
 //! src/stripes.rs  state that threads read without writing to each other's cache lines

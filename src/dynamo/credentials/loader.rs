@@ -226,7 +226,7 @@ mod tests {
     #[test]
     fn a_load_that_hangs_is_waited_for_in_vain_and_not_begun_twice() {
         let (loader, tell, loads) = told(SHORT);
-        let now = SystemTime::now();
+        let now = SystemTime::UNIX_EPOCH;
         for _ in 0..3 {
             assert_eq!(run(loader.current(now)), Err(Unavailable::Late(SHORT)));
         }
@@ -242,7 +242,7 @@ mod tests {
     #[test]
     fn all_who_wait_get_what_comes_of_one_load() {
         let (loader, tell, loads) = told(LONG);
-        let now = SystemTime::now();
+        let now = SystemTime::UNIX_EPOCH;
         run(async {
             let (first, second) = (loader.current(now), loader.current(now));
             let tells = async { tell.send(Ok(("found", Life::Endless))).expect("it waits") };
@@ -256,7 +256,7 @@ mod tests {
     #[test]
     fn who_waited_for_a_load_is_told_how_it_failed_and_the_next_asks_again() {
         let (loader, tell, _) = told(LONG);
-        let now = SystemTime::now();
+        let now = SystemTime::UNIX_EPOCH;
         tell.send(Err("away")).expect("it will wait");
         assert_eq!(run(loader.current(now)), Err(Unavailable::Failed("away")));
         tell.send(Ok(("found", Life::Endless))).expect("it will wait");
@@ -270,7 +270,7 @@ mod tests {
     #[test]
     fn what_the_service_does_not_take_is_loaded_anew() {
         let (loader, tell, loads) = told(LONG);
-        let now = SystemTime::now();
+        let now = SystemTime::UNIX_EPOCH;
         tell.send(Ok(("old", Life::Endless))).expect("it will wait");
         let old = run(loader.current(now)).expect("found");
         loader.refused(&old);
@@ -299,7 +299,7 @@ mod tests {
             assert!(loads.fetch_add(1, Ordering::Relaxed) > 0, "a bug");
             Ok(("found", Life::Endless))
         });
-        let now = SystemTime::now();
+        let now = SystemTime::UNIX_EPOCH;
         assert_eq!(run(loader.current(now)), Err(Unavailable::Broken));
         assert_eq!(run(loader.current(now)).map(|found| *found), Ok("found"));
     }
