@@ -11,7 +11,7 @@
 //! src/abi.rs      every exported function: thin, documented, nothing else is exported
 //! src/ffi/        the boundary: guard (panic, NULL, UTF-8), error, handles that never come back, buffers, callbacks
 //! src/store/      the store's meaning: calls, read_through (what a read does: cache, flights, breaker, floors), upsert, init and
-//!                 its report, big segments, events, statistics
+//!                 its report, what the store was told and writes again, the files of the host, big segments, events, statistics
 //! src/dynamo/     DynamoDB: client from options, credentials, pool and names, signed requests and their answers, conditions;
 //!                 retry, what it may spend (budget), how much is in flight, pace; failures and refusals
 //! src/model/      rows and their codec, plan of an init, contents and conflicts, order, sizes, options: plain data and rules, no I/O

@@ -2,9 +2,9 @@
 //!
 //! A value comes from the cache while it is fresh, else from the host's files while it is fresh there, else from DynamoDB.
 //! Where DynamoDB cannot be asked, the newest of what the cache, the host's files and what was told have stands in, and is
-//! marked as stale. [`verdict`] is the rule; [`cache`] keeps values and their times; [`host`] has what other processes
-//! read; [`breaker`] knows whether DynamoDB is worth waiting for; [`flights`] makes one request of many that ask the same;
-//! [`floors`] knows what this store wrote, so that no replica takes it back; [`writes`] is what writes leave for reads.
+//! marked as stale. `verdict` is the rule; `cache` keeps values and their times; `host` has what other processes
+//! read; `breaker` knows whether DynamoDB is worth waiting for; `flights` makes one request of many that ask the same;
+//! `floors` knows what this store wrote, so that no replica takes it back; `writes` is what writes leave for reads.
 //!
 //! Without a cache each read asks for itself, and sees what was written before it began; with nothing that could stand in,
 //! it waits for its answer.
