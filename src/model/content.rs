@@ -10,7 +10,7 @@
 //! * inside variations and clauses' values, which are the user's own, members that are null: who has them has more. All
 //!   else there is compared as it is, to the last digit.
 //!
-//! A member that every SDK of every age keeps ([`ALWAYS_KEPT`]) is missing only where it was taken away: that contradicts.
+//! A member that every SDK of every age keeps (`ALWAYS_KEPT`) is missing only where it was taken away: that contradicts.
 
 use std::collections::HashMap;
 
