@@ -301,6 +301,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "minutes, interpreted")]
     fn a_failure_is_followed_by_a_pause_that_grows_and_is_short_when_nothing_is_held() {
         let day = Day::new();
         let mut state = day.holding(Life::Until(day.end(HOUR)), 0.0);
