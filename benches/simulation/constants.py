@@ -29,11 +29,17 @@ _PLACES = {
     "DECREASE": ("dynamo/pace.rs", r"self\.size = \(self\.size / ([\d.]+)\)\.max\(1\.0\);"),
     "SILENT_FOR_GOOD": ("dynamo/pace.rs", r"const OUTAGE: Duration = Duration::from_secs\((\d+)\);"),
     # The cache.
-    "TTL_JITTER": ("store/read_through/cache/mod.rs", r"ttl\.mul_f64\(1\.0 - ([\d.]+) \* lock\(&self\.random\)\.f64\(\)\)"),
+    "TTL_JITTER": (
+        "store/read_through/cache/mod.rs",
+        r"ttl\.mul_f64\(1\.0 - ([\d.]+) \* lock\(&self\.random\)\.f64\(\)\)",
+    ),
     "REFRESH_AT": ("store/read_through/cache/mod.rs", r"\.map\(\|ttl\| now\.after\(ttl\.mul_f64\(([\d.]+)\)\)\)"),
     "HOT_HITS": ("store/read_through/cache/entry.rs", r"const HOT_HITS: u32 = (\d+);"),
     # The breaker.
-    "BREAKER_FIRST": ("store/read_through/breaker.rs", r"const FIRST_PAUSE: Duration = Duration::from_millis\((\d+)\);"),
+    "BREAKER_FIRST": (
+        "store/read_through/breaker.rs",
+        r"const FIRST_PAUSE: Duration = Duration::from_millis\((\d+)\);",
+    ),
     "BREAKER_LONGEST": (
         "store/read_through/breaker.rs",
         r"const LONGEST_PAUSE: Duration = Duration::from_millis\(([\d_]+)\);",
@@ -105,8 +111,7 @@ _RULES = {
     ),
     "a value that may stand in is waited for softly, or not at all while the breaker is open": (
         "store/read_through/verdict.rs",
-        r"Circuit::Closed => Verdict::WaitSoftly,\s+Circuit::ProbeDue => Verdict::StaleAndAsk,"
-        r"\s+Circuit::Open => Verdict::Stale,",
+        r"Circuit::Closed => Verdict::WaitSoftly,\s+Circuit::ProbeDue => .*\s+Circuit::Open => Verdict::Stale,",
     ),
     "the breaker's pauses double and are jittered": (
         "store/read_through/breaker.rs",

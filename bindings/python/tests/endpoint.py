@@ -75,7 +75,10 @@ def dynalite() -> Iterator[Endpoint]:
 def moto() -> Iterator[Endpoint]:
     """PyPI's moto; skips the test where it cannot be run."""
     python = shutil.which("python3")
-    if python is None or subprocess.run([python, "-c", "import ensurepip, venv"], check=False).returncode != 0:
+    if (
+        python is None
+        or subprocess.run([python, "-c", "import ensurepip, venv"], check=False).returncode != 0
+    ):
         pytest.skip("moto needs a python3 with venv, which this machine has not")
     with _started([REPOSITORY / "tests/moto/start"]) as endpoint:
         yield endpoint
