@@ -155,6 +155,11 @@ fn a_row_that_cannot_be_read_is_replaced_as_it_was_read() {
             ("binary content without version", None, Some(AttributeValue::B(vec![1, 2].into()))),
             ("text, and no content", Some(s("7")), None),
         ] {
+            let no_number = version.as_ref().is_some_and(|version| version.as_n().is_err());
+            let map = row.as_ref().is_some_and(|row| row.as_m().is_ok());
+            if (map && !endpoint.compares_maps) || (no_number && !endpoint.compares_types) {
+                continue;
+            }
             let put = |key: &str| {
                 let mut attributes = vec![("namespace", s(&namespace)), ("key", s(key))];
                 attributes.extend(version.clone().map(|version| ("version", version)));

@@ -116,18 +116,25 @@ enum Why {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = self.name.escape_debug();
+        let name = shown(&self.name);
         match &self.why {
-            Why::NotFound => write!(f, "DNS: the name \"{name}\" was not found"),
-            Why::NoAnswer => write!(f, "DNS: no answer from the name servers for \"{name}\""),
-            Why::NoAnswerYet => write!(f, "DNS: no answer from the name servers for \"{name}\" in time"),
-            Why::NoThread(why) => write!(f, "DNS: no thread to look up \"{name}\" on, {why}"),
-            Why::Other(why) => write!(f, "DNS: looking up \"{name}\" failed, {why}"),
+            Why::NotFound => write!(f, "DNS: {name} was not found"),
+            Why::NoAnswer => write!(f, "DNS: no answer from the name servers for {name}"),
+            Why::NoAnswerYet => write!(f, "DNS: no answer from the name servers for {name} in time"),
+            Why::NoThread(why) => write!(f, "DNS: no thread to look up {name} on, {why}"),
+            Why::Other(why) => write!(f, "DNS: looking up {name} failed, {why}"),
         }
     }
 }
 
 impl StdError for Failure {}
+
+/// A name as people write them. With other letters a part of it, the region, may be something secret that came to the wrong
+/// place.
+fn shown(name: &str) -> String {
+    let usual = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-.".contains(&byte);
+    if name.bytes().all(usual) { format!("the name \"{name}\"") } else { "the endpoint's name".to_owned() }
+}
 
 impl Failure {
     /// What the system says comes without its number, but in few words.

@@ -30,6 +30,11 @@ pub struct Endpoint {
     /// Whether a write whose condition fails brings the stored row back, as it asks for. dynalite does not know
     /// `ReturnValuesOnConditionCheckFailure`: the row is read there, in a second request.
     pub returns_row_of_failed_condition: bool,
+    /// Whether a condition may compare a map. In dynalite none equals any, so that a row which holds one is never as it was
+    /// read.
+    pub compares_maps: bool,
+    /// Whether a condition may compare what is of another type than a number with one. moto answers that with status 500.
+    pub compares_types: bool,
 }
 
 /// Every endpoint that can be had, or the one real table.
@@ -42,9 +47,10 @@ pub fn endpoints() -> Vec<&'static Endpoint> {
     }
     let local = LOCAL.get_or_init(|| start("flagstore-local", "FLAGSTORE_LOCAL"));
     let dynalite = DYNALITE.get_or_init(|| {
-        Some(Endpoint { returns_row_of_failed_condition: false, ..start("dynalite", "FLAGSTORE_DYNALITE")? })
+        let started = start("dynalite", "FLAGSTORE_DYNALITE")?;
+        Some(Endpoint { returns_row_of_failed_condition: false, compares_maps: false, ..started })
     });
-    let moto = MOTO.get_or_init(|| start("moto", "FLAGSTORE_MOTO"));
+    let moto = MOTO.get_or_init(|| Some(Endpoint { compares_types: false, ..start("moto", "FLAGSTORE_MOTO")? }));
     [local, dynalite, moto].into_iter().flatten().collect()
 }
 
@@ -52,7 +58,7 @@ fn real_table() -> Option<&'static Endpoint> {
     static AWS: OnceLock<Option<Endpoint>> = OnceLock::new();
     AWS.get_or_init(|| {
         let table = std::env::var("FLAGSTORE_AWS_TABLE").ok().filter(|table| !table.is_empty())?;
-        Some(Endpoint { name: "AWS", url: String::new(), table, returns_row_of_failed_condition: true })
+        Some(Endpoint::faithful("AWS", String::new(), table))
     })
     .as_ref()
 }
@@ -76,10 +82,16 @@ fn start(name: &'static str, variable: &str) -> Option<Endpoint> {
     let ready: serde_json::Value =
         serde_json::from_str(&line).unwrap_or_else(|_| panic!("{name} did not start: {line}"));
     let url = ready["url"].as_str().expect("a URL").to_owned();
-    Some(Endpoint { name, url, table: "flags".into(), returns_row_of_failed_condition: true })
+    Some(Endpoint::faithful(name, url, "flags".into()))
 }
 
 impl Endpoint {
+    /// One that does as DynamoDB does.
+    fn faithful(name: &'static str, url: String, table: String) -> Endpoint {
+        let (returns_row_of_failed_condition, compares_maps, compares_types) = (true, true, true);
+        Endpoint { name, url, table, returns_row_of_failed_condition, compares_maps, compares_types }
+    }
+
     /// Options of a store on this endpoint, under a prefix that no other test has.
     pub fn options(&self, prefix: &str) -> Options {
         let mut options = serde_json::json!({"table": self.table, "prefix": prefix, "shared": false});
