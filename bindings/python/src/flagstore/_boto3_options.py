@@ -135,7 +135,7 @@ _SETTINGS: Mapping[str, tuple[str, Callable[[str, Any], Any]]] = {
 
 _INSTEAD = {
     "retries": 'is decided by time, not by number: leave it out, and set options={"timeout_ms": ...}',
-    "max_pool_connections": "has no counterpart: leave it out, all calls share their connections",
+    "max_pool_connections": 'bounds no requests there, only what is kept: leave it out, or set options={"max_connections": ...}',
     "proxies": "has no counterpart: proxies are not supported, leave it out",
 }
 

@@ -40,19 +40,22 @@ class Options(TypedDict, total=False):
     """How long reading a whole kind may take. Default 30,000."""
     init_timeout_ms: int | None
     """How long writing a whole data set may take. Default 300,000."""
+    max_connections: int | None
+    """Most requests in flight, and so most connections; further ones wait inside their deadline. Default 128."""
     write_concurrency: int | None
-    """Most writes of an ``init`` in flight at once. Default 64."""
+    """Most writes of an ``init`` in flight at once. Default 128."""
     init_overwrites_newer: bool | None
     """Whether ``init`` may replace a row by one with a smaller version. Default false."""
     cache_ttl_ms: int | None
     """How long a value is served without asking again; 0, the default, for no cache, negative for ever."""
     cache_max_bytes: int | None
-    """Bound on the memory of cached rows. Default 64 MiB."""
+    """Bound on the memory of cached rows and lists. Default 64 MiB."""
     cache_refresh_ahead: bool | None
     """Whether hot values are read again shortly before they expire. Default true."""
     cache_stale_ms: int | None
-    soft_wait_ms: int | None
     """How long after expiry a value may stand in for a read that fails. Default 300,000."""
+    soft_wait_ms: int | None
+    """How long a read for which a value may stand in waits for DynamoDB; 0 for not at all. Default 250."""
     shared: bool | None
     """Whether opening equal options again gives the same live store: connections, cache, events. Default true."""
     persistent: bool | None

@@ -201,8 +201,10 @@ module Flagstore
     end
 
     # What the store did since it was opened in this process: +hits+, +misses+, +coalesced+, +stale+ and +refreshes+ of the
-    # cache; +requests+, +retries+, +throttles+ and +errors+ of DynamoDB; +read_units+ and +write_units+ consumed;
-    # +skipped_rows+, +dropped_events+; and what the cache holds now, +cached_items+ and +cached_bytes+. Does not block.
+    # cache; +served_while_away+ (of +stale+, those that did not wait), +oldest_stale_ms+ (the age of the oldest) and
+    # +uncached+ (answers too large to be kept); +requests+, +retries+, +throttles+ and +errors+ of DynamoDB; +read_units+
+    # and +write_units+ consumed; +skipped_rows+, +dropped_events+; what the cache holds now, +cached_items+, +cached_lists+
+    # and +cached_bytes+; and +away+, 1 while DynamoDB does not answer, else 0. Does not block.
     #
     # @return [Hash{Symbol => Numeric}]
     # @raise [UsageError] the store is closed
