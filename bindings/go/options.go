@@ -42,6 +42,9 @@ type Options struct {
 	AllTimeout time.Duration
 	// InitTimeout bounds [Store.Init] and [Store.InitJSON]. Default five minutes.
 	InitTimeout time.Duration
+	// MaxConnections is the number of requests that may be in flight, and so of connections, 1 to 10,000; further ones
+	// wait inside their deadline. It is never more than a quarter of the files that the process may open. Default 128.
+	MaxConnections int
 	// WriteConcurrency is the number of writes of an init that may be in flight, 1 to 1,000. Default 128.
 	WriteConcurrency int
 	// InitOverwritesNewer lets an init replace rows whose stored version is newer than the data set's.
@@ -56,8 +59,8 @@ type Options struct {
 	// CacheStale is how long after its expiry a value may stand in for a read that fails; negative for never.
 	// Default five minutes.
 	CacheStale time.Duration
-	// SoftWait is how long a read for which a value may stand in waits for DynamoDB; negative for not at all.
-	// Default 250 milliseconds.
+	// SoftWait is how long a read for which a value may stand in waits for DynamoDB; the request goes on, and its
+	// answer is kept. Negative for not at all. Default 250 milliseconds.
 	SoftWait time.Duration
 
 	// NotShared gives the store connections, cache and events of its own. By default opening equal options again
@@ -96,6 +99,7 @@ func (o Options) json() []byte {
 	set("use_fips", o.UseFIPS, true)
 	set("use_dual_stack", o.UseDualStack, true)
 	set("consistent_reads", o.EventuallyConsistentReads, false)
+	set("max_connections", o.MaxConnections != 0, o.MaxConnections)
 	set("write_concurrency", o.WriteConcurrency != 0, o.WriteConcurrency)
 	set("init_overwrites_newer", o.InitOverwritesNewer, true)
 	set("cache_max_bytes", o.CacheMaxBytes != 0, o.CacheMaxBytes)

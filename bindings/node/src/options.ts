@@ -46,7 +46,10 @@ export interface FlagStoreOptions {
   allTimeoutMs?: number | undefined;
   /** How long writing a whole data set may take. Default 300,000. */
   initTimeoutMs?: number | undefined;
-  /** Most writes of an `init` in flight at once. Default 64. */
+  /** Most requests in flight at once, and so most connections; further ones wait inside their deadline. 1 to 10,000,
+   * never more than a quarter of the files that the process may open. Default 128. */
+  maxConnections?: number | undefined;
+  /** Most writes of an `init` in flight at once, 1 to 1,000; it starts lower and adapts to throttling. Default 128. */
   writeConcurrency?: number | undefined;
   /** Whether `init` may replace a row by one with a smaller version. Default false. */
   initOverwritesNewer?: boolean | undefined;
@@ -58,7 +61,8 @@ export interface FlagStoreOptions {
   cacheRefreshAhead?: boolean | undefined;
   /** How long after expiry a value may stand in for a read that fails. Default 300,000. */
   cacheStaleMs?: number | undefined;
-  /** How long a read for which a value may stand in waits for DynamoDB; 0 for not at all. Default 250. */
+  /** How long a read for which a value may stand in waits for DynamoDB; the request goes on, and its answer is
+   * kept. 0 for not at all. Default 250. */
   softWaitMs?: number | undefined;
   /** Whether opening equal options again gives the same live store: connections, cache, events. Default true. */
   shared?: boolean | undefined;
@@ -92,6 +96,7 @@ const IN_LIBRARY: Readonly<Record<LibraryOption, string>> = {
   timeoutMs: 'timeout_ms',
   allTimeoutMs: 'all_timeout_ms',
   initTimeoutMs: 'init_timeout_ms',
+  maxConnections: 'max_connections',
   writeConcurrency: 'write_concurrency',
   initOverwritesNewer: 'init_overwrites_newer',
   cacheTtlMs: 'cache_ttl_ms',
