@@ -98,8 +98,8 @@ type TooLargeItem struct {
 	Bytes int    `json:"bytes"`
 }
 
-// Statistics is what a store did since it was opened in this process. CachedItems and CachedBytes are what its cache
-// holds now.
+// Statistics is what a store did since it was opened in this process. CachedItems, CachedLists and CachedBytes are what
+// its cache holds now.
 type Statistics struct {
 	Hits          uint64  `json:"hits"`
 	Misses        uint64  `json:"misses"`
@@ -117,11 +117,13 @@ type Statistics struct {
 	CachedItems   uint64  `json:"cached_items"`
 	CachedBytes   uint64  `json:"cached_bytes"`
 	CachedLists   uint64  `json:"cached_lists"`
-	Uncached      uint64  `json:"uncached"`
+	// Uncached counts answers that were too large to be kept.
+	Uncached uint64 `json:"uncached"`
 	// ServedWhileAway counts the stale values that were served without waiting, DynamoDB being known to be away.
 	ServedWhileAway uint64 `json:"served_while_away"`
-	OldestStaleMS   uint64 `json:"oldest_stale_ms"`
-	// Away is 1 while DynamoDB is not waited for by reads that have something to stand in.
+	// OldestStaleMS is the age of the oldest of the stale values, in milliseconds.
+	OldestStaleMS uint64 `json:"oldest_stale_ms"`
+	// Away is 1 while DynamoDB does not answer, else 0: reads that have something to stand in do not wait then.
 	Away uint64 `json:"away"`
 }
 

@@ -312,9 +312,11 @@ namespace Flagstore
 
         /// <summary>
         /// What the store did since it was opened: <c>hits</c>, <c>misses</c>, <c>coalesced</c>, <c>stale</c> and
-        /// <c>refreshes</c> of the cache; <c>requests</c>, <c>retries</c>, <c>throttles</c> and <c>errors</c> of DynamoDB;
-        /// <c>read_units</c> and <c>write_units</c> consumed; <c>skipped_rows</c>, <c>dropped_events</c>; and what the cache holds
-        /// now, <c>cached_items</c> and <c>cached_bytes</c>. Does not block.
+        /// <c>refreshes</c> of the cache; of the stale ones <c>served_while_away</c>, which did not wait, and
+        /// <c>oldest_stale_ms</c>, the age of the oldest; <c>away</c>, 1 while DynamoDB does not answer, else 0;
+        /// <c>requests</c>, <c>retries</c>, <c>throttles</c> and <c>errors</c> of DynamoDB; <c>read_units</c> and
+        /// <c>write_units</c> consumed; <c>skipped_rows</c>, <c>dropped_events</c>; <c>uncached</c>, answers too large to be kept;
+        /// and what the cache holds now, <c>cached_items</c>, <c>cached_lists</c> and <c>cached_bytes</c>. Does not block.
         /// </summary>
         /// <returns>numbers by name</returns>
         /// <exception cref="FlagStoreException">the store is closed</exception>

@@ -158,7 +158,17 @@ namespace Flagstore
         }
 
         /// <summary>
-        /// The most writes of an init in flight, 64 by default and 1,000 at most; it starts lower and adapts to throttling.
+        /// The most requests in flight, and so the most connections, 128 by default and 10,000 at most; further ones wait inside
+        /// their deadline. Never more than a quarter of the files that the process may open.
+        /// </summary>
+        public int? MaxConnections
+        {
+            get => this["max_connections"] as int?;
+            set => this["max_connections"] = value;
+        }
+
+        /// <summary>
+        /// The most writes of an init in flight, 128 by default and 1,000 at most; it starts lower and adapts to throttling.
         /// </summary>
         public int? WriteConcurrency
         {
@@ -203,7 +213,10 @@ namespace Flagstore
             set => this["cache_stale_ms"] = value;
         }
 
-        /// <summary>How long a read for which a value may stand in waits for DynamoDB; 250 ms by default, zero for not at all.</summary>
+        /// <summary>
+        /// How long a read for which a value may stand in waits for DynamoDB; the request goes on, and its answer is kept.
+        /// 250 ms by default, zero for not at all.
+        /// </summary>
         public TimeSpan? SoftWait
         {
             get => this["soft_wait_ms"] as TimeSpan?;

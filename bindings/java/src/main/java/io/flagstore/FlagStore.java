@@ -321,9 +321,12 @@ public final class FlagStore implements AutoCloseable {
 
     /**
      * What the store did since it was opened: {@code hits}, {@code misses}, {@code coalesced}, {@code stale} and
-     * {@code refreshes} of the cache; {@code requests}, {@code retries}, {@code throttles} and {@code errors} of DynamoDB;
-     * {@code read_units} and {@code write_units} consumed; {@code skipped_rows}, {@code dropped_events}; and what the
-     * cache holds now, {@code cached_items} and {@code cached_bytes}. Does not block.
+     * {@code refreshes} of the cache; of the stale ones {@code served_while_away}, which did not wait, and
+     * {@code oldest_stale_ms}, the age of the oldest; {@code away}, 1 while DynamoDB does not answer, else 0;
+     * {@code requests}, {@code retries}, {@code throttles} and {@code errors} of DynamoDB; {@code read_units} and
+     * {@code write_units} consumed; {@code skipped_rows}, {@code dropped_events}; {@code uncached}, answers too large to be
+     * kept; and what the cache holds now, {@code cached_items}, {@code cached_lists} and {@code cached_bytes}. Does not
+     * block.
      *
      * @return numbers by name
      * @throws FlagStoreException if the store is closed

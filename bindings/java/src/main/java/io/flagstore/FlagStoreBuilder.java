@@ -219,6 +219,17 @@ public final class FlagStoreBuilder {
     }
 
     /**
+     * The most requests in flight, and so the most connections; further ones wait inside their deadline. Never more than
+     * a quarter of the files that the process may open.
+     *
+     * @param most 128 by default, 10,000 at most
+     * @return this builder
+     */
+    public FlagStoreBuilder maxConnections(int most) {
+        return option("max_connections", most);
+    }
+
+    /**
      * The most writes of an init in flight; it starts lower and adapts to throttling.
      *
      * @param most 128 by default, 1,000 at most

@@ -265,8 +265,8 @@ public class StoreTest {
                 .prefix("a").region("eu-west-1").profile("p").endpoint(URI.create("http://127.0.0.1:1"))
                 .credentials("a", "b", "c").caBundle(Path.of("authorities.pem")).useFips(false).useDualStack(false).consistentReads(false)
                 .connectTimeout(Duration.ofSeconds(1)).attemptTimeout(Duration.ofSeconds(1)).timeout(Duration.ofSeconds(1))
-                .allTimeout(Duration.ofSeconds(1)).initTimeout(Duration.ofSeconds(1)).writeConcurrency(3)
-                .initOverwritesNewer(true).cacheTtl(Duration.ofMillis(-1)).cacheMaxBytes(1L << 33).cacheRefreshAhead(false)
+                .allTimeout(Duration.ofSeconds(1)).initTimeout(Duration.ofSeconds(1)).maxConnections(7)
+                .writeConcurrency(3).initOverwritesNewer(true).cacheTtl(Duration.ofMillis(-1)).cacheMaxBytes(1L << 33).cacheRefreshAhead(false)
                 .cacheStale(Duration.ZERO).softWait(Duration.ZERO).shared(false).persistent(false).logLevel("debug"));
     }
 
@@ -356,7 +356,8 @@ public class StoreTest {
         assertTrue(statistics.toString(), statistics.get("write_units").doubleValue() >= 1);
         assertTrue(statistics.toString(), statistics.get("read_units").doubleValue() > 0);
         List<String> names = List.of("hits", "misses", "coalesced", "stale", "refreshes", "retries", "throttles",
-                "skipped_rows", "dropped_events", "cached_items", "cached_bytes");
+                "skipped_rows", "dropped_events", "cached_items", "cached_bytes", "served_while_away", "oldest_stale_ms",
+                "away", "cached_lists", "uncached", "requests", "errors", "read_units", "write_units");
         assertTrue(statistics.toString(), statistics.keySet().containsAll(names));
     }
 
