@@ -222,6 +222,24 @@ func TestOneUnreadableRowHidesNoOther(t *testing.T) {
 	t.Fatal("no event names the row")
 }
 
+func TestAnInitReportsWhatItReplacedAndWhatItLeftOut(t *testing.T) {
+	store := opened(t, options(endpoint.Local(t)))
+	wantUpsert(t, store, "features", item("flag", 9, flagJSON), flagstore.Written, nil)
+	data := []flagstore.Collection{{Kind: "features", Items: []flagstore.Item{item("flag", 1, flagJSON), item("", 1, flagJSON)}}}
+	report := must[flagstore.InitReport](t)(store.Init(ctx, data))
+	of := func(reason, key string) map[string]flagstore.Reason {
+		return map[string]flagstore.Reason{reason: {Count: 1, Keys: []flagstore.Row{{Kind: "features", Key: key}}}}
+	}
+	want := flagstore.InitReport{
+		Written: 1, TooLarge: []flagstore.TooLargeItem{},
+		Replaced: of("not_initialised", "flag"), Kept: map[string]flagstore.Reason{}, LeftOut: of("empty_key", ""),
+	}
+	if !reflect.DeepEqual(report, want) {
+		t.Fatalf("%+v, want %+v", report, want)
+	}
+	wantAll(t, store, "features", item("flag", 1, flagJSON))
+}
+
 func TestInitReplacesTheDataSetAndMarksIt(t *testing.T) {
 	local := endpoint.Local(t)
 	given := options(local)

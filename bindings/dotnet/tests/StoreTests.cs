@@ -165,6 +165,25 @@ namespace Flagstore.Tests
         }
 
         [Test]
+        public void AnInitReportsWhatItReplacedAndWhatItLeftOut()
+        {
+            store.Upsert("features", "flag", new Item(9, "newer"));
+            InitReport report = store.Init(new[] { Features(Of("flag", new Item(1, "given")), Of("", new Item(1, "nameless"))) });
+            Check.Equal(1L, report.Written);
+            Check.Equal(0, report.Kept.Count);
+            OneRow("not_initialised", "flag", report.Replaced);
+            OneRow("empty_key", "", report.LeftOut);
+            Check.Same(new[] { Pair("flag", new Item(1, "given")) }, store.GetAll("features"));
+        }
+
+        private static void OneRow(string reason, string key, IReadOnlyDictionary<string, InitReason> reasons)
+        {
+            Check.Sequence(new[] { reason }, reasons.Keys);
+            Check.Equal(1L, reasons[reason].Count);
+            Check.Sequence(new[] { new KeyValuePair<string, string>("features", key) }, reasons[reason].First);
+        }
+
+        [Test]
         public void WhatIsTooLargeIsLeftOutAndReported()
         {
             store.Upsert("features", "huge", new Item(1, "small"));

@@ -334,28 +334,32 @@ class Core implements interfaces.PersistentDataStore {
   private readable(kind: Kind, key: string, stored: Item): Descriptor | undefined {
     if (stored.deleted || stored.item === undefined) return tombstone(key, stored);
     const { version, item: serializedItem } = stored;
+    let reason = 'it could not evaluate it';
     try {
       const model: unknown = kind.deserialize(serializedItem)?.item;
-      if (isEvaluable(kind.namespace, model)) {
+      if (model === undefined) reason = 'no JSON object';
+      else if (isEvaluable(kind.namespace, model)) {
         // What is nested too deeply for that fails the application where it writes all flags out.
         if (serializedItem.length > HARMLESS_LENGTH) JSON.stringify(model);
         return { version, deleted: false, serializedItem };
       }
-    } catch {
+    } catch (error) {
       // The message of the error may quote the payload.
+      reason = error instanceof Error ? error.constructor.name : kindOf(error);
     }
-    this.report(kind, key, version);
+    this.report(kind, key, version, reason);
     return undefined;
   }
 
   /** Says that a row is left out, unless it was said of this version of it. */
-  private report(kind: Kind, key: string, version: number): void {
+  private report(kind: Kind, key: string, version: number, reason: string): void {
     const row = JSON.stringify([kind.namespace, key, version]);
     if (this.reported.has(row)) return;
     if (this.reported.size >= REPORTS_REMEMBERED) this.reported.clear();
     this.reported.add(row);
     this.logger?.warn(
-      `DynamoDB: the item ${quoted(key)} in "${kind.namespace}" is left out: the SDK cannot read its version ${version}`,
+      `DynamoDB: the item ${quoted(key)} in "${kind.namespace}" is left out: the SDK cannot read its version ${version} ` +
+        `(${reason}); write it again with a newer version, or delete the row`,
     );
   }
 }

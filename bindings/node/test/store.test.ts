@@ -263,6 +263,16 @@ describe('whole data sets', () => {
     assert.deepEqual(await rows.get('$inited', `${prefix}:$inited`), {});
   });
 
+  test('win over newer rows of a table that is not initialised, and report them', async () => {
+    const store = fresh();
+    await store.upsert('features', 'flag', { version: 9, item: FLAG });
+    const report = await store.init({ features: { flag: { version: 1, item: FLAG } } });
+    const keys = [{ kind: 'features', key: 'flag' }];
+    assert.deepEqual(report.replaced, { notInitialised: { count: 1, keys } });
+    assert.deepEqual([report.written, report.kept, report.leftOut], [1, {}, {}]);
+    assert.deepEqual(await store.get('features', 'flag'), item(1));
+  });
+
   test('that are there already cost no writes', async () => {
     const store = fresh();
     const flags = Array.from(
@@ -509,6 +519,7 @@ describe('arguments that cannot be right', () => {
       features: { '': { version: 1, item: 'x' }, flag: { version: 1, item: 'x' } },
     });
     assert.equal(report.written, 1);
+    assert.deepEqual(report.replaced, {});
     assert.deepEqual(report.leftOut, { emptyKey: { count: 1, keys: [{ kind: 'features', key: '' }] } });
   });
 

@@ -179,6 +179,18 @@ public class StoreTest {
     }
 
     @Test
+    public void initReportsWhatItReplacedAndWhatItLeftOut() {
+        store.upsert("features", "flag", new Item(9, FLAG));
+        InitReport report = store.init(Map.of("features", Map.of("flag", new Item(1, FLAG), "", new Item(1, FLAG))));
+        var replaced = new InitReport.Reason(1, List.of(new InitReport.Row("features", "flag")));
+        var leftOut = new InitReport.Reason(1, List.of(new InitReport.Row("features", "")));
+        assertEquals(
+                new InitReport(1, 0, 0, 0, List.of(), Map.of("not_initialised", replaced), Map.of(), Map.of("empty_key", leftOut)),
+                report);
+        assertEquals(Map.of("flag", new Item(1, FLAG)), store.getAll("features"));
+    }
+
+    @Test
     public void initReportsItemsOver400KbAndStoresTheRest() {
         InitReport report = store.init(
                 Map.of("features", Map.of("huge\"\n🎌", new Item(1, "x".repeat(400_000)), "small", new Item(1, FLAG))));
