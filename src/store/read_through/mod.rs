@@ -192,12 +192,14 @@ impl Store {
     /// Asked on the thread of the caller, which may be an event loop's: no file is read for it.
     fn patience(&self, question: &impl Question) -> Duration {
         let time = question.time(&self.options);
-        let known = question.to_stand_in(&self.reading, Moment::now(), Sources::Memory).is_some();
+        // What stands in has to do so when the wait is over, and until that is noticed.
+        let over = Moment::now().after(2 * self.reading.soft_wait);
+        let known = question.to_stand_in(&self.reading, over, Sources::Memory).is_some();
         if known { time.min(self.reading.soft_wait) } else { time }
     }
 
-    fn has_stand_in(&self, question: &impl Question) -> bool {
-        question.to_stand_in(&self.reading, Moment::now(), Sources::All).is_some()
+    fn has_stand_in(&self, question: &impl Question, at: Moment) -> bool {
+        question.to_stand_in(&self.reading, at, Sources::All).is_some()
     }
 
     /// What the host's files have of a row, if that is fresh. Reads a file.
@@ -300,19 +302,20 @@ impl Store {
         if let Some(served) = self.serve_while_away(verdict, &question) {
             return Ok(served);
         }
-        let soft_wait = self.has_stand_in(&question).then(|| Instant::now() + self.reading.soft_wait);
-        let (patience, grace) = match soft_wait {
-            Some(soft_wait) if soft_wait < deadline => (soft_wait, Duration::ZERO),
-            _ => (deadline, 2 * GRACE),
-        };
+        let (end, over) = (deadline + 2 * GRACE, Moment::now().after(self.reading.soft_wait));
+        let softly = Instant::now() + self.reading.soft_wait;
+        let patience = if softly < deadline && self.has_stand_in(&question, over) { softly } else { end };
         loop {
             let flight = self.join(&question);
             if flight.joined {
                 count(&self.statistics.coalesced);
             }
-            let Ok(outcome) = tokio::time::timeout_at((patience + grace).into(), flight.outcome.clone()).await else {
-                return self.waited_in_vain(&question, flight);
-            };
+            let mut outcome = tokio::time::timeout_at(patience.into(), flight.outcome.clone()).await;
+            if outcome.is_err() && patience < end && !self.has_stand_in(&question, Moment::now()) {
+                // What was to stand in made room, or was forgotten, while DynamoDB was waited for.
+                outcome = tokio::time::timeout_at(end.into(), flight.outcome.clone()).await;
+            }
+            let Ok(outcome) = outcome else { return self.waited_in_vain(&question, flight) };
             match outcome {
                 Ok(value) => return Ok(fresh(value)),
                 // Whoever had begun it had less time than is left here.
@@ -328,7 +331,7 @@ impl Store {
         question: &Q,
         flight: Flight<Q::Value>,
     ) -> Result<Served<Q::Value>> {
-        let error = if self.has_stand_in(question) {
+        let error = if self.has_stand_in(question, Moment::now()) {
             let waited = self.reading.soft_wait.as_millis();
             Error::new(Code::Timeout, format!("no answer within the soft wait of {waited} ms, which goes on"))
         } else {

@@ -98,6 +98,26 @@ fn a_request_that_kept_a_soft_wait_waiting_goes_on_and_its_answer_is_kept() {
 
 #[test]
 #[cfg_attr(miri, ignore = "too little happens there in milliseconds")]
+fn who_has_nothing_to_stand_in_any_more_when_the_soft_wait_is_over_waits_for_the_deadline() {
+    let table = table_of(1);
+    let store = expiring(&table, |options| options.cache.stale = Duration::from_millis(100));
+    assert!(!read(&store, "flag0").stale);
+    expire();
+    table.fall_silent();
+    let reader = {
+        let store = Arc::clone(&store);
+        std::thread::spawn(move || store.get("features", "flag0"))
+    };
+    eventually(|| (table.requests().len() == 2).then_some(()));
+    // Past the soft wait, which nobody can see who waits longer.
+    std::thread::sleep(Duration::from_millis(500));
+    table.speak();
+    let found = reader.join().expect("no panic").expect("it waited");
+    assert!(found.is_some_and(|found| !found.stale));
+}
+
+#[test]
+#[cfg_attr(miri, ignore = "too little happens there in milliseconds")]
 fn in_an_outage_one_read_at_a_time_asks_and_after_it_everything_is_fresh() {
     let table = table_of(5);
     let store = expiring(&table, |_| {});
