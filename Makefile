@@ -72,7 +72,7 @@ demo-build:
 test: library local c-programs examples venv node ## run every test; closes with the sum over all parts
 	@tests/run rust c python ruby php node go java dotnet documents papers artefacts miri
 
-test-rust: local ## run the Rust tests
+test-rust: local ## run the Rust tests, those of the binding for LaunchDarkly's Rust SDK too
 	@tests/run rust
 
 test-aws: ## run the store's tests on a real table of yours, with your credentials and region; TABLE=its name
@@ -146,8 +146,10 @@ packages-dotnet: stage ## make the NuGet packages of the .NET binding
 lint: venv node ## check formatting, lints, documentation, headers, scripts and types
 	$(CARGO) fmt --all --check
 	$(CARGO) fmt --manifest-path fuzz/Cargo.toml --check
+	$(CARGO) fmt --manifest-path bindings/rust/Cargo.toml --check
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 	$(CARGO) clippy $(LOCAL_BUILD) -- -D warnings
+	$(CARGO) clippy --locked --manifest-path bindings/rust/Cargo.toml --target-dir $(TARGET) --all-targets -- -D warnings
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --locked --no-deps
 	$(CC) -std=c99 -Wall -Wextra -Werror -pedantic -fsyntax-only -x c include/flagstore.h
 	$(CC) -std=c11 -Wall -Wextra -Werror -pedantic -fsyntax-only -x c include/flagstore.h
