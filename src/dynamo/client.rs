@@ -46,8 +46,9 @@ pub struct DynamoTable {
 impl DynamoTable {
     /// Remembers the options; nothing is resolved or connected before the first request.
     pub fn new(options: Options, counters: Arc<Counters>) -> Self {
+        // What looks for variables is made here, since only the thread that opens a store may.
+        runtime::prepare();
         if !options.is_complete() {
-            // The first of its kind looks for a variable, which only the thread that opens a store may.
             let _ = DefaultResolver::new();
         }
         let (shared, generation) = (Shared::new(&options), runtime::generation());

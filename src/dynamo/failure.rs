@@ -337,7 +337,8 @@ mod tests {
     }
 
     fn connection(late: bool, anew: bool) -> Failure {
-        Failure::Connection { kind: Kind::Network, why: "Connection refused (os error 111)".into(), late, anew }
+        let why = if late { "" } else { "Connection refused (os error 111)" };
+        Failure::Connection { kind: Kind::Network, why: why.into(), late, anew }
     }
 
     fn no_answer(anew: bool) -> Failure {
@@ -394,6 +395,36 @@ mod tests {
             assert!(error.message.contains(words) && names_place, "{failure:?}: {error}");
             let number = matches!(&failure, Failure::Refused(refusal) if refusal.request_id.is_some());
             assert_eq!(error.message.contains("REQ7"), number, "{error}");
+        }
+    }
+
+    #[test]
+    fn a_connection_that_failed_names_what_stood_in_its_way_and_the_remedy_for_that() {
+        let nobody = format!("invalid peer certificate: UnknownIssuer{}", trust::NOBODY);
+        for (kind, why, late, words) in [
+            (Kind::Network, "", true, "in time: check the endpoint, the network and the security groups"),
+            (
+                Kind::Network,
+                "Connection refused (os error 111)",
+                false,
+                "(Connection refused (os error 111)): check the endpoint",
+            ),
+            (Kind::Network, "Too many open files (os error 24)", false, "raise the limit of open files"),
+            (
+                Kind::Name,
+                "DNS: no answer from the name servers for \"db\" in time",
+                false,
+                "check the endpoint, the region and the machine's name servers",
+            ),
+            (Kind::Proxy, "the proxy http://proxy:3128 wants a password", false, "HTTPS_PROXY"),
+            (Kind::Proxy, "the proxy http://proxy:3128 did not answer", true, "NO_PROXY"),
+            (Kind::Tls, "invalid peer certificate: UnknownIssuer", false, "\"ca_bundle\", or check"),
+            (Kind::Tls, nobody.as_str(), false, "install the package ca-certificates"),
+            (Kind::Tls, "TLS was not agreed upon", true, "in time (TLS was not agreed upon): check the endpoint"),
+        ] {
+            let failure = Failure::Connection { kind, why: why.into(), late, anew: false };
+            let error = failure.error(&Place { table: "flags".into(), at: "eu-west-1".into() });
+            assert!(error.message.contains(words) && error.message.contains(why), "{error}");
         }
     }
 
