@@ -41,7 +41,7 @@ use pending::{Call, Ends, Pending};
 use threads::MaskedSignals;
 
 pub use aside::{Runtimes, aside, end_group, in_group};
-pub use clock::{WALL_TICK, boot_now, wall_now};
+pub use clock::{WALL_TICK, boot_now, both_now, wall_now};
 pub use host::{boot_id, effective_user};
 pub use polls::{contained, outside, whole_across_forks};
 
