@@ -26,6 +26,8 @@ pub struct Options {
     pub credentials: Option<Credentials>,
     /// PEM file with the certificate authorities to trust instead of the system's.
     pub ca_bundle: Option<String>,
+    /// The proxy through which DynamoDB, STS and IAM Identity Center are spoken to; else as the environment says.
+    pub proxy: Option<Proxy>,
     /// Use AWS's FIPS endpoints.
     pub use_fips: bool,
     /// Use AWS's dual-stack endpoints.
@@ -121,8 +123,23 @@ impl fmt::Debug for Credentials {
     }
 }
 
+/// What is given as the proxy.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub enum Proxy {
+    /// No proxy, whatever the environment says.
+    None,
+    /// The URL of one, which may hold a password.
+    Url(String),
+}
+
+impl fmt::Debug for Proxy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Proxy(not shown)")
+    }
+}
+
 /// Every option's name, for the message about one that does not exist.
-const NAMES: [&str; 30] = [
+const NAMES: [&str; 31] = [
     "table",
     "prefix",
     "region",
@@ -132,6 +149,7 @@ const NAMES: [&str; 30] = [
     "secret_access_key",
     "session_token",
     "ca_bundle",
+    "proxy",
     "use_fips",
     "use_dual_stack",
     "consistent_reads",
@@ -171,6 +189,7 @@ impl Options {
             profile: None,
             credentials: None,
             ca_bundle: None,
+            proxy: None,
             use_fips: false,
             use_dual_stack: false,
             consistent_reads: true,
@@ -204,12 +223,11 @@ impl Options {
     #[must_use]
     pub fn in_this_process(mut self) -> Options {
         if self.environment.is_empty() {
-            self.environment = match (self.is_complete(), self.endpoint.as_deref(), &self.ca_bundle) {
+            self.environment = match (self.is_complete(), &self.ca_bundle, &self.proxy) {
                 (false, ..) => Environment::of_this_process(),
-                (true, Some(endpoint), None) if endpoint.starts_with("https:") => {
-                    Environment::of_trust_in_this_process()
-                }
-                (true, ..) => Environment::default(),
+                (true, Some(_), Some(_)) => Environment::default(),
+                (true, ..) if self.endpoint.as_deref().is_some_and(is_on_this_machine) => Environment::default(),
+                (true, ..) => Environment::of_network_in_this_process(),
             };
         }
         self
@@ -250,6 +268,15 @@ impl Options {
     }
 }
 
+/// Whether nothing but loopback, without TLS, is between an endpoint and this process.
+fn is_on_this_machine(endpoint: &str) -> bool {
+    let authority = endpoint.strip_prefix("http://").and_then(|rest| rest.split(['/', '?', '#']).next());
+    let host = authority.and_then(|authority| authority.rsplit('@').next()).unwrap_or_default();
+    ["127.0.0.1", "localhost", "[::1]"]
+        .iter()
+        .any(|name| host.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with(':')))
+}
+
 /// Takes members out of the object, each with its type and range checked. `null` means the default.
 struct Reader<'a> {
     given: &'a Map<String, Value>,
@@ -272,6 +299,7 @@ impl Reader<'_> {
             profile: self.non_empty("profile")?,
             credentials: self.credentials()?,
             ca_bundle: self.non_empty("ca_bundle")?,
+            proxy: self.proxy()?,
             use_fips: self.flag("use_fips", default.use_fips)?,
             use_dual_stack: self.flag("use_dual_stack", default.use_dual_stack)?,
             consistent_reads: self.flag("consistent_reads", default.consistent_reads)?,
@@ -290,6 +318,11 @@ impl Reader<'_> {
             log_level: self.log_level(default.log_level)?,
             ..default
         })
+    }
+
+    fn proxy(&self) -> Result<Option<Proxy>> {
+        let given = self.non_empty("proxy")?;
+        Ok(given.map(|given| if given == "none" { Proxy::None } else { Proxy::Url(given) }))
     }
 
     /// Both keys of some rows begin with it, such as `$inited`'s, which is the last to be written.
