@@ -507,9 +507,10 @@ int32_t store_get(uint64_t store,
                   struct store_error *error);
 
 /*
- What the cache has of an item: STORE_OK or STORE_NOT_FOUND where `store_get` would answer so without asking
- DynamoDB, else STORE_NOT_CACHED, with `item` untouched. For event loops, which take a hit at once and turn to
- `store_get_async` for the rest. Does not block. Any thread, also inside callbacks.
+ What memory has of an item: STORE_OK or STORE_NOT_FOUND where `store_get` would answer so without asking DynamoDB
+ or reading a file of `"cache_dir"`, else STORE_NOT_CACHED, with `item` untouched. For event loops, which take a hit
+ at once and turn to `store_get_async` for the rest: neither does any I/O on the calling thread. Does not block. Any
+ thread, also inside callbacks.
 
  Example: `if (store_get_cached(store, "features", 8, "my-flag", 7, &item, &error) == STORE_NOT_CACHED) …`
  */
@@ -653,11 +654,11 @@ int32_t store_membership_entry(const struct store_membership *membership,
  What the store did since it was opened in this process: `*json` receives a JSON object to be freed with
  `store_string_free`. Its numbers only grow: `hits`, `misses`, `coalesced`, `stale`, `refreshes` (cache);
  `requests`, `retries`, `throttles`, `errors` (DynamoDB); `read_units`, `write_units` (capacity consumed);
- `skipped_rows`, `dropped_events`; `served_while_away` (of `stale`, those that did not wait), `oldest_stale_ms` (the age
- of the oldest), `uncached` (answers too large to be kept); `host_hits` (values out of `"cache_dir"`), `host_trouble`
- (what went wrong with its files). `cached_items`, `cached_lists` and `cached_bytes` say what the cache holds now;
- `unwritten` how many items are to be written again; `away` is 1 while DynamoDB does not answer, else 0. Does not
- block.
+ `skipped_rows`, `dropped_events`; `served_while_away` (of `stale`, those that did not wait since DynamoDB was known not to
+ answer), `oldest_stale_ms` (the greatest age of a value that was served as stale, in milliseconds), `uncached` (answers
+ too large to be kept); `host_hits` (values out of `"cache_dir"`), `host_trouble` (what went wrong with its files).
+ `cached_items`, `cached_lists` and `cached_bytes` say what the cache holds now; `unwritten` how many items are to be
+ written again; `away` is 1 from a failure on until DynamoDB answers again, else 0. Does not block.
 
  Errors: NULL_ARGUMENT, INVALID_HANDLE.
 
@@ -682,6 +683,10 @@ int32_t store_clear_cache(uint64_t store,
  Takes the oldest event that was not taken yet: `*level` is a STORE_LEVEL_… number, `*message` NUL-terminated
  UTF-8 to be freed with `store_string_free`. STORE_NOT_FOUND, with both untouched, if there is none. The library
  keeps the last 256 events; the statistics count those that were dropped. Does not block.
+
+ An outage is one event of level WARN when it begins ("DynamoDB does not answer …", with the failure) and one of level
+ INFO when it ends ("DynamoDB answers again …"); each read that failed and was served a stale value is one that says
+ for how long that was known. What was served without asking meanwhile makes no event: `store_statistics` counts it.
 
  Errors: NULL_ARGUMENT, INVALID_HANDLE.
 

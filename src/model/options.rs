@@ -80,7 +80,7 @@ pub struct CacheOptions {
     pub soft_wait: Duration,
     /// The directory of a cache that the processes of the host share; `None` for no such cache.
     pub dir: Option<String>,
-    /// Bound on the files of one table, prefix and identity in that directory, in bytes.
+    /// Bound on what the files in that directory take, of all tables, prefixes and identities together, in bytes.
     pub dir_max_bytes: u64,
 }
 

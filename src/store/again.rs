@@ -125,11 +125,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pauses_double_from_half_a_second_to_eight() {
+    fn pauses_double_from_half_a_second_to_two() {
         let pauses: Vec<u128> = std::iter::successors(Some(FIRST_PAUSE), |pause| Some(longer(*pause)))
             .take(6)
             .map(|pause| pause.as_millis())
             .collect();
-        assert_eq!(pauses, [500, 1_000, 2_000, 4_000, 8_000, 8_000]);
+        assert_eq!(pauses, [500, 1_000, 2_000, 2_000, 2_000, 2_000]);
     }
 }

@@ -193,7 +193,7 @@ impl Store {
     /// [`Calls::get`].
     pub fn get(self: &Arc<Self>, kind: &str, key: &str) -> Result<Option<Found>> {
         // On this thread, which waits anyway; what is asynchronous looks on the library's.
-        if let Some(found) = self.cached(kind, key).or_else(|| self.on_host(kind, key)) {
+        if let Some(found) = self.cached(kind, key).or_else(|| self.at_hand(kind, key)) {
             return Ok(found);
         }
         self.calls().get(kind, key).wait().or_else(|error| self.instead_of_row(kind, key, error))
@@ -201,7 +201,7 @@ impl Store {
 
     /// [`Calls::all`].
     pub fn all(self: &Arc<Self>, kind: &str) -> Result<FoundAll> {
-        if let Some(found) = self.cached_list(kind).or_else(|| self.list_on_host(kind)) {
+        if let Some(found) = self.cached_list(kind).or_else(|| self.list_at_hand(kind)) {
             return Ok(found);
         }
         self.calls().all(kind).wait().or_else(|error| self.instead_of_list(kind, error))
