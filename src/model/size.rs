@@ -12,16 +12,20 @@ const OVERHEAD_BYTES: usize = 100;
 
 /// The size of a row: names and values of its attributes in UTF-8, and a fixed overhead.
 pub fn row_bytes(namespace: &str, row: &NewRow) -> usize {
-    let version_digits = row.version.unsigned_abs().checked_ilog10().unwrap_or(0) as usize + 1;
     OVERHEAD_BYTES
         + "namespace".len()
         + namespace.len()
         + "key".len()
         + row.key.len()
         + "version".len()
-        + version_digits
+        + digits(row.version)
         + "item".len()
         + row.item.len()
+}
+
+/// The length of a version's text.
+pub fn digits(version: i64) -> usize {
+    version.unsigned_abs().checked_ilog10().unwrap_or(0) as usize + 1
 }
 
 /// The size of a row that is over the limit, or `None` where it fits.
@@ -35,7 +39,7 @@ mod tests {
     use super::*;
 
     fn row(item_bytes: usize, version: i64) -> NewRow {
-        NewRow { key: "k".into(), version, item: "x".repeat(item_bytes).into(), deleted: false }
+        NewRow { key: "k".into(), version, item: "x".repeat(item_bytes).into(), deleted: false, deflated: None }
     }
 
     #[test]

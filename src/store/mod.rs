@@ -7,6 +7,7 @@ pub mod calls;
 pub mod events;
 mod host_cache;
 pub mod init;
+mod large;
 pub mod read_through;
 pub mod report;
 pub mod statistics;

@@ -53,7 +53,13 @@ impl ToldRow {
     }
 
     fn to_write(&self, key: &str) -> NewRow {
-        NewRow { key: key.into(), version: self.version, item: Arc::clone(&self.item), deleted: self.deleted }
+        NewRow {
+            key: key.into(),
+            version: self.version,
+            item: Arc::clone(&self.item),
+            deleted: self.deleted,
+            deflated: None,
+        }
     }
 }
 
@@ -216,7 +222,7 @@ mod tests {
     use super::*;
 
     fn row(key: &str, version: i64) -> NewRow {
-        NewRow { key: key.into(), version, item: format!("{{\"v\":{version}}}").into(), deleted: false }
+        NewRow { key: key.into(), version, item: format!("{{\"v\":{version}}}").into(), deleted: false, deflated: None }
     }
 
     fn features(rows: Vec<NewRow>) -> Vec<Collection> {
