@@ -109,6 +109,13 @@ impl MemoryTable {
         lock(&self.rows).insert((namespace.into(), key.into()), row);
     }
 
+    /// Gives a row that is there another deflated form.
+    pub fn damage(&self, namespace: &str, key: &str, large: RawLarge) {
+        if let Some(row) = lock(&self.rows).get_mut(&(namespace.to_owned(), key.to_owned())) {
+            row.large = Some(Box::new(large));
+        }
+    }
+
     /// Removes a row as another writer would.
     pub fn remove(&self, namespace: &str, key: &str) {
         lock(&self.rows).remove(&(namespace.into(), key.into()));

@@ -113,6 +113,31 @@ impl Endpoint {
         });
     }
 
+    /// Puts a row on the condition of the SDKs' own integrations. Whether it held.
+    pub fn put_if_newer(&self, namespace: &str, key: &str, version: &str, item: &str) -> bool {
+        let mut written = false;
+        self.run(async |client| {
+            let put = client
+                .put_item()
+                .table_name(&self.table)
+                .item("namespace", s(namespace))
+                .item("key", s(key))
+                .item("version", n(version))
+                .item("item", s(item))
+                .condition_expression("attribute_not_exists(#n) or attribute_not_exists(#k) or :version > #v")
+                .expression_attribute_names("#n", "namespace")
+                .expression_attribute_names("#k", "key")
+                .expression_attribute_names("#v", "version")
+                .expression_attribute_values(":version", n(version));
+            written = match put.send().await.map_err(Error::from) {
+                Ok(_) => true,
+                Err(Error::ConditionalCheckFailedException(_)) => false,
+                Err(error) => panic!("{error:?}"),
+            };
+        });
+        written
+    }
+
     /// All rows of a namespace as another program sees them.
     pub fn rows(&self, namespace: &str) -> Vec<HashMap<String, AttributeValue>> {
         let mut rows = Vec::new();
