@@ -92,6 +92,11 @@ impl Endpoint {
         Endpoint { name, url, table, returns_row_of_failed_condition, compares_maps, compares_types }
     }
 
+    /// One that runs already and needs no more than its URL.
+    pub fn at(url: &str) -> Endpoint {
+        Endpoint::faithful("an endpoint", url.to_owned(), "flags".into())
+    }
+
     /// Options of a store on this endpoint, under a prefix that no other test has.
     pub fn options(&self, prefix: &str) -> Options {
         let mut options = serde_json::json!({"table": self.table, "prefix": prefix, "shared": false});
