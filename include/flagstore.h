@@ -671,6 +671,31 @@ int32_t store_statistics(uint64_t store,
                          struct store_error *error);
 
 /*
+ Looks for what may be wrong between this process and its flags, and says what to do about it.
+
+ `options` are those of `store_open`. `*report_json` receives a JSON object to be freed with `store_string_free`:
+ `{"problems":n,"warnings":n,"findings":[{"check":…,"level":…,"found":…,"remedy":…},…]}`. A finding's `level` is `"ok"`,
+ `"note"`, `"warning"` or `"problem"`; `found` and `remedy` are sentences for a person, `remedy` is null where there is
+ nothing to do; none of them holds a secret, of an access key id its last four characters. The checks are library,
+ cache directory, region, settings, credentials, clock, name, certificate, connection, endpoint, table, schema,
+ capacity, request, get, query, put, delete, conditions, initialised, prefix, features, segments, unreadable rows, large
+ rows, big segments, and rest, which says that nothing else could be looked at; one that does not apply is missing.
+
+ It reads all flags and segments once, and makes two writes that cannot succeed (one write unit each) to see whether
+ this process may write. Nothing is written, kept or cached, and no store is shared with it. Blocks, at most four times
+ `"timeout_ms"` and twice `"all_timeout_ms"`. Any thread; the environment is taken as by `store_open`.
+
+ Whatever is wrong with table, network or credentials stands in the report, and the call is STORE_OK. Errors:
+ INVALID_JSON, UNKNOWN_OPTION, OPTION_TYPE, OPTION_VALUE, EMPTY_TABLE_NAME, TIMEOUT, RUNTIME, CALLED_IN_CALLBACK.
+
+ Example: `store_doctor("{\"table\":\"flags\"}", 17, &report, &error)`
+ */
+int32_t store_doctor(const char *options,
+                     size_t options_len,
+                     char **report_json,
+                     struct store_error *error);
+
+/*
  Forgets everything that is cached, for every process of the host where there is a `"cache_dir"`; the next reads ask
  DynamoDB. What was told (`"keep_told"`) stays known. Does not block, but to remove the files.
 

@@ -22,7 +22,7 @@ use crate::model::data_set as data;
 use crate::model::options::Options;
 use crate::model::row::Item;
 use crate::runtime::panics;
-use crate::store::{Found, Upserted};
+use crate::store::{Found, Upserted, doctor};
 
 /// The number of the ABI that this library implements. Compare it with `STORE_ABI_VERSION` of the header you were
 /// built with, before any other call. Never fails, never blocks, any thread.
@@ -481,6 +481,41 @@ pub unsafe extern "C" fn store_statistics(store: u64, json: *mut *mut c_char, er
     call(error, || {
         not_null("json", json)?;
         give_text(json, &handles::get(store)?.statistics());
+        Ok(codes::STORE_OK)
+    })
+}
+
+/// Looks for what may be wrong between this process and its flags, and says what to do about it.
+///
+/// `options` are those of `store_open`. `*report_json` receives a JSON object to be freed with `store_string_free`:
+/// `{"problems":n,"warnings":n,"findings":[{"check":…,"level":…,"found":…,"remedy":…},…]}`. A finding's `level` is `"ok"`,
+/// `"note"`, `"warning"` or `"problem"`; `found` and `remedy` are sentences for a person, `remedy` is null where there is
+/// nothing to do; none of them holds a secret, of an access key id its last four characters. The checks are library,
+/// cache directory, region, settings, credentials, clock, name, certificate, connection, endpoint, table, schema,
+/// capacity, request, get, query, put, delete, conditions, initialised, prefix, features, segments, unreadable rows, large
+/// rows, big segments, and rest, which says that nothing else could be looked at; one that does not apply is missing.
+///
+/// It reads all flags and segments once, and makes two writes that cannot succeed (one write unit each) to see whether
+/// this process may write. Nothing is written, kept or cached, and no store is shared with it. Blocks, at most four times
+/// `"timeout_ms"` and twice `"all_timeout_ms"`. Any thread; the environment is taken as by `store_open`.
+///
+/// Whatever is wrong with table, network or credentials stands in the report, and the call is STORE_OK. Errors:
+/// INVALID_JSON, UNKNOWN_OPTION, OPTION_TYPE, OPTION_VALUE, EMPTY_TABLE_NAME, TIMEOUT, RUNTIME, CALLED_IN_CALLBACK.
+///
+/// Example: `store_doctor("{\"table\":\"flags\"}", 17, &report, &error)`
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn store_doctor(
+    options: *const c_char,
+    options_len: usize,
+    report_json: *mut *mut c_char,
+    error: *mut StoreError,
+) -> i32 {
+    panics::silence();
+    call(error, || {
+        not_null("report_json", report_json)?;
+        // SAFETY: the header asks for `options_len` readable bytes.
+        let options = Options::from_json(unsafe { text("options", options, options_len, MAX_OPTIONS_BYTES) }?)?;
+        give_text(report_json, &doctor::examine(&options, codes::STORE_ABI_VERSION)?.to_json());
         Ok(codes::STORE_OK)
     })
 }

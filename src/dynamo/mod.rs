@@ -23,6 +23,7 @@ mod request;
 pub mod resolver;
 mod retry;
 mod rows;
+pub mod seen;
 mod shown;
 mod skew;
 mod trust;

@@ -53,7 +53,8 @@ impl Resolver {
         Resolver { patience: connect_timeout.mul_f64(0.9) }
     }
 
-    async fn resolve(&self, name: &str) -> Outcome {
+    /// The addresses of a name.
+    pub async fn resolve(&self, name: &str) -> Outcome {
         if let Ok(literal) = name.parse() {
             return Ok(vec![literal]);
         }
@@ -91,7 +92,7 @@ impl ResolveDns for Resolver {
 }
 
 /// What a look-up brings.
-type Outcome = Result<Vec<IpAddr>, Failure>;
+pub type Outcome = Result<Vec<IpAddr>, Failure>;
 
 /// A name without addresses.
 #[derive(Debug, Clone, PartialEq, Eq)]

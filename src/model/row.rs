@@ -20,6 +20,18 @@ pub enum Attribute {
     Other(Box<str>),
 }
 
+impl Attribute {
+    /// How much of a row it takes, about.
+    pub fn bytes(&self) -> usize {
+        match self {
+            Attribute::Text(text) => text.len(),
+            Attribute::Number(text) | Attribute::Other(text) => text.len(),
+            Attribute::Truth(_) => 1,
+            Attribute::Binary(bytes) => bytes.len(),
+        }
+    }
+}
+
 /// A row's attributes as DynamoDB returned them: nothing is known of them yet. This is what a write that must meet a row
 /// "as it was read" is conditional on.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -1,8 +1,8 @@
 //! DynamoDB's limit on a row, by the formula every SDK uses.
 
-use super::Result;
 use super::namespace::Namespaces;
-use super::row::NewRow;
+use super::row::{Attribute, NewRow, RawRow};
+use super::{Result, large};
 
 /// The largest row that is written, in bytes: 400 KB in DynamoDB's decimal sense.
 pub const MAX_ROW_BYTES: usize = 400_000;
@@ -21,6 +21,21 @@ pub fn row_bytes(namespace: &str, row: &NewRow) -> usize {
         + digits(row.version)
         + "item".len()
         + row.item.len()
+}
+
+/// The size of a row as it stands in the table, counted in the same way. Attributes that the schema does not have are not
+/// known here.
+pub fn stored_bytes(namespace: &str, row: &RawRow) -> usize {
+    let large = row.large.as_deref();
+    let attributes = [
+        ("version", row.version.as_ref()),
+        ("item", row.item.as_ref()),
+        (large::VERSION, large.map(|large| &large.version)),
+        (large::ITEM, large.and_then(|large| large.item.as_ref())),
+    ];
+    let length = |(name, value): (&str, Option<&Attribute>)| value.map_or(0, |value| name.len() + value.bytes());
+    let keys = "namespace".len() + namespace.len() + "key".len() + row.key.as_deref().map_or(0, str::len);
+    OVERHEAD_BYTES + keys + attributes.into_iter().map(length).sum::<usize>()
 }
 
 /// The length of a version's text.

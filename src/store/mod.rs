@@ -4,6 +4,7 @@ mod again;
 mod attempt;
 pub mod big_segments;
 pub mod calls;
+pub mod doctor;
 pub mod events;
 mod host_cache;
 pub mod init;
