@@ -26,7 +26,7 @@ use crate::model::{Code, Error};
 use crate::numbers::{self, Kind};
 use crate::runtime::{self, panics};
 use crate::store::init::Progress;
-use crate::store::{Found, Upserted};
+use crate::store::{Found, Upserted, doctor};
 
 /// The number of the ABI that this library implements. Compare it with `STORE_ABI_VERSION` of the header you were
 /// built with, before any other call. Never fails, never blocks, any thread.
@@ -71,6 +71,12 @@ pub extern "C" fn store_code_name(code: i32) -> *const c_char {
 /// store; stores are shared only if these variables are equal too. With `"endpoint"` and the keys given, none is read,
 /// nor any file.
 ///
+/// With `"compress_large"` an item over DynamoDB's 400 KB, of up to 16 MiB, is stored deflated in two attributes of its own,
+/// `flagstore_version` (a number) and `flagstore_item` (zlib), of its row. The row's `version` and `item` stay what other
+/// SDKs read there, or are a tombstone of the version before. Every store of this library, whatever its options, reads
+/// the newer of the two forms and compares its writes with both. Another SDK compares with `version` alone and replaces
+/// the whole row: what it writes with a version between the two is read until this library writes the item again.
+///
 /// Errors: INVALID_JSON, UNKNOWN_OPTION, OPTION_TYPE, OPTION_VALUE, EMPTY_TABLE_NAME, TOO_MANY_STORES.
 ///
 /// Example: `store_open("{\"table\":\"flags\"}", 17, &store, &error)`
@@ -113,13 +119,14 @@ pub unsafe extern "C" fn store_close(store: u64, error: *mut StoreError) -> i32 
 /// writer gave a newer version stays, and then nothing is deleted: the data set is older than the table. An init of a
 /// store that was not initialised, and one over another environment's data (most flags have another salt), replaces
 /// what it read whatever its version; so does one that meets a flag made anew, or a row that cannot be read. An item
-/// over 400 KB is not written: the older row stays, an event and the report name it, and the rest is done. An item with
-/// an empty key is left out. Writes are paced to what the table takes and repeated when throttled. Success means that
+/// over 400 KB is not written, unless `"compress_large"` lets it be stored deflated (see `store_open`): the older row stays,
+/// an event and the report name it, and the rest is done. An item with an empty key is left out. Writes are paced to what the table takes and repeated when throttled. Success means that
 /// everything is stored; after an error, calling again goes on where it stopped.
 ///
 /// `report` may be NULL; else it receives a JSON object to be freed with `store_string_free`:
 /// `{"written":n,"unchanged":n,"deleted":n,"kept_newer":n,"too_large":[{"kind":…,"key":…,"bytes":n}],
-/// "replaced":{…},"kept":{…},"left_out":{…}}`. The last three have a member for each reason that occurred, with the
+/// "deflated":{"count":n,"keys":[…]},"replaced":{…},"kept":{…},"left_out":{…}}`. `deflated` are those of the rows written
+/// that other SDKs read in an older form, or as deleted. The last three have a member for each reason that occurred, with the
 /// number of rows and the first ten of them: `{"newer":{"count":n,"keys":[{"kind":…,"key":…},…]}}`.
 /// - `replaced`, rows written over what a version alone would have kept: `unreadable`, `not_initialised`,
 ///   `other_environment`, `made_anew`, `newer` (the option `"init_overwrites_newer"`).
@@ -301,7 +308,8 @@ pub unsafe extern "C" fn store_items_view(
 ///
 /// Returns STORE_OK if it was written. Returns STORE_NEWER_EXISTS if the stored version is the same or newer; then
 /// `stored`, unless NULL, is filled with the stored item (free it with `store_item_free`). Returns
-/// STORE_TOO_LARGE if the item is over 400 KB; the older row stays, and an event reports it. `stored` is untouched
+/// STORE_TOO_LARGE if the item is over 400 KB, with `"compress_large"` also deflated; the older row stays, and an event
+/// reports it. `stored` is untouched
 /// in every other case. Blocks, at most `"timeout_ms"`. Any thread.
 ///
 /// Errors: EMPTY_KEY, EMPTY_KIND, KEY_TOO_LONG, INVALID_VERSION, EMPTY_ITEM, and those of DynamoDB. After
@@ -478,6 +486,41 @@ pub unsafe extern "C" fn store_statistics(store: u64, json: *mut *mut c_char, er
     guarded(error, || {
         not_null("json", json)?;
         give_text(json, &handles::get(store)?.statistics());
+        Ok(codes::STORE_OK)
+    })
+}
+
+/// Looks for what may be wrong between this process and its flags, and says what to do about it.
+///
+/// `options` are those of `store_open`. `*report_json` receives a JSON object to be freed with `store_string_free`:
+/// `{"problems":n,"warnings":n,"findings":[{"check":…,"level":…,"found":…,"remedy":…},…]}`. A finding's `level` is `"ok"`,
+/// `"note"`, `"warning"` or `"problem"`; `found` and `remedy` are sentences for a person, `remedy` is null where there is
+/// nothing to do; none of them holds a secret, of an access key id its last four characters. The checks are library,
+/// cache directory, region, settings, credentials, clock, name, certificate, connection, endpoint, table, schema,
+/// capacity, request, get, query, put, delete, conditions, initialised, prefix, features, segments, unreadable rows, large
+/// rows, big segments, and rest, which says that nothing else could be looked at; one that does not apply is missing.
+///
+/// It reads all flags and segments once, and makes two writes that cannot succeed (one write unit each) to see whether
+/// this process may write. Nothing is written, kept or cached, and no store is shared with it. Blocks, at most four times
+/// `"timeout_ms"` and twice `"all_timeout_ms"`. Any thread; the environment is taken as by `store_open`.
+///
+/// Whatever is wrong with table, network or credentials stands in the report, and the call is STORE_OK. Errors:
+/// INVALID_JSON, UNKNOWN_OPTION, OPTION_TYPE, OPTION_VALUE, EMPTY_TABLE_NAME, TIMEOUT, RUNTIME, CALLED_IN_CALLBACK.
+///
+/// Example: `store_doctor("{\"table\":\"flags\"}", 17, &report, &error)`
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn store_doctor(
+    options: *const c_char,
+    options_len: usize,
+    report_json: *mut *mut c_char,
+    error: *mut StoreError,
+) -> i32 {
+    panics::silence();
+    guarded(error, || {
+        not_null("report_json", report_json)?;
+        // SAFETY: the header asks for `options_len` readable bytes.
+        let options = Options::from_json(unsafe { text("options", options, options_len, MAX_OPTIONS_BYTES) }?)?;
+        give_text(report_json, &doctor::examine(&options, codes::STORE_ABI_VERSION)?.to_json());
         Ok(codes::STORE_OK)
     })
 }

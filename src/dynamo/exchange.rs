@@ -149,6 +149,16 @@ impl Connection {
         self.identities.current(self.now()).await.is_ok_and(|next| !next.has_the_credentials_of(refused))
     }
 
+    /// Who asks, if that is known.
+    pub async fn identity(&self) -> Option<Arc<Identity>> {
+        self.identities.current(self.now()).await.ok()
+    }
+
+    /// What is added to this machine's clock, in milliseconds.
+    pub fn clock_off(&self) -> i64 {
+        self.clock.offset()
+    }
+
     fn now(&self) -> SystemTime {
         self.clock.corrected(SystemTime::now())
     }

@@ -16,6 +16,7 @@ use futures_util::FutureExt;
 use sha2::{Digest, Sha256};
 
 use super::credentials::{LoadFailure, LoadFailureKind, Loaded, Loader};
+use super::seen::{self, Shown};
 use crate::runtime::lock;
 
 /// DynamoDB's name in signatures, where the endpoint does not say another.
@@ -160,6 +161,16 @@ impl Identity {
         let credentials = &self.credentials;
         let token = credentials.session_token().unwrap_or_default();
         [credentials.access_key_id(), credentials.secret_access_key(), token]
+    }
+
+    /// Who it is, without what no message may hold.
+    pub fn shown(&self) -> Shown {
+        seen::shown(&self.credentials)
+    }
+
+    /// Where its requests go.
+    pub fn host(&self) -> &str {
+        &self.host
     }
 
     /// Whether these are the credentials of another identity.

@@ -50,6 +50,8 @@ pub struct Options {
     pub write_concurrency: u32,
     /// Whether `init` may replace a row by one with a smaller version.
     pub init_overwrites_newer: bool,
+    /// Whether an item over DynamoDB's size is stored deflated, beside the older form that other SDKs read.
+    pub compress_large: bool,
     /// Whether what `init` and `upsert` were given stands in while DynamoDB cannot be asked, and is written again where it
     /// could not be written.
     pub keep_told: bool,
@@ -139,7 +141,7 @@ impl fmt::Debug for Proxy {
 }
 
 /// Every option's name, for the message about one that does not exist.
-const NAMES: [&str; 31] = [
+const NAMES: [&str; 32] = [
     "table",
     "prefix",
     "region",
@@ -161,6 +163,7 @@ const NAMES: [&str; 31] = [
     "max_connections",
     "write_concurrency",
     "init_overwrites_newer",
+    "compress_large",
     "cache_ttl_ms",
     "cache_max_bytes",
     "cache_refresh_ahead",
@@ -201,6 +204,7 @@ impl Options {
             max_connections: 128,
             write_concurrency: 128,
             init_overwrites_newer: false,
+            compress_large: false,
             keep_told: false,
             cache: CacheOptions {
                 ttl: Some(Duration::ZERO),
@@ -311,6 +315,7 @@ impl Reader<'_> {
             max_connections: u32::try_from(self.number("max_connections", 1, 10_000)?.unwrap_or(128)).unwrap_or(128),
             write_concurrency: u32::try_from(self.number("write_concurrency", 1, 1_000)?.unwrap_or(128)).unwrap_or(128),
             init_overwrites_newer: self.flag("init_overwrites_newer", default.init_overwrites_newer)?,
+            compress_large: self.flag("compress_large", default.compress_large)?,
             keep_told: self.flag("keep_told", default.keep_told)?,
             cache: self.cache(default.cache)?,
             shared: self.flag("shared", default.shared)?,
@@ -503,6 +508,7 @@ mod tests {
             (r#"{"table":"t","access_key_id":"a"}"#, Code::OptionValue, "secret_access_key"),
             (r#"{"table":"t","log_level":"loud"}"#, Code::OptionValue, "log_level"),
             (r#"{"table":"t","region":""}"#, Code::OptionValue, "region"),
+            (r#"{"table":"t","compress_large":"yes"}"#, Code::OptionType, "compress_large"),
             (r#"{"table":"t","keep_told":1}"#, Code::OptionType, "keep_told"),
             (r#"{"table":"t","cache_dir":"flags"}"#, Code::OptionValue, "cache_dir"),
             (r#"{"table":"t","cache_dir_max_bytes":0}"#, Code::OptionValue, "cache_dir_max_bytes"),

@@ -81,7 +81,13 @@ impl ToldRow {
     }
 
     fn to_write(&self, key: &str) -> NewRow {
-        NewRow { key: key.into(), version: self.version, item: Arc::clone(&self.item), deleted: self.deleted }
+        NewRow {
+            key: key.into(),
+            version: self.version,
+            item: Arc::clone(&self.item),
+            deleted: self.deleted,
+            deflated: None,
+        }
     }
 }
 
@@ -282,7 +288,9 @@ impl Inner {
 fn as_told(kind: &str, row: &Row) -> Option<NewRow> {
     match &row.payload {
         Payload::Live(item) => {
-            Some(NewRow { key: row.key.clone(), version: row.version, item: Arc::clone(item), deleted: false })
+            // What does not fit is deflated when it is written, as what the caller gives.
+            let (key, item) = (row.key.clone(), Arc::clone(item));
+            Some(NewRow { key, version: row.version, item, deleted: false, deflated: None })
         }
         Payload::Tombstone => {
             let item = Item { key: row.key.to_string(), version: row.version, deleted: true, item: None };
@@ -301,7 +309,7 @@ mod tests {
     }
 
     fn row(key: &str, version: i64) -> NewRow {
-        NewRow { key: key.into(), version, item: format!("{{\"v\":{version}}}").into(), deleted: false }
+        NewRow { key: key.into(), version, item: format!("{{\"v\":{version}}}").into(), deleted: false, deflated: None }
     }
 
     fn features(rows: Vec<NewRow>) -> Vec<Collection> {

@@ -62,6 +62,27 @@ struct Old {
     bytes: u64,
 }
 
+/// How many files are below a root, and their bytes; `None` where it is not there yet. Makes nothing.
+pub fn look(root: &Path, user: u32) -> Outcome<Option<(usize, u64)>> {
+    match fs::symlink_metadata(root) {
+        Err(error) if error.kind() == ErrorKind::NotFound && root.parent().is_some_and(Path::is_dir) => {
+            return Ok(None);
+        }
+        _ => check(root, user)?,
+    }
+    let (mut files, mut bytes) = (0, 0);
+    let listed = |error: std::io::Error| trouble("listed", root, &error);
+    for entry in fs::read_dir(root).map_err(listed)?.filter_map(Result::ok) {
+        // One directory for each data set; the files of others are none of ours.
+        let Ok(entries) = fs::read_dir(entry.path()) else { continue };
+        for metadata in entries.filter_map(|entry| entry.ok()?.metadata().ok()).filter(fs::Metadata::is_file) {
+            files += 1;
+            bytes += metadata.len();
+        }
+    }
+    Ok(Some((files, bytes)))
+}
+
 impl Directory {
     /// The directory `name` in `root`; both are made if they are missing, and refused if others could have a hand in them.
     pub fn open(root: &Path, name: &str, max_bytes: u64, user: u32) -> Outcome<Directory> {

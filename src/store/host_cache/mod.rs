@@ -12,6 +12,8 @@ mod directory;
 mod directory;
 mod record;
 
+pub use directory::look;
+
 use std::path::Path;
 use std::time::Duration;
 
