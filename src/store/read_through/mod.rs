@@ -179,23 +179,26 @@ impl Store {
         self.stand_in(&WholeKind::new(kind), error).map(Into::into)
     }
 
-    /// How long a read of a row is worth waiting for.
-    pub fn row_patience(&self, kind: &str, key: &str) -> Duration {
-        self.patience(&OneRow::new(kind, key))
+    /// Whether something in memory may stand in for a read of a row: now, or also when a soft wait from now is over.
+    pub fn stands_in_for_row(&self, kind: &str, key: &str, later: bool) -> bool {
+        self.stands_in(&OneRow::new(kind, key), later)
     }
 
-    /// How long a read of a kind is worth waiting for.
-    pub fn list_patience(&self, kind: &str) -> Duration {
-        self.patience(&WholeKind::new(kind))
+    /// The same for a read of a kind.
+    pub fn stands_in_for_list(&self, kind: &str, later: bool) -> bool {
+        self.stands_in(&WholeKind::new(kind), later)
+    }
+
+    /// How long a read for which something may stand in is worth waiting for.
+    pub fn soft_wait(&self) -> Duration {
+        self.reading.soft_wait
     }
 
     /// Asked on the thread of the caller, which may be an event loop's: no file is read for it.
-    fn patience(&self, question: &impl Question) -> Duration {
-        let time = question.time(&self.options);
+    fn stands_in(&self, question: &impl Question, later: bool) -> bool {
         // What stands in has to do so when the wait is over, and until that is noticed.
-        let over = Moment::now().after(2 * self.reading.soft_wait);
-        let known = question.to_stand_in(&self.reading, over, Sources::Memory).is_some();
-        if known { time.min(self.reading.soft_wait) } else { time }
+        let over = if later { 2 * self.reading.soft_wait } else { Duration::ZERO };
+        question.to_stand_in(&self.reading, Moment::now().after(over), Sources::Memory).is_some()
     }
 
     fn has_stand_in(&self, question: &impl Question, at: Moment) -> bool {
