@@ -129,7 +129,9 @@ fn what_is_forgotten_during_the_soft_wait_leaves_both_kinds_of_reads_their_deadl
         std::thread::spawn(move || store.get("features", "flag0"))
     };
     let (sender, answers) = std::sync::mpsc::channel();
-    store.get_then("features", "flag0", move |found| sender.send(found).expect("the test waits")).expect("it begins");
+    store
+        .get_then("features", "flag0", drop, move |found| sender.send(found).expect("the test waits"))
+        .expect("it begins");
     eventually(|| (table.requests().len() == 2).then_some(()));
     store.clear_cache();
     // Past the soft wait and what is granted beyond it.
