@@ -175,10 +175,19 @@ pub fn may_block() -> Result<()> {
     ))
 }
 
-/// Runs a future on the runtime's threads and waits for it. The future ends itself at `deadline`; should the
-/// threads be starved beyond that, the wait ends all the same, with an error that says what was attempted.
+/// A wait that is shorter than it may be, as long as that makes sense.
+pub struct Softly<'a> {
+    /// When it is over.
+    pub until: Instant,
+    /// Asked then: whether there is no use in waiting on.
+    pub worth: Box<dyn Fn() -> bool + 'a>,
+}
+
+/// Runs a future on the runtime's threads and waits for it, perhaps softly. The future ends itself in time for either; should
+/// the threads be starved beyond that, the wait ends all the same, with an error that says what was attempted.
 pub fn block_on<T: Send + 'static>(
     deadline: Instant,
+    softly: Option<Softly<'_>>,
     attempt: impl Display,
     future: impl Future<Output = Result<T>> + Send + 'static,
 ) -> Result<T> {
@@ -187,8 +196,15 @@ pub fn block_on<T: Send + 'static>(
     let (sender, receiver) = sync_channel(1);
     // The receiver is gone only if the caller stopped waiting.
     engine.run(Box::pin(future), drop, Call::new(move |outcome| drop(sender.send(outcome))))?;
-    let patience = deadline.saturating_duration_since(Instant::now()) + GRACE;
-    receiver.recv_timeout(patience).unwrap_or_else(|unanswered| Err(engine.why(unanswered).during(attempt)))
+    let wait = |until: Instant| receiver.recv_timeout(until.saturating_duration_since(Instant::now()) + GRACE);
+    let outcome = match softly.filter(|softly| softly.until < deadline) {
+        None => wait(deadline),
+        Some(softly) => wait(softly.until).or_else(|unanswered| match unanswered {
+            RecvTimeoutError::Timeout if !(softly.worth)() => wait(deadline),
+            unanswered => Err(unanswered),
+        }),
+    };
+    outcome.unwrap_or_else(|unanswered| Err(engine.why(unanswered).during(attempt)))
 }
 
 impl Engine {

@@ -190,13 +190,18 @@ impl Store {
         self.stand_in(&WholeKind::new(kind), error).map(Into::into)
     }
 
-    /// How long a read of a row is worth waiting for. Reads no file.
-    pub fn row_patience(&self, kind: &str, key: &str) -> Duration {
-        self.patience(&OneRow::new(kind, key))
+    /// Whether something in memory may stand in for a read of a row: now, or also when a soft wait from now is over.
+    pub fn stands_in_for_row(&self, kind: &str, key: &str, later: bool) -> bool {
+        self.stands_in(&OneRow::new(kind, key), later)
     }
 
-    /// How long a read of a kind is worth waiting for. Reads no file.
-    pub fn list_patience(&self, kind: &str) -> Duration {
-        self.patience(&WholeKind::new(kind))
+    /// The same for a read of a kind.
+    pub fn stands_in_for_list(&self, kind: &str, later: bool) -> bool {
+        self.stands_in(&WholeKind::new(kind), later)
+    }
+
+    /// How long a read for which something may stand in is worth waiting for.
+    pub fn soft_wait(&self) -> Duration {
+        self.reading.soft_wait
     }
 }

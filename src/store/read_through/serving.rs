@@ -112,14 +112,11 @@ impl Store {
         question.to_stand_in(&self.reading, at, Sources::All).is_some()
     }
 
-    /// How long it is worth waiting for an answer.
     /// Asked on the thread of the caller, which may be an event loop's: no file is read for it.
-    pub(super) fn patience(&self, question: &impl Question) -> Duration {
-        let time = question.time(&self.options);
+    pub(super) fn stands_in(&self, question: &impl Question, later: bool) -> bool {
         // What stands in has to do so when the wait is over, and until that is noticed.
-        let over = Moment::now().after(2 * self.reading.soft_wait);
-        let known = question.to_stand_in(&self.reading, over, Sources::Memory).is_some();
-        if known { time.min(self.reading.soft_wait) } else { time }
+        let over = if later { 2 * self.reading.soft_wait } else { Duration::ZERO };
+        question.to_stand_in(&self.reading, Moment::now().after(over), Sources::Memory).is_some()
     }
 
     fn count_stale(&self, age: Duration) {
