@@ -168,10 +168,6 @@ fn options(url: &str, prefix: &str, folder: &Folder, ttl: u64) -> Value {
     })
 }
 
-fn open(options: &Value) -> Arc<Store> {
-    Store::open(Options::from_json(&options.to_string()).expect("options"))
-}
-
 /// Writes the data set without the cache of the host.
 fn fill(endpoint: &Endpoint, prefix: &str) {
     let items = (0..FLAGS).map(|number| item(number, 1)).collect();

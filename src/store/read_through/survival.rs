@@ -285,7 +285,7 @@ fn in_an_outage_an_event_loop_reads_no_file_and_whoever_may_wait_gets_the_newest
     assert_eq!(reader.cached("features", "a"), None, "a file may have something newer, and does");
     assert_eq!(read(&reader, "a"), (9, true));
     let (done, answer) = std::sync::mpsc::channel();
-    reader.get_then("features", "a", move |found| done.send(found).expect("awaited")).expect("begun");
+    reader.get_then("features", "a", |_| {}, move |found| done.send(found).expect("awaited")).expect("begun");
     let found = answer.recv().expect("answered").expect("covered").expect("there");
     assert_eq!((found.row.version, found.stale), (9, true));
     // From here on each look at a file is trouble, and is counted.
