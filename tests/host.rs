@@ -221,11 +221,11 @@ fn a_process_that_starts_in_an_outage_has_every_flag() {
     }
 }
 
-/// Does to a file of the cache what accidents do, and hands out what was there before.
-fn overwrite(dice: &mut Dice, path: &Path, others: &[PathBuf], former: &mut Vec<Vec<u8>>) {
+/// Does to a file of the cache what accidents do, and keeps the first that it sees of each, to bring it back later.
+fn overwrite(dice: &mut Dice, path: &Path, others: &[PathBuf], first: &mut BTreeMap<PathBuf, Vec<u8>>) {
     let whole = fs::read(path).unwrap_or_default();
     let any = |dice: &mut Dice, count: usize| dice.below(count.max(1));
-    let new = match dice.below(6) {
+    let new = match dice.below(7) {
         0 => Vec::new(),
         1 => whole[..any(dice, whole.len())].to_vec(),
         2 => b"flagstore/1\ngarbage".to_vec(),
@@ -235,16 +235,10 @@ fn overwrite(dice: &mut Dice, path: &Path, others: &[PathBuf], former: &mut Vec<
             damaged.iter_mut().skip(at).take(1).for_each(|byte| *byte ^= 1);
             damaged
         }
-        // Of another place, and of another time.
         4 => fs::read(&others[any(dice, others.len())]).unwrap_or_default(),
-        _ => former.get(any(dice, former.len())).cloned().unwrap_or_default(),
+        _ => first.get(path).cloned().unwrap_or_default(),
     };
-    if former.len() < 100 {
-        former.push(whole);
-    } else {
-        let at = any(dice, former.len());
-        former[at] = whole;
-    }
+    first.entry(path.into()).or_insert(whole);
     let _ = fs::write(path, new);
 }
 
@@ -277,12 +271,12 @@ fn killed_processes_and_overwritten_files_give_nobody_a_wrong_or_an_old_value() 
         };
         let mut processes: Vec<Child> = (0..short_or_long(4, 16)).map(begin).collect();
         let mut dice = Dice(seed.number);
-        let (mut former, mut kills, mut overwritten, begun) = (Vec::new(), 0, 0, Instant::now());
+        let (mut first, mut kills, mut overwritten, begun) = (BTreeMap::new(), 0, 0, Instant::now());
         while begun.elapsed() + Duration::from_millis(500) < time {
             let files = folder.files();
             for path in &files {
                 if dice.below(4) == 0 {
-                    overwrite(&mut dice, path, &files, &mut former);
+                    overwrite(&mut dice, path, &files, &mut first);
                     overwritten += 1;
                 }
             }
