@@ -106,7 +106,7 @@ pub fn report(seen: &Observations) -> Report {
     if blamed != Some("credentials") {
         credentials(&mut report, seen);
     }
-    if blamed != Some("clock") && seen.way.identity.is_some() {
+    if seen.initialised.is_ok() || (seen.way.clock_off != 0 && blamed != Some("clock")) {
         clock(&mut report, seen.way.clock_off);
     }
     match failed {
@@ -172,6 +172,7 @@ fn blame(error: &Error, seen: &Observations) -> Finding {
         ),
         (Code::AccessDenied, _) => problem("get", "allow dynamodb:GetItem on the table in the IAM policy"),
         (Code::Throttled, _) => problem("capacity", "raise the table's read capacity, or switch it to on-demand"),
+        (Code::Service, _) => problem("service", "try again later, and look at the service's own page of its health"),
         (Code::UnexpectedResponse, _) => {
             problem("endpoint", "check that the endpoint is DynamoDB, and what stands before it")
         }
@@ -420,4 +421,187 @@ fn in_words(time: Duration) -> String {
         }
     }
     format!("{seconds} s")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::SystemTime;
+
+    use super::*;
+    use crate::dynamo::seen::{Shown, Way};
+    use crate::model::options::Options;
+
+    const NOW: Duration = Duration::from_secs(2_000_000_000);
+
+    /// Everything is well.
+    fn well() -> Observations {
+        let identity = Shown { key_end: "MPLE".into(), ..Shown::default() };
+        Observations {
+            abi: 7,
+            options: Options { prefix: "p".into(), ..Options::for_table("flags") },
+            region_from: "AWS_REGION",
+            credentials_from: "the environment",
+            way: Way { at: "DynamoDB in eu-west-1".into(), host: None, identity: Some(identity), clock_off: 0 },
+            name: None,
+            answered: Duration::from_millis(5),
+            initialised: Ok(true),
+            kinds: vec![("features", Ok(Tally { rows: 3, ..Tally::default() }))],
+            delete: Some(Ok(Tried::Refused)),
+            put: Some(Ok(Tried::Refused)),
+            elsewhere: Vec::new(),
+            big_segments: Some(Ok(None)),
+            cache_directory: None,
+            now: SystemTime::UNIX_EPOCH + NOW,
+        }
+    }
+
+    fn failed<T>(code: Code) -> Result<T, Error> {
+        Err(Error::new(code, "as it was said"))
+    }
+
+    fn ends(seen: &mut Observations, at: Duration) {
+        if let Some(identity) = &mut seen.way.identity {
+            identity.ends = Some(SystemTime::UNIX_EPOCH + at);
+        }
+    }
+
+    #[test]
+    fn what_is_well_is_said_and_nothing_else() {
+        let report = report(&well());
+        assert!(
+            report.findings.iter().all(|finding| finding.level == Level::Ok && finding.remedy.is_none()),
+            "{report:?}"
+        );
+        assert_eq!(report.findings[0].found, format!("flagstore {}, ABI 7", env!("CARGO_PKG_VERSION")));
+        let json: Value = serde_json::from_str(&report.to_json()).expect("JSON");
+        assert_eq!((&json["problems"], &json["warnings"]), (&json!(0), &json!(0)));
+        assert_eq!(json["findings"][0]["check"], "library");
+        assert_eq!(json["findings"].as_array().map(Vec::len), Some(report.findings.len()));
+    }
+
+    #[test]
+    fn each_thing_that_is_wrong_is_one_finding_with_a_remedy() {
+        use Level::{Problem, Warning};
+        type Change = Box<dyn Fn(&mut Observations)>;
+        let first = |code| -> Change { Box::new(move |seen| seen.initialised = failed(code)) };
+        let cases: Vec<(Change, &str, Level, &str)> = vec![
+            (first(Code::NoRegion), "region", Problem, "AWS_REGION"),
+            (first(Code::OptionValue), "settings", Problem, "correct"),
+            (first(Code::NoCredentials), "credentials", Problem, "role"),
+            (first(Code::ExpiredCredentials), "credentials", Problem, "renew"),
+            (first(Code::InvalidCredentials), "credentials", Problem, "session token"),
+            (first(Code::ClockSkew), "clock", Problem, "NTP"),
+            (first(Code::Connection), "connection", Problem, "security groups"),
+            (first(Code::Timeout), "connection", Problem, "proxy"),
+            (first(Code::TableNotFound), "table", Problem, "create it"),
+            (first(Code::KeySchema), "schema", Problem, "partition key"),
+            (first(Code::AccessDenied), "get", Problem, "dynamodb:GetItem"),
+            (first(Code::Throttled), "capacity", Problem, "on-demand"),
+            (first(Code::Service), "service", Problem, "later"),
+            (first(Code::UnexpectedResponse), "endpoint", Problem, "DynamoDB"),
+            (first(Code::Rejected), "request", Problem, "report"),
+            (
+                Box::new(|seen| {
+                    seen.initialised = failed(Code::Timeout);
+                    seen.name = Some(Err("no such name".into()));
+                }),
+                "name",
+                Problem,
+                "name servers",
+            ),
+            (
+                Box::new(|seen| {
+                    seen.initialised = Err(Error::new(Code::Connection, "invalid peer certificate: UnknownIssuer"));
+                }),
+                "certificate",
+                Problem,
+                "ca_bundle",
+            ),
+            (Box::new(|seen| seen.way.clock_off = 90_000), "clock", Warning, "NTP"),
+            (Box::new(|seen| seen.way.clock_off = -90_000), "clock", Warning, "NTP"),
+            (Box::new(|seen| ends(seen, NOW + SOON / 2)), "credentials", Warning, "renews"),
+            (Box::new(|seen| ends(seen, NOW - SOON)), "credentials", Warning, "sign in"),
+            (Box::new(|seen| seen.answered = SLOW * 2), "connection", Warning, "region nearby"),
+            (Box::new(|seen| seen.kinds[0].1 = failed(Code::AccessDenied)), "query", Problem, "dynamodb:Query"),
+            (Box::new(|seen| seen.kinds[0].1 = failed(Code::Timeout)), "query", Problem, "all_timeout_ms"),
+            (Box::new(|seen| seen.kinds[0].1 = failed(Code::Throttled)), "capacity", Problem, "on-demand"),
+            (Box::new(|seen| seen.put = Some(failed(Code::AccessDenied))), "put", Warning, "dynamodb:PutItem"),
+            (Box::new(|seen| seen.delete = Some(failed(Code::AccessDenied))), "delete", Warning, "dynamodb:DeleteItem"),
+            (Box::new(|seen| seen.put = Some(failed(Code::Throttled))), "capacity", Warning, "write capacity"),
+            (
+                Box::new(|seen| {
+                    seen.delete = Some(Ok(Tried::CarriedOut));
+                    seen.put = None;
+                }),
+                "conditions",
+                Problem,
+                "ConditionExpression",
+            ),
+            (Box::new(|seen| seen.initialised = Ok(false)), "initialised", Problem, "start a writer"),
+            (Box::new(|seen| seen.elsewhere = vec!["without a prefix"]), "prefix", Warning, "same prefix"),
+            (
+                Box::new(|seen| {
+                    let unreadable = (9, vec![("k".to_owned(), "why")]);
+                    seen.kinds[0].1 = Ok(Tally { unreadable, ..Tally::default() });
+                }),
+                "unreadable rows",
+                Warning,
+                "writer",
+            ),
+            (
+                Box::new(|seen| {
+                    let near = (1, vec![("k".to_owned(), NEAR)]);
+                    seen.kinds[0].1 = Ok(Tally { near, ..Tally::default() });
+                }),
+                "large rows",
+                Warning,
+                "compress_large",
+            ),
+            (Box::new(|seen| seen.big_segments = Some(Ok(Some(STALE)))), "big segments", Warning, "Relay"),
+            (
+                Box::new(|seen| seen.big_segments = Some(failed(Code::UnexpectedResponse))),
+                "big segments",
+                Warning,
+                "Relay",
+            ),
+            (
+                Box::new(|seen| seen.cache_directory = Some(CacheDirectory::Trouble("no".into()))),
+                "cache directory",
+                Problem,
+                "chmod 700",
+            ),
+        ];
+        for (change, check, level, remedy) in cases {
+            let mut seen = well();
+            change(&mut seen);
+            let report = report(&seen);
+            let wrong: Vec<&Finding> = report.findings.iter().filter(|finding| finding.level >= Warning).collect();
+            assert_eq!(wrong.len(), 1, "{check}: {report:?}");
+            assert_eq!((wrong[0].check, wrong[0].level), (check, level), "{report:?}");
+            assert!(wrong[0].remedy.is_some_and(|text| text.contains(remedy)), "{check}: {:?}", wrong[0]);
+            let checks = report.findings.iter().filter(|finding| finding.check == check).count();
+            assert_eq!(checks, 1, "{check} is not said to be well and wrong at once: {report:?}");
+        }
+    }
+
+    #[test]
+    fn who_asks_and_until_when() {
+        let mut seen = well();
+        ends(&mut seen, NOW + Duration::from_secs(54 * 60));
+        if let Some(identity) = &mut seen.way.identity {
+            identity.account = Some("123456789012".into());
+            identity.source = Some("an assumed role");
+        }
+        let report = report(&seen);
+        let credentials = report.findings.iter().find(|finding| finding.check == "credentials").expect("credentials");
+        let words = "the key that ends in MPLE of account 123456789012, from an assumed role, for another 54 min";
+        assert_eq!((&*credentials.found, credentials.level), (words, Level::Ok));
+    }
+
+    #[test]
+    fn times_are_said_in_a_unit_that_fits() {
+        for (seconds, words) in [(0, "0 s"), (119, "119 s"), (120, "2 min"), (7_200, "2 h"), (200_000, "2 days")] {
+            assert_eq!(in_words(Duration::from_secs(seconds)), words);
+        }
+    }
 }
