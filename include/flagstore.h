@@ -20,6 +20,9 @@
  *            children, and where the process closed every descriptor that it found.
  * Threads.   Every function may be called from any thread at any time. No lock is held while one waits for
  *            DynamoDB: one slow call delays no other.
+ * Ends.      An asynchronous call ends exactly once, whatever happens: in a function of the host, or in a completion
+ *            queue for hosts that must not be called back. `store_cancel` ends one early. Numbers of stores, queues
+ *            and calls are never given out twice, and none is taken for another kind's.
  * Deadlines. Every call that blocks ends at the deadline that the options set for it. Blocking functions must not
  *            be called inside callbacks (STORE_ERROR_CALLED_IN_CALLBACK). A child that is forked inside a callback
  *            is not inside it, and ends with exit or exec: returning from the callback ends it.
@@ -428,8 +431,8 @@ int32_t store_open(const char *options,
                    struct store_error *error);
 
 /*
- Closes a handle. Calls in flight on it finish undisturbed, asynchronous ones with their callback, or in their queue; later calls
- get INVALID_HANDLE. The last handle to a store closes its connections and frees its cache, unless the store is
+ Closes a handle. Calls in flight on it finish undisturbed, asynchronous ones with their callback, or in their queue;
+ later calls get INVALID_HANDLE. The last handle to a store closes its connections and frees its cache, unless the store is
  `"persistent"`. Does not block. Any thread; also in a forked child, without effect on the parent.
 
  Errors: INVALID_HANDLE.

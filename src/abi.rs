@@ -99,8 +99,8 @@ pub unsafe extern "C" fn store_open(
     })
 }
 
-/// Closes a handle. Calls in flight on it finish undisturbed, asynchronous ones with their callback, or in their queue; later calls
-/// get INVALID_HANDLE. The last handle to a store closes its connections and frees its cache, unless the store is
+/// Closes a handle. Calls in flight on it finish undisturbed, asynchronous ones with their callback, or in their queue;
+/// later calls get INVALID_HANDLE. The last handle to a store closes its connections and frees its cache, unless the store is
 /// `"persistent"`. Does not block. Any thread; also in a forked child, without effect on the parent.
 ///
 /// Errors: INVALID_HANDLE.
