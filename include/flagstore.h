@@ -687,7 +687,7 @@ int32_t store_statistics(uint64_t store,
  `"note"`, `"warning"` or `"problem"`; `found` and `remedy` are sentences for a person, `remedy` is null where there is
  nothing to do; none of them holds a secret, of an access key id its last four characters. The checks are library,
  cache directory, region, settings, credentials, clock, name, certificate, connection, endpoint, table, schema,
- capacity, request, get, query, put, delete, conditions, initialised, prefix, features, segments, unreadable rows, large
+ capacity, service, request, get, query, put, delete, conditions, initialised, prefix, features, segments, unreadable rows, large
  rows, big segments, and rest, which says that nothing else could be looked at; one that does not apply is missing.
 
  It reads all flags and segments once, and makes two writes that cannot succeed (one write unit each) to see whether

@@ -537,7 +537,10 @@ mod tests {
         let variables =
             |environment: Environment| -> Vec<String> { environment.iter().map(|(name, _)| name.to_owned()).collect() };
         let of_tls = variables(taken(&complete.replace("http:", "https:")));
-        assert!(of_tls.iter().all(|name| name.starts_with("SSL_CERT_")), "{of_tls:?}");
+        let of_connections = |name: &String| {
+            name.starts_with("SSL_CERT_") || name == "AWS_CA_BUNDLE" || name.to_lowercase().ends_with("_proxy")
+        };
+        assert!(of_tls.iter().all(of_connections), "{of_tls:?}");
         let all = variables(taken(r#"{"table":"t"}"#));
         assert!(all.iter().all(|name| name != "PATH"), "{all:?}");
         assert_eq!(all.contains(&"HOME".to_owned()), std::env::var("HOME").is_ok());

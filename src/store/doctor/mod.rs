@@ -42,7 +42,7 @@ pub fn examine(options: &Options, abi: u32) -> Result<Report> {
     let options = without_traces(options).in_this_process();
     let deadline = Instant::now() + options.timeout * 4 + options.all_timeout * 2;
     let work = async move { Ok(findings::report(&observe(options, abi, cache_directory).await)) };
-    runtime::block_on(deadline, Attempt::Examine, work)
+    runtime::block_on(deadline, None, Attempt::Examine, work)
 }
 
 /// The rows of a kind, as they stand in the table: what cannot be read, too. Blocks, at most `all_timeout`.
@@ -56,7 +56,7 @@ pub fn rows(options: &Options, kind: &str) -> Result<Vec<Sighting>> {
         store.each_page(&owned, true, Effort::until(deadline), |raw| seen.push(Sighting::of(&namespace, &raw))).await?;
         Ok(seen)
     };
-    runtime::block_on(deadline, Attempt::All { kind }, work)
+    runtime::block_on(deadline, None, Attempt::All { kind }, work)
 }
 
 /// One row of a kind, as it stands in the table. Blocks, at most `timeout`.
@@ -70,7 +70,7 @@ pub fn row(options: &Options, kind: &str, key: &str) -> Result<Option<Sighting>>
         let raw = store.table.get(&namespace, &owned.1, true, Effort::until(deadline)).await?;
         Ok(raw.map(|raw| Sighting::of(&namespace, &raw)))
     };
-    runtime::block_on(deadline, Attempt::Get { kind, key }, work)
+    runtime::block_on(deadline, None, Attempt::Get { kind, key }, work)
 }
 
 /// The same store without whatever would be kept, on disk or in memory.
