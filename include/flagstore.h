@@ -410,10 +410,12 @@ const char *store_code_name(int32_t code);
  first call. Opening equal options again returns another handle to the same live store (connections, cache,
  events), unless `"shared"` is false.
 
- What the options leave to the process's environment (`AWS_…`, `HOME`, `SSL_CERT_FILE`) is taken now, on the calling
- thread, as by getenv: no other thread may change the environment meanwhile. Later changes do not matter to this
- store; stores are shared only if these variables are equal too. With `"endpoint"` and the keys given, none is read,
- nor any file.
+ What the options leave to the process's environment (`AWS_…`, `HOME`, `SSL_CERT_FILE`, `HTTPS_PROXY`, …) is taken now, on
+ the calling thread, as by getenv: do not set variables in other threads while opening. Later changes do not matter to this
+ store, and no call looks for a variable any more; only the C library may, when it looks up the endpoint's name on a thread of
+ this library (`RES_OPTIONS`, `LOCALDOMAIN`, `HOSTALIASES`; glibc before 2.41 may crash if one is set just then). Stores are
+ shared only if these variables are equal too. With `"endpoint"` and the keys given, no file is read, and only the variables
+ about certificates and proxies, which do not matter to loopback without TLS.
 
  With `"compress_large"` an item over DynamoDB's 400 KB, of up to 16 MiB, is stored deflated in two attributes of its own,
  `flagstore_version` (a number) and `flagstore_item` (zlib), of its row. The row's `version` and `item` stay what other

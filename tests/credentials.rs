@@ -13,6 +13,7 @@ mod credentials {
     mod isolation;
     mod places;
     mod process;
+    mod proxies;
     mod refresh;
     mod sources;
     mod stub;

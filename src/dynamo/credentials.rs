@@ -9,6 +9,7 @@ mod container;
 mod failure;
 mod files;
 mod instance;
+mod lines;
 mod loader;
 mod outcome;
 mod profile;

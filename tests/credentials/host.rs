@@ -217,8 +217,8 @@ impl Outcome {
             for words in words {
                 assert!(call.message.contains(words), "\"{words}\" is not in: {}", call.message);
             }
-            // What the runtime grants a call beyond its deadline.
-            assert!(call.took < self.deadline + Duration::from_millis(100), "took {:?}: {}", call.took, call.message);
+            // Its own deadline, and what a busy machine takes.
+            assert!(call.took < self.deadline + Duration::from_secs(2), "took {:?}: {}", call.took, call.message);
         }
     }
 }

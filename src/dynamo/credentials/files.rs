@@ -11,6 +11,7 @@ use aws_runtime::env_config::file::{EnvConfigFileKind, EnvConfigFiles};
 use aws_types::os_shim_internal::{Env, Fs};
 use futures_util::FutureExt;
 
+use super::lines::{encoded, for_the_sdk};
 use super::{LoadFailure, LoadFailureKind};
 use crate::model::environment::Environment;
 
@@ -28,7 +29,7 @@ pub struct Files {
 struct Read {
     kind: EnvConfigFileKind,
     path: Option<PathBuf>,
-    /// Empty where it is missing or no text.
+    /// For the SDK's parser; empty where it is missing or no text.
     text: String,
     /// Why it cannot be used, unless it is one that may be missing.
     unreadable: Option<String>,
@@ -86,14 +87,14 @@ impl Files {
     /// The region of the selected profile, else of the one that it builds on.
     pub fn region(&self) -> Option<&str> {
         let profiles = self.profiles.as_ref().ok()?;
-        let (mut name, mut seen) = (profiles.selected_profile(), Vec::new());
+        let (mut name, mut seen) = (profiles.selected_profile().to_owned(), Vec::new());
         while !seen.contains(&name) {
-            let profile = profiles.get_profile(name)?;
+            let profile = profiles.get_profile(&name)?;
             if let Some(region) = profile.get("region").filter(|region| !region.is_empty()) {
                 return Some(region);
             }
             seen.push(name);
-            name = profile.get("source_profile")?;
+            name = encoded(profile.get("source_profile")?);
         }
         None
     }
@@ -121,7 +122,7 @@ impl Files {
     }
 
     fn parsed(&self, files: &EnvConfigFiles, selected: Option<&str>) -> Option<ProfileSet> {
-        let selected = selected.map(|name| name.to_owned().into());
+        let selected = selected.map(|name| encoded(name).into());
         let no_files = Fs::from_raw_map(HashMap::new());
         // It has nothing to wait for.
         aws_config::profile::load(&no_files, &self.env, files, selected).now_or_never()?.ok()
@@ -160,7 +161,8 @@ impl Read {
             }
             _ => None,
         };
-        Read { kind, path, text: read.and_then(Result::ok).unwrap_or_default(), unreadable }
+        let text = read.and_then(Result::ok).map(|text| for_the_sdk(&text, kind)).unwrap_or_default();
+        Read { kind, path, text, unreadable }
     }
 }
 

@@ -4,6 +4,7 @@ use aws_config::profile::{Profile, ProfileSet};
 use aws_credential_types::Credentials;
 
 use super::files::Files;
+use super::lines::{decoded, encoded};
 use super::sso::SignIn;
 use super::{LoadFailure, LoadFailureKind};
 use crate::model::environment::Environment;
@@ -12,7 +13,7 @@ use crate::model::environment::Environment;
 pub fn profiles<'a>(files: &'a Files, given: Option<&str>) -> Result<&'a ProfileSet, LoadFailure> {
     let profiles = files.profiles().map_err(misconfigured)?;
     match given {
-        Some(name) if profiles.get_profile(name).is_none() => {
+        Some(name) if profiles.get_profile(&encoded(name)).is_none() => {
             let missing = || format!("the profile \"{name}\" is not in the AWS configuration files");
             Err(misconfigured(files.unreadable().map_or_else(missing, ToOwned::to_owned)))
         }
@@ -24,7 +25,7 @@ pub fn profiles<'a>(files: &'a Files, given: Option<&str>) -> Result<&'a Profile
 pub fn missing_profile(profiles: &ProfileSet) -> Option<String> {
     let selected = profiles.selected_profile();
     (selected != "default" && profiles.get_profile(selected).is_none())
-        .then(|| format!("the profile \"{selected}\" of AWS_PROFILE is not in the AWS configuration files"))
+        .then(|| format!("the profile \"{}\" of AWS_PROFILE is not in the AWS configuration files", decoded(selected)))
 }
 
 /// Where a profile gets its credentials.
@@ -74,24 +75,25 @@ impl Chain {
     /// Follows the selected profile to where its first credentials come from. `None` if it says nothing of credentials, or is
     /// not there.
     pub fn of(profiles: &ProfileSet) -> Result<Option<Chain>, LoadFailure> {
-        let mut name = profiles.selected_profile();
-        let (mut roles, mut seen) = (Vec::new(), Vec::new());
+        let mut name = profiles.selected_profile().to_owned();
+        let (mut roles, mut seen) = (Vec::new(), Vec::<String>::new());
         loop {
-            let Some(profile) = profiles.get_profile(name) else {
+            let Some(profile) = profiles.get_profile(&name) else {
                 return match seen.last() {
                     None => Ok(None),
                     Some(last) => Err(misconfigured(format!(
-                        "the profile \"{name}\", the source_profile of \"{last}\", is not in the AWS configuration files"
+                        "the profile \"{}\", the source_profile of \"{last}\", is not in the AWS configuration files",
+                        decoded(&name)
                     ))),
                 };
             };
-            if seen.contains(&name) {
+            if seen.contains(&decoded(&name)) {
                 return Err(misconfigured(format!(
                     "the profiles are each other's source_profile, in a loop: {}",
                     seen.join(", ")
                 )));
             }
-            seen.push(name);
+            seen.push(decoded(&name));
             let source = match keys_of(profile)? {
                 // What another profile builds on is its keys, if it has any.
                 Some(keys) if seen.len() > 1 => Some(Source::Keys(keys)),
@@ -100,7 +102,7 @@ impl Chain {
                         roles.push(role);
                         match source_of_role(profile)? {
                             Next::Profile(next) => {
-                                name = next;
+                                name = encoded(next);
                                 continue;
                             }
                             Next::Source(source) => Some(source),
@@ -114,9 +116,10 @@ impl Chain {
             return match (source, &seen[..]) {
                 (Some(source), _) => Ok(Some(Chain { source, roles })),
                 (None, [_]) if roles.is_empty() => Ok(None),
-                (None, _) => {
-                    Err(misconfigured(format!("the profile \"{name}\" has no credentials to assume a role with")))
-                }
+                (None, _) => Err(misconfigured(format!(
+                    "the profile \"{}\" has no credentials to assume a role with",
+                    decoded(&name)
+                ))),
             };
         }
     }
@@ -131,14 +134,14 @@ enum Next<'a> {
 }
 
 fn source_of_role(profile: &Profile) -> Result<Next<'_>, LoadFailure> {
-    let name = profile.name();
+    let name = decoded(profile.name());
     match (profile.get("source_profile"), profile.get("credential_source")) {
         (Some(_), Some(_)) => {
             Err(misconfigured(format!("the profile \"{name}\" has both source_profile and credential_source")))
         }
         (Some(source), None) if source == name => Ok(Next::Itself),
         (Some(source), None) => Ok(Next::Profile(source)),
-        (None, Some(source)) => named(name, source).map(Next::Source),
+        (None, Some(source)) => named(&name, source).map(Next::Source),
         (None, None) => Err(misconfigured(format!(
             "the profile \"{name}\" has a role_arn, and neither source_profile nor credential_source"
         ))),
@@ -164,11 +167,14 @@ fn source_of(
 ) -> Result<Option<Source>, LoadFailure> {
     let get = |name| profile.get(name).map(ToOwned::to_owned);
     if let Some(source) = profile.get("credential_source") {
-        return named(profile.name(), source).map(Some);
+        return named(&decoded(profile.name()), source).map(Some);
     }
     if let Some(file) = get("web_identity_token_file") {
         let missing = || {
-            misconfigured(format!("the profile \"{}\" has web_identity_token_file without role_arn", profile.name()))
+            misconfigured(format!(
+                "the profile \"{}\" has web_identity_token_file without role_arn",
+                decoded(profile.name())
+            ))
         };
         return Ok(Some(Source::Token(file, a_role(profile).ok_or_else(missing)?)));
     }
@@ -178,7 +184,7 @@ fn source_of(
     if profile.get("login_session").is_some() {
         return Err(misconfigured(format!(
             "the profile \"{}\" has a login_session, which is not supported",
-            profile.name()
+            decoded(profile.name())
         )));
     }
     Ok(match (keys, get("credential_process")) {
@@ -209,7 +215,7 @@ fn sign_in(profiles: &ProfileSet, profile: &Profile) -> Result<SignIn, LoadFailu
     let session = profile.get("sso_session");
     let of_session = match session {
         None => None,
-        Some(session) => Some(profiles.sso_session(session).ok_or_else(|| {
+        Some(session) => Some(profiles.sso_session(&encoded(session)).ok_or_else(|| {
             misconfigured(format!("the sso-session \"{session}\" is not in the AWS configuration files"))
         })?),
     };
@@ -218,7 +224,10 @@ fn sign_in(profiles: &ProfileSet, profile: &Profile) -> Result<SignIn, LoadFailu
         |name: &str| of_session.map_or_else(|| of_profile(name), |session| session.get(name).map(ToOwned::to_owned));
     let given = |name: &str, value: Option<String>| {
         let missing = || {
-            misconfigured(format!("the profile \"{}\" signs in by IAM Identity Center without {name}", profile.name()))
+            misconfigured(format!(
+                "the profile \"{}\" signs in by IAM Identity Center without {name}",
+                decoded(profile.name())
+            ))
         };
         value.filter(|value| !value.is_empty()).ok_or_else(missing)
     };
@@ -235,7 +244,7 @@ fn sign_in(profiles: &ProfileSet, profile: &Profile) -> Result<SignIn, LoadFailu
 fn keys_of(profile: &Profile) -> Result<Option<Credentials>, LoadFailure> {
     let get = |name| profile.get(name).filter(|value| !value.is_empty());
     let half = |given: &str, missing: &str| {
-        Err(misconfigured(format!("the profile \"{}\" has {given} without {missing}", profile.name())))
+        Err(misconfigured(format!("the profile \"{}\" has {given} without {missing}", decoded(profile.name()))))
     };
     let (id, secret) = match (get("aws_access_key_id"), get("aws_secret_access_key")) {
         (Some(id), Some(secret)) => (id, secret),
