@@ -4,6 +4,7 @@ PREFIX     ?= /usr/local
 LIBDIR     ?= $(PREFIX)/lib
 INCLUDEDIR ?= $(PREFIX)/include
 DOCDIR     ?= $(PREFIX)/share/doc/flagstore
+BINDIR     ?= $(PREFIX)/bin
 DESTDIR    ?=
 CARGO      ?= cargo
 CC         := $(if $(filter default,$(origin CC)),gcc,$(CC))
@@ -23,6 +24,8 @@ TARGET   := $(or $(CARGO_TARGET_DIR),target)
 RELEASE  := $(TARGET)/release
 LIBRARY  := $(RELEASE)/libflagstore.so
 LOCAL    := $(RELEASE)/flagstore-local
+# What `make install` installs beside the library; empty for nothing.
+PROGRAM  ?= $(TARGET)/cli/local/flagstore
 STAGE    := build/stage
 VENV     := build/venv
 PY_TESTS := bindings/python/requirements-test.txt
@@ -48,7 +51,7 @@ export FLAGSTORE_LIBRARY = $(abspath $(STAGE))/shared/lib/libflagstore.so.1
 .PHONY: help demo demo-build test test-rust test-aws test-c test-python test-ruby test-ruby-sdk test-php test-php-sdk \
         test-node test-go test-java test-dotnet test-dotnet-sdk soak lint fuzz miri bench documents packages \
         packages-python packages-ruby packages-php \
-        packages-node packages-go packages-java packages-dotnet node headers library local install uninstall clean stage \
+        packages-node packages-go packages-java packages-dotnet node headers library local cli install uninstall clean stage \
         papers advisories reproducible release c-programs examples venv
 
 help: ## list these targets
@@ -147,7 +150,7 @@ lint: venv node ## check formatting, lints, documentation, headers, scripts and 
 	$(CARGO) fmt --all --check
 	$(CARGO) fmt --manifest-path fuzz/Cargo.toml --check
 	$(CARGO) fmt --manifest-path bindings/rust/Cargo.toml --check
-	$(CARGO) clippy --locked --all-targets -- -D warnings
+	$(CARGO) clippy --locked --all-targets --features cli -- -D warnings
 	$(CARGO) clippy $(LOCAL_BUILD) -- -D warnings
 	$(CARGO) clippy --locked --manifest-path bindings/rust/Cargo.toml --target-dir $(TARGET) --all-targets -- -D warnings
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --locked --no-deps
@@ -223,14 +226,23 @@ local: ## build the local DynamoDB endpoint, target/release/flagstore-local
 	@mkdir -p $(RELEASE)
 	@ln -f $(TARGET)/local/local/flagstore-local $(LOCAL)
 
+# In a folder of its own for the same reason. It is run by people, and so built as fast as the endpoint is.
+CLI_BUILD = --locked --profile local --target-dir $(TARGET)/cli --features cli --bin flagstore
+
+cli: ## build the program flagstore (doctor, ls, get, diff), target/cli/local/flagstore
+	$(BUILDERS_FLAGS) $(CARGO) build $(CLI_BUILD) $(REMAPPED)
+
 $(LIBRARY):
 	$(MAKE) library
+
+$(TARGET)/cli/local/flagstore:
+	$(MAKE) cli
 
 # Paths in flagstore.pc are relative to its folder, wherever LIBDIR and INCLUDEDIR lie.
 from_pkgconfig = $(shell realpath -m -s --relative-to='$(LIBDIR)/pkgconfig' '$(1)')
 
 # -p keeps the time of the build, so that what links against a staged copy is not built again without need.
-install: $(LIBRARY) ## install library, headers and flagstore.pc below PREFIX (default /usr/local; DESTDIR works)
+install: $(LIBRARY) $(PROGRAM) ## install library, headers, flagstore.pc and the program flagstore below PREFIX (default /usr/local; DESTDIR works)
 	install -d '$(DESTDIR)$(LIBDIR)/pkgconfig' '$(DESTDIR)$(INCLUDEDIR)' '$(DESTDIR)$(DOCDIR)'
 	install -p -m 755 $(LIBRARY) '$(DESTDIR)$(LIBDIR)/libflagstore.so.$(VERSION)'
 	$(STRIP) -p --strip-unneeded '$(DESTDIR)$(LIBDIR)/libflagstore.so.$(VERSION)'
@@ -239,6 +251,8 @@ install: $(LIBRARY) ## install library, headers and flagstore.pc below PREFIX (d
 	install -p -m 644 $(RELEASE)/libflagstore.a '$(DESTDIR)$(LIBDIR)'
 	install -p -m 644 include/flagstore.h include/flagstore_cdef.h '$(DESTDIR)$(INCLUDEDIR)'
 	install -p -m 644 $(PAPERS) '$(DESTDIR)$(DOCDIR)'
+	$(if $(PROGRAM),install -d '$(DESTDIR)$(BINDIR)' && install -p -m 755 $(PROGRAM) '$(DESTDIR)$(BINDIR)/flagstore' && \
+	  $(STRIP) -p '$(DESTDIR)$(BINDIR)/flagstore')
 	sed -e 's|@PREFIX_FROM_HERE@|$(call from_pkgconfig,$(PREFIX))|' \
 	  -e 's|@INCLUDEDIR_FROM_HERE@|$(call from_pkgconfig,$(INCLUDEDIR))|' -e 's|@VERSION@|$(VERSION)|' \
 	  flagstore.pc.in > '$(DESTDIR)$(LIBDIR)/pkgconfig/flagstore.pc'
@@ -246,7 +260,7 @@ install: $(LIBRARY) ## install library, headers and flagstore.pc below PREFIX (d
 uninstall: ## remove what install put there
 	rm -f '$(DESTDIR)$(LIBDIR)'/libflagstore.so '$(DESTDIR)$(LIBDIR)'/$(SONAME) \
 	  '$(DESTDIR)$(LIBDIR)'/libflagstore.so.$(VERSION) '$(DESTDIR)$(LIBDIR)'/libflagstore.a \
-	  '$(DESTDIR)$(LIBDIR)'/pkgconfig/flagstore.pc \
+	  '$(DESTDIR)$(LIBDIR)'/pkgconfig/flagstore.pc '$(DESTDIR)$(BINDIR)'/flagstore \
 	  '$(DESTDIR)$(INCLUDEDIR)'/flagstore.h '$(DESTDIR)$(INCLUDEDIR)'/flagstore_cdef.h \
 	  $(foreach paper,$(notdir $(PAPERS)),'$(DESTDIR)$(DOCDIR)'/$(paper))
 
@@ -257,8 +271,8 @@ clean: ## remove everything that was built
 # The C tests and examples are built as users build: with pkg-config, against an installed tree. A second tree without
 # the shared library is what makes -lflagstore link statically.
 stage: library
-	@$(MAKE) --no-print-directory -s install PREFIX='$(abspath $(STAGE))/shared' STRIP='$(STRIP)'
-	@$(MAKE) --no-print-directory -s install PREFIX='$(abspath $(STAGE))/static' STRIP=:
+	@$(MAKE) --no-print-directory -s install PREFIX='$(abspath $(STAGE))/shared' STRIP='$(STRIP)' PROGRAM=
+	@$(MAKE) --no-print-directory -s install PREFIX='$(abspath $(STAGE))/static' STRIP=: PROGRAM=
 	@rm -f $(STAGE)/static/lib/libflagstore.so*
 
 pkg_config = PKG_CONFIG_PATH=$(abspath $(STAGE))/$(1)/lib/pkgconfig pkg-config

@@ -1,6 +1,7 @@
 //! `flagstore doctor` on set-ups that are broken in one way each: it names what is wrong and what to do, shows no secret, and
 //! writes nothing. And `ls`, `get` and `diff`, on every endpoint.
 
+#![cfg(unix)]
 #![allow(clippy::expect_used, clippy::panic, reason = "a test may end where it cannot go on")]
 
 #[path = "doctor/commands.rs"]

@@ -3,6 +3,7 @@
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a test may end where it cannot go on")]
 
+#[allow(dead_code, reason = "not every test program uses all of it")]
 mod endpoint;
 
 use std::collections::HashSet;

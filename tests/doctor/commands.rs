@@ -5,6 +5,7 @@ use std::process::Command;
 use flagstore::model::data_set;
 use flagstore::model::row::Item;
 use flagstore::store::Store;
+use flagstore::store::doctor::CHECKS;
 use serde_json::Value;
 
 use crate::endpoint::{Endpoint, endpoints, n, prefix, s};
@@ -124,4 +125,78 @@ fn help_version_and_a_wrong_command_line() {
     let (status, printed, complaint) = said(&["doktor"]);
     assert_eq!((status, &*printed), (Some(2), ""));
     assert!(complaint.contains("\"doktor\"") && complaint.contains("flagstore --help"), "{complaint}");
+}
+
+/// The document, and what it says that each command prints.
+fn documented() -> (String, Vec<(String, String)>) {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/doctor.md");
+    let text = std::fs::read_to_string(path).expect("docs/doctor.md is there");
+    let mut commands: Vec<(String, String)> = Vec::new();
+    for block in text.split("```console\n").skip(1) {
+        for line in block.split("```").next().unwrap_or_default().lines() {
+            match (line.strip_prefix("$ flagstore "), commands.last_mut()) {
+                (Some(command), _) => commands.push((command.to_owned(), String::new())),
+                (None, Some((_, printed))) => *printed += &format!("{line}\n"),
+                (None, None) => panic!("{line}: a block begins with a command"),
+            }
+        }
+    }
+    (text, commands)
+}
+
+/// What differs from run to run, made equal.
+fn steady(printed: &str) -> String {
+    let mut lines = String::new();
+    for line in printed.lines() {
+        let line = match (line.split_once("http://127.0.0.1:"), line.split_once("answer took ")) {
+            (Some((before, after)), _) => {
+                format!("{before}http://127.0.0.1:PORT{}", after.trim_start_matches(char::is_numeric))
+            }
+            (_, Some((before, _))) => format!("{before}answer took N ms"),
+            _ => line.to_owned(),
+        };
+        lines += &(line + "\n");
+    }
+    lines
+}
+
+#[test]
+fn the_document_s_commands_print_what_it_says() {
+    let Some(endpoint) = endpoints().into_iter().find(|endpoint| endpoint.name == "flagstore-local") else { return };
+    let production = Store::open(endpoint.options("production"));
+    let flag = r#"{"key":"checkout","version":7,"on":true,"salt":"a"}"#;
+    let item = Item { key: "checkout".into(), version: 7, deleted: false, item: Some(flag.into()) };
+    production.upsert("features", &item).expect("a flag");
+    let (_, commands) = documented();
+    assert_eq!(commands.len(), 4);
+    for (command, wanted) in commands {
+        let output = Command::new(env!("CARGO_BIN_EXE_flagstore"))
+            .args(command.split(' '))
+            .envs([("AWS_ENDPOINT_URL_DYNAMODB", &*endpoint.url), ("AWS_REGION", "us-east-1")])
+            .envs([("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE"), ("AWS_SECRET_ACCESS_KEY", "local")])
+            .output()
+            .expect("the program runs");
+        assert_eq!(steady(&String::from_utf8(output.stdout).expect("text")), wanted, "flagstore {command}");
+    }
+}
+
+#[test]
+fn the_document_names_every_check() {
+    let (text, _) = documented();
+    let table =
+        text.split("| check |").nth(1).expect("a table").lines().skip(2).take_while(|line| line.starts_with('|'));
+    let mut named: Vec<&str> =
+        table.filter_map(|line| line.split('|').nth(1)).flat_map(|cell| cell.split('`').skip(1).step_by(2)).collect();
+    let mut there = CHECKS.to_vec();
+    named.sort_unstable();
+    there.sort_unstable();
+    assert_eq!(named, there);
+    let header = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/src/abi.rs")).expect("src/abi.rs");
+    let header = header.replace("\n/// ", " ");
+    for check in there {
+        assert!(
+            header.contains(&format!("{check},")) || header.contains(&format!(" {check} ")),
+            "{check} is not in the header"
+        );
+    }
 }

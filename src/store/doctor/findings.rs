@@ -19,6 +19,38 @@ const CLOCK_TOLERANCE_MS: u64 = 1_000;
 /// What is slower is worth a word: the default time for a whole call is five seconds.
 const SLOW: Duration = Duration::from_millis(500);
 
+/// Everything that a finding may be about.
+pub const CHECKS: [&str; 28] = [
+    "library",
+    "cache directory",
+    "region",
+    "settings",
+    "credentials",
+    "clock",
+    "name",
+    "certificate",
+    "connection",
+    "endpoint",
+    "table",
+    "schema",
+    "capacity",
+    "service",
+    "request",
+    "get",
+    "query",
+    "put",
+    "delete",
+    "conditions",
+    "initialised",
+    "prefix",
+    "features",
+    "segments",
+    "unreadable rows",
+    "large rows",
+    "big segments",
+    "rest",
+];
+
 /// How bad something is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
@@ -579,6 +611,7 @@ mod tests {
             assert_eq!(wrong.len(), 1, "{check}: {report:?}");
             assert_eq!((wrong[0].check, wrong[0].level), (check, level), "{report:?}");
             assert!(wrong[0].remedy.is_some_and(|text| text.contains(remedy)), "{check}: {:?}", wrong[0]);
+            assert!(CHECKS.contains(&check));
             let checks = report.findings.iter().filter(|finding| finding.check == check).count();
             assert_eq!(checks, 1, "{check} is not said to be well and wrong at once: {report:?}");
         }

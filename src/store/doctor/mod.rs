@@ -12,7 +12,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-pub use findings::{Finding, Level, Report};
+pub use findings::{CHECKS, Finding, Level, Report};
 pub use survey::{Sighting, State};
 
 use super::Store;
