@@ -33,7 +33,7 @@ C_PROGRAMS  := store async completions misuse threads fork process completions_p
 C_SANITIZED := store async completions misuse threads
 C_MATRIX    := build/c/shared/matrix build/c/static/matrix build/c/sanitized/matrix
 EXAMPLES    := read_flags async_get
-SCRIPTS     := examples/demo tests/run tests/moto/start tests/faults tests/faults/endpoint tests/faults/compare \
+SCRIPTS     := examples/demo tests/run tests/moto/start tests/faults tests/faults/endpoint tests/faults/compare tests/away tests/away/run tests/away/newborn \
                tests/c/misuse_matrix tests/soak tests/soak/run fuzz/run bindings/ruby/spec/python_peer.py \
                bindings/node/test/peer.py bindings/java/src/test/python/native_store.py \
                bindings/dotnet/tests/native_store.py bindings/dotnet/tests/nupkg.py \
@@ -49,7 +49,7 @@ export FLAGSTORE_LIBRARY = $(abspath $(STAGE))/shared/lib/libflagstore.so.1
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help demo demo-build test test-rust test-aws test-c test-python test-ruby test-ruby-sdk test-php test-php-sdk \
-        test-node test-go test-java test-dotnet test-dotnet-sdk soak lint fuzz miri bench documents packages \
+        test-node test-go test-java test-dotnet test-dotnet-sdk soak away lint fuzz miri bench documents packages \
         packages-python packages-ruby packages-php \
         packages-node packages-go packages-java packages-dotnet node headers library local cli install uninstall clean stage \
         papers advisories reproducible release c-programs examples venv
@@ -116,6 +116,12 @@ test-dotnet-sdk: stage local venv ## the same with the LaunchDarkly .NET SDK; SD
 
 soak: library local c-programs ## use it from 16 threads among faults and watch what it holds; TIME=3600 seconds
 	tests/soak/run --seconds $(or $(TIME),3600)
+
+away: library local venv node ## cut DynamoDB off in five ways under the load of LaunchDarkly SDKs; TIME=60 seconds each, ONLY=python one of them
+	tests/away/run --seconds $(or $(TIME),60) $(ONLY:%=--language %)
+	tests/away/newborn
+	FLAGSTORE_LONG=1 $(CARGO) test --locked --test host killed -- --nocapture
+	FLAGSTORE_LONG=1 $(CARGO) test --locked --test survival writers -- --nocapture
 
 fuzz: ## fuzz for TIME seconds in all (default 60); needs a nightly toolchain, see fuzz/README.md
 	fuzz/run $(or $(TIME),60)

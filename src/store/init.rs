@@ -115,6 +115,7 @@ impl Store {
             return Err(error.during(Attempt::Init));
         }
         replacing.done();
+        self.reading.saw_marker(true);
         self.share(&given, report.kept.is_empty() && report.too_large.is_empty()).await;
         self.events.emit(LogLevel::Info, || format!("initialised table \"{table}\": {}", report.summary()));
         Ok(report.clone())

@@ -162,6 +162,11 @@ impl Told {
         bound.holds(told).then_some((row, told))
     }
 
+    /// Whether an init said what there is, of any kind.
+    pub fn has_data_set(&self, bound: Bound) -> bool {
+        lock(&self.0).kinds.values().any(|kind| kind.whole.is_some_and(|told| bound.holds(told)))
+    }
+
     /// What a kind was said to hold, each row with when that was; and when an init said that it was everything.
     pub fn list(&self, kind: &str, bound: Bound) -> Option<(Vec<ToldOf>, Option<Moment>)> {
         let inner = lock(&self.0);

@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use super::Served;
-use super::breaker::Circuit;
+use super::breaker::{Circuit, Place};
 use super::cache::Mark;
 use super::flights::{self, Flight, GRACE};
 use super::host::{Host, Turn};
 use super::moment::Moment;
 use super::question::Question;
+use super::{Served, place};
 use crate::model::options::LogLevel;
 use crate::model::{Code, Error, Result};
 use crate::runtime;
@@ -72,7 +72,7 @@ impl Store {
             flights::too_late()
         };
         let error = error.during(question.attempt());
-        self.report_failure(&error);
+        self.report_failure(question, &error);
         let served = self.stand_in(question, error);
         if served.is_ok() {
             self.go_on(flight);
@@ -84,15 +84,14 @@ impl Store {
     /// to do it on is no reason to fail a call that has its value.
     pub(super) fn ask_in_background<Q: Question>(self: &Arc<Self>, question: &Q) {
         let now = Moment::now();
-        if self.reading.breaker.circuit(now) == Circuit::Closed {
+        if self.reading.circuit(question, now) == Circuit::Closed {
             let flight = self.join(question);
             if !flight.joined {
                 self.go_on(flight);
             }
             return;
         }
-        let probe = self.reading.breaker.probe(now, question.time(&self.options) + 2 * GRACE);
-        if let Some(probe) = probe {
+        if let Some(probe) = self.reading.breaker.probe(place(question), now) {
             let flight = self.join(question);
             let _ = runtime::spawn(async move {
                 let _ = flight.outcome.await;
@@ -122,7 +121,7 @@ impl Store {
     async fn fly<Q: Question>(&self, question: &Q, mark: Mark, ends: Instant) -> Result<Q::Value> {
         let host = self.reading.host.as_ref();
         // While DynamoDB is away, whoever asks is finding out whether it is back, which no file says.
-        let shares = |host: &&Host| host.shares() && self.reading.breaker.circuit(Moment::now()) == Circuit::Closed;
+        let shares = |host: &&Host| host.shares() && self.reading.circuit(question, Moment::now()) == Circuit::Closed;
         let claim = match host.filter(shares) {
             None => None,
             Some(host) => match host.turn(question, ends, |value| self.believes(question, value)).await {
@@ -132,8 +131,8 @@ impl Store {
             },
         };
         let as_of = host.map(|_| Stamp::now());
-        let value = self.ask(question, ends).await.inspect_err(|error| self.report_failure(error))?;
-        self.report_answer();
+        let value = self.ask(question, ends).await.inspect_err(|error| self.report_failure(question, error))?;
+        self.report_answer(Some(place(question)));
         let value = match &self.reading.told {
             Some(told) => question.met(told, value, Moment::now()),
             None => value,
@@ -175,17 +174,17 @@ impl Store {
         }
     }
 
-    /// DynamoDB answered this store.
-    pub(in crate::store) fn report_answer(&self) {
-        if self.reading.breaker.answered() {
+    /// DynamoDB answered this store for a place, or something else.
+    pub(in crate::store) fn report_answer(&self, place: Option<Place>) {
+        if self.reading.breaker.answered(place) {
             self.events.emit(LogLevel::Info, || format!("DynamoDB answers again for table \"{}\"", self.options.table));
             self.again.at_once();
         }
     }
 
     /// A question that was wrong says nothing about DynamoDB.
-    fn report_failure(&self, error: &Error) {
-        if error.code.older_may_stand_in() && self.reading.breaker.failed(Moment::now()) {
+    fn report_failure<Q: Question>(&self, question: &Q, error: &Error) {
+        if error.code.older_may_stand_in() && self.reading.breaker.failed(place(question), Moment::now()) {
             self.events.emit(LogLevel::Warn, || {
                 format!(
                     "DynamoDB does not answer for table \"{}\"; what was read before stands in where it may: {error}",

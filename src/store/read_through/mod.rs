@@ -15,7 +15,7 @@
 mod asking;
 pub mod breaker;
 pub mod cache;
-mod flights;
+pub mod flights;
 mod floors;
 mod host;
 pub mod moment;
@@ -33,19 +33,20 @@ use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
 use crate::model::options::Options;
-use crate::model::row::Row;
+use crate::model::row::{Payload, Row};
 use crate::model::{Error, Result};
 
 use super::events::Events;
+use super::host_cache::Stamp;
 use super::told::{Bound, Told};
 use super::{Found, FoundAll, Rows, Store};
-use breaker::{Breaker, Circuit};
+use breaker::{Breaker, Circuit, Place};
 use cache::{Cache, Mark};
 use flights::Flights;
 use floors::Floors;
 use host::Host;
 use moment::Moment;
-use question::{OneRow, WholeKind};
+use question::{OneRow, Question, WholeKind};
 use verdict::Verdict;
 
 /// What one store knows for its reads.
@@ -129,7 +130,27 @@ impl ReadThrough {
 
     /// Whether DynamoDB is not worth waiting for.
     pub fn away(&self) -> bool {
-        self.breaker.circuit(Moment::now()) != Circuit::Closed
+        self.breaker.away_since().is_some()
+    }
+
+    /// What a question sees of the breaker.
+    fn circuit(&self, question: &impl Question, now: Moment) -> Circuit {
+        self.breaker.circuit(place(question), now)
+    }
+
+    /// Whether the store was told of a data set, or the host has seen that there is one. May read a file.
+    pub fn knows_of_a_data_set(&self) -> bool {
+        let now = Moment::now();
+        self.told.as_ref().is_some_and(|told| told.has_data_set(self.told_bound(now)))
+            || self.host.as_ref().and_then(|host| host.look(&marker())).is_some_and(|kept| kept.value.is_some())
+    }
+
+    /// Whether there is a data set was read, or written: the host's other processes may need to know in an outage.
+    pub fn saw_marker(&self, initialised: bool) {
+        if let Some(host) = &self.host {
+            let row = Row { key: MARKER.into(), version: 0, payload: Payload::Tombstone };
+            host.keep(&marker(), &initialised.then(|| Arc::new(row)), Stamp::now());
+        }
     }
 
     /// Forgets what may be served without asking. What was written stays known.
@@ -141,6 +162,18 @@ impl ReadThrough {
             host.with(|host| host.clear());
         }
     }
+}
+
+/// What the host's files call the row that says that there is a data set. No kind has this name.
+const MARKER: &str = "$inited";
+
+fn marker() -> OneRow {
+    OneRow::new(MARKER, MARKER)
+}
+
+fn place(question: &impl Question) -> Place {
+    let (kind, key) = question.place();
+    Place::of(kind, key)
 }
 
 impl Store {

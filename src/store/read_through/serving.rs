@@ -51,7 +51,7 @@ impl Store {
         if let Some(served) = self.fresh_on_host(question) {
             return Some(served);
         }
-        let verdict = expired(self.reading.breaker.circuit(Moment::now()), self.reading.soft_wait.is_zero());
+        let verdict = expired(self.reading.circuit(question, Moment::now()), self.reading.soft_wait.is_zero());
         self.while_away(verdict, question, Sources::All)
     }
 
@@ -63,7 +63,7 @@ impl Store {
             return None;
         }
         count(&host.hits);
-        if kept.standing == Standing::Ageing && self.reading.breaker.circuit(Moment::now()) == Circuit::Closed {
+        if kept.standing == Standing::Ageing && self.reading.circuit(question, Moment::now()) == Circuit::Closed {
             let flight = self.join(question);
             if !flight.joined {
                 self.go_on(flight);

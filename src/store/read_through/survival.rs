@@ -242,6 +242,42 @@ fn a_store_that_is_opened_in_an_outage_has_what_the_host_has_with_or_without_a_t
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "too little happens there in milliseconds")]
+fn a_store_that_was_told_of_a_data_set_says_that_there_is_one_also_where_it_could_not_be_written() {
+    type Outage = fn(&MemoryTable);
+    for outage in [fail as Outage, MemoryTable::fall_silent] {
+        let table = Arc::new(MemoryTable::default());
+        let store = telling(&table, |options| options.init_timeout = Duration::from_millis(200));
+        fail(&table);
+        store.initialized().expect_err("nobody said so");
+        store.init(data(TWO)).expect_err("it is away");
+        outage(&table);
+        assert_eq!(store.initialized(), Ok(true));
+        table.speak();
+    }
+}
+
+#[test]
+#[cfg(unix)]
+#[cfg_attr(miri, ignore = "there are no files")]
+fn a_store_that_is_opened_in_an_outage_knows_from_its_host_whether_there_is_a_data_set() {
+    for initialised in [true, false] {
+        let (table, folder) = (Arc::new(MemoryTable::default()), Folder::new());
+        if initialised {
+            store_with(&table, |_| {}).init(data(TWO)).expect("init works");
+        }
+        assert_eq!(folder.store(&table, |_| {}).initialized(), Ok(initialised));
+        fail(&table);
+        let late = folder.store(&table, |_| {}).initialized();
+        assert_eq!(late.ok(), initialised.then_some(true), "that there was none a moment ago says nothing now");
+    }
+    let (table, folder) = (Arc::new(MemoryTable::default()), Folder::new());
+    folder.store(&table, |_| {}).init(data(TWO)).expect("init works");
+    fail(&table);
+    assert_eq!(folder.store(&table, |_| {}).initialized(), Ok(true), "who writes it says so too");
+}
+
+#[test]
 #[cfg(unix)]
 #[cfg_attr(miri, ignore = "there are no files")]
 fn what_could_not_be_written_stands_in_for_the_whole_host() {
