@@ -63,6 +63,15 @@ type Options struct {
 	// answer is kept. Negative for not at all. Default 250 milliseconds.
 	SoftWait time.Duration
 
+	// KeepTold keeps what Init and Upsert were given: it stands in while DynamoDB does not answer, and what could not be
+	// written is written later. It costs about as much memory as the data set.
+	KeepTold bool
+	// CacheDir is a folder that all processes of the host share as a cache, which survives restarts and stands in while
+	// DynamoDB does not answer. It is made if it is missing, private to the user.
+	CacheDir string
+	// CacheDirMaxBytes bounds the files of CacheDir. Default 256 MiB.
+	CacheDirMaxBytes int64
+
 	// NotShared gives the store connections, cache and events of its own. By default opening equal options again
 	// gives the same live store.
 	NotShared bool
@@ -82,7 +91,7 @@ func (o Options) json() []byte {
 	texts := map[string]string{
 		"prefix": o.Prefix, "region": o.Region, "endpoint": o.Endpoint, "profile": o.Profile,
 		"access_key_id": o.AccessKeyID, "secret_access_key": o.SecretAccessKey, "session_token": o.SessionToken,
-		"ca_bundle": o.CABundle, "log_level": o.LogLevel,
+		"ca_bundle": o.CABundle, "log_level": o.LogLevel, "cache_dir": o.CacheDir,
 	}
 	for name, text := range texts {
 		set(name, text != "", text)
@@ -103,6 +112,8 @@ func (o Options) json() []byte {
 	set("write_concurrency", o.WriteConcurrency != 0, o.WriteConcurrency)
 	set("init_overwrites_newer", o.InitOverwritesNewer, true)
 	set("cache_max_bytes", o.CacheMaxBytes != 0, o.CacheMaxBytes)
+	set("cache_dir_max_bytes", o.CacheDirMaxBytes != 0, o.CacheDirMaxBytes)
+	set("keep_told", o.KeepTold, true)
 	set("cache_refresh_ahead", o.NoCacheRefreshAhead, false)
 	set("shared", o.NotShared, false)
 	set("persistent", o.Persistent, true)
