@@ -24,6 +24,8 @@ const variable = "FLAGSTORE_LIBRARY"
 // storeGetAsync is store_get_async.
 type library struct {
 	path string
+	// Whether it is the copy inside the package.
+	carried bool
 
 	storeAbiVersion                 function
 	storeVersion                    function
@@ -97,6 +99,19 @@ func LibraryVersion() (string, error) {
 	return goString(pointer(l.storeVersion.call())), nil
 }
 
+// LibraryFile tells which libflagstore is loaded: its path, or that it is the copy inside the package. It fails with a
+// *[LibraryError].
+func LibraryFile() (string, error) {
+	l, err := load()
+	if err != nil {
+		return "", err
+	}
+	if l.carried {
+		return "the copy inside the package", nil
+	}
+	return l.path, nil
+}
+
 // load finds the library at the first use and keeps it. The first place that has one decides: if that cannot be used,
 // no other is tried.
 var load = sync.OnceValues(func() (*library, error) {
@@ -131,7 +146,11 @@ func openCopy(copied fs.File) (*library, error) {
 			" to the path of a copy, or TMPDIR to a folder that may hold programs")
 	}
 	defer loaded()
-	return open(path)
+	l, err := open(path)
+	if err == nil {
+		l.carried = true
+	}
+	return l, err
 }
 
 // queue is what takes the finished calls of all stores, opened with the first of them.

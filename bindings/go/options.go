@@ -2,6 +2,11 @@ package flagstore
 
 import (
 	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"reflect"
+	"strings"
 	"time"
 )
 
@@ -79,6 +84,60 @@ type Options struct {
 	Persistent bool
 	// LogLevel is the least severe events that are kept: off, error, warn, info (the default) or debug.
 	LogLevel string
+}
+
+// String shows the options that are set, without anything secret.
+func (o Options) String() string {
+	var text strings.Builder
+	for _, option := range o.shown() {
+		fmt.Fprintf(&text, "%s=%s ", option.Key, option.Value)
+	}
+	return "{" + strings.TrimSuffix(text.String(), " ") + "}"
+}
+
+// GoString is String: what is printed with %#v shows no more.
+func (o Options) GoString() string { return "flagstore.Options" + o.String() }
+
+// LogValue is what package slog writes: the options that are set, without anything secret.
+func (o Options) LogValue() slog.Value { return slog.GroupValue(o.shown()...) }
+
+// shown are the options that are set, in the order of the fields. Of credentials it says that they are set, of a URL not who
+// logs in.
+func (o Options) shown() []slog.Attr {
+	var shown []slog.Attr
+	fields := reflect.ValueOf(o)
+	for i := range fields.NumField() {
+		name, value := fields.Type().Field(i).Name, fields.Field(i)
+		switch {
+		case value.IsZero():
+		case secret[name]:
+			shown = append(shown, slog.String(name, "(set)"))
+		case name == "Endpoint":
+			shown = append(shown, slog.String(name, o.ShownEndpoint()))
+		default:
+			shown = append(shown, slog.Any(name, value.Interface()))
+		}
+	}
+	return shown
+}
+
+// ShownEndpoint is Endpoint without the user and password that it may hold.
+func (o Options) ShownEndpoint() string {
+	if o.Endpoint == "" {
+		return ""
+	}
+	return withoutUser(o.Endpoint)
+}
+
+var secret = map[string]bool{"AccessKeyID": true, "SecretAccessKey": true, "SessionToken": true}
+
+// withoutUser is a URL without the user and password that it may hold; what is no URL may hold anything.
+func withoutUser(text string) string {
+	parsed, err := url.Parse(text)
+	if err != nil || parsed.Host == "" {
+		return "(not a URL)"
+	}
+	return (&url.URL{Scheme: parsed.Scheme, Host: parsed.Host, Path: parsed.Path}).String()
 }
 
 func (o Options) json() []byte {
