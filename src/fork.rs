@@ -7,7 +7,9 @@
 //!
 //! The order is that in which a call takes the same locks: handles, then the runtime with what is polled on it, then
 //! what a poll may lock.
-#![cfg(not(miri))]
+//!
+//! Windows has no fork, and Miri none that it could follow.
+#![cfg(all(unix, not(miri)))]
 
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -23,6 +23,10 @@
 //! `unsafe` stands in `abi`, `ffi`, `runtime` and `fork` only, and in `fuzzing`, which calls the ABI as C would and is built for
 //! tests alone.
 #![cfg(feature = "client")]
+#![cfg_attr(
+    not(all(unix, not(miri))),
+    allow(dead_code, reason = "freeze, thaw and renew are for forks, and only Unix forks")
+)]
 
 pub mod abi;
 #[forbid(unsafe_code)]
