@@ -49,7 +49,7 @@ export FLAGSTORE_LIBRARY = $(abspath $(STAGE))/shared/lib/libflagstore.so.1
         test-node test-go test-java test-dotnet test-dotnet-sdk soak lint fuzz miri bench documents packages \
         packages-python packages-ruby packages-php \
         packages-node packages-go packages-java packages-dotnet node headers library local install uninstall clean stage \
-        papers advisories reproducible release c-programs examples venv
+        papers advisories reproducible release archive platforms c-programs examples venv
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
@@ -202,6 +202,13 @@ BUILDERS_FLAGS  = env -u RUSTFLAGS -u SOURCE_DATE_EPOCH CFLAGS='$(strip $(foreac
 # Without the Rust library, which `cargo build` adds: with it in the same run the compiler optimises no whole program.
 library: ## build libflagstore.so and libflagstore.a
 	$(BUILDERS_FLAGS) $(CARGO) rustc --locked --release $(REMAPPED) --lib --crate-type cdylib,staticlib
+
+# The archive of another platform. supply-chain/platforms calls this, and says what compiles C for it.
+archive:
+	$(BUILDERS_FLAGS) $(CARGO) rustc --locked --profile $(PROFILE) $(REMAPPED) --lib --crate-type staticlib --target $(TRIPLE)
+
+platforms: local ## build, check and run every platform that this machine can, into build/platforms; RELEASE=1 as published
+	@supply-chain/platforms all $(if $(RELEASE),--release)
 
 # In a folder of its own: Cargo keeps one libflagstore.so a folder, and would build it anew at each change of features.
 LOCAL_BUILD = --locked --profile local --target-dir $(TARGET)/local --no-default-features --features local --bin flagstore-local

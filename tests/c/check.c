@@ -129,6 +129,13 @@ void check_child(const char *file, int line, pid_t child)
   }
 }
 
+int64_t times_slower(int64_t patience)
+{
+  const char *slower = getenv("FLAGSTORE_TESTS_SLOWER");
+  int64_t factor = slower == NULL ? 1 : atoll(slower);
+  return factor > 1 ? patience * factor : patience;
+}
+
 int64_t milliseconds(void)
 {
   struct timespec now;
@@ -146,7 +153,7 @@ pid_t fork_with_watchdog(void)
   pid_t child = fork();
   if (child == 0) {
     signal(SIGALRM, SIG_DFL);
-    alarm(CHILD_PATIENCE_SECONDS);
+    alarm((unsigned)times_slower(CHILD_PATIENCE_SECONDS));
   }
   return child;
 }
@@ -167,7 +174,7 @@ static int ended_in_time(pid_t child, int *status)
       before = *passed;
       since = milliseconds();
     }
-    if (milliseconds() - since >= PATIENCE_SECONDS * 1000) {
+    if (milliseconds() - since >= times_slower(PATIENCE_SECONDS * 1000)) {
       return 0;
     }
     sigtimedwait(&child_ended, NULL, &(struct timespec){.tv_sec = 1});
@@ -238,7 +245,7 @@ static enum outcome run_in_a_process(const struct test *const *tests, size_t cou
   int in_time = ended_in_time(child, &status);
   const char *name = *passed < count ? name_of(tests[*passed], round) : "the end of the process";
   if (!in_time) {
-    printf("FAILED %s: it did not end within %d s\n", name, PATIENCE_SECONDS);
+    printf("FAILED %s: it did not end within %d s\n", name, (int)times_slower(PATIENCE_SECONDS));
     kill(-child, SIGKILL);
     waitpid(child, &status, 0);
     outcome = FAILURE;
