@@ -260,7 +260,7 @@ pkg_config = PKG_CONFIG_PATH=$(abspath $(STAGE))/$(1)/lib/pkgconfig pkg-config
 SHARED     = $(shell $(call pkg_config,shared) --cflags --libs flagstore) -Wl,-rpath,$(abspath $(STAGE))/shared/lib
 STATIC     = $(shell $(call pkg_config,static) --cflags --libs --static flagstore)
 STRICT     = -std=c11 -D_GNU_SOURCE -g -Wall -Wextra -Werror -pedantic -pthread
-HARNESS    = tests/c/check.c tests/c/endpoint.c
+HARNESS    = $(addprefix tests/c/,check.c runner.c endpoint.c servers.c)
 HARNESS_H  = tests/c/check.h tests/c/endpoint.h include/flagstore.h
 TEST_FLAGS = $(STRICT) -O1 -Itests/c -DPACKAGE_VERSION='"$(VERSION)"'
 

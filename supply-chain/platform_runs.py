@@ -20,6 +20,7 @@ LOCAL = Path(os.environ.get("CARGO_TARGET_DIR") or ROOT / "target").resolve() / 
 TESTS = ROOT / "build" / "platform-tests"
 VERSION = re.search(r'^version = "(.*)"', (ROOT / "Cargo.toml").read_text(), re.MULTILINE)[1]
 C_PROGRAMS = ["store", "async", "misuse", "matrix", "threads", "fork", "process"]
+HARNESS = ["check", "runner", "endpoint", "servers"]
 CLOSING = re.compile(r"^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$", re.MULTILINE)
 # Emulated, everything takes this many times as long.
 SLOWER_UNDER_EMULATION = 8
@@ -148,7 +149,7 @@ def compiled(name: str, target: Target, place: Place, folder: Path, more: list[P
     program = folder / name
     command = compiler(target)
     command[command.index("-target") + 1] = place.zig
-    sources = [ROOT / "tests/c" / f"{name}.c", *more, *(ROOT / "tests/c" / f"{file}.c" for file in ("check", "endpoint"))]
+    sources = [ROOT / "tests/c" / f"{name}.c", *more, *(ROOT / "tests/c" / f"{file}.c" for file in HARNESS)]
     command += ["-std=c11", "-D_GNU_SOURCE", "-O1", "-pthread", "-Itests/c", "-Iinclude", f'-DPACKAGE_VERSION="{VERSION}"']
     command += ["-o", str(program), *map(str, sources), f"-L{folder}", f"-l:{SONAME}", "-Wl,-rpath,$ORIGIN"]
     subprocess.run(command, cwd=ROOT, check=True)

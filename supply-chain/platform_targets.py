@@ -200,8 +200,12 @@ def rust_lld() -> Path:
 
 
 def system_library() -> Path:
-    """What macOS's libSystem exports, of zig."""
-    return next(TOOLS.glob("lib/python3*/site-packages/ziglang/lib/libc/darwin/libSystem.tbd"), TOOLS / "libSystem.tbd")
+    """What macOS's libSystem exports, of zig; for processors as they are called where libraries are not Apple's own."""
+    of_zig = next(TOOLS.glob("lib/python3*/site-packages/ziglang/lib/libc/darwin/libSystem.tbd"))
+    text = re.sub(r",\s*arm64e\.x1-\w+", "", of_zig.read_text())
+    file = TOOLS / "libSystem.tbd"
+    file.write_text(text.replace("arm64e-", "arm64-"))
+    return file
 
 
 def reason_not_to_build(target: Target) -> str:

@@ -126,6 +126,9 @@ static void every_number_has_its_name(void)
 
 static void opening_needs_no_network_and_starts_no_thread(void)
 {
+#ifdef _WIN32
+  skip("the threads are counted in Linux's /proc");
+#endif
   /* Port 1 refuses connections. */
   uint64_t store = open_store_at("http://127.0.0.1:1", "");
   CHECK(store != 0);
