@@ -1,29 +1,32 @@
 """Where the files of other platforms run here, and what is run with them.
 
-A place is a C library that a program finds instead of the machine's own, and maybe an emulator of its processor. They lie in
-build/tools/roots, unpacked from Debian's packages by `.ci/install platforms`.
+A place is a C library that a program finds instead of the machine's own, and maybe an emulator of its processor or of its
+system. The libraries lie in build/tools/roots, unpacked from Debian's packages by `.ci/install platforms`.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
 import subprocess
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
-from platform_targets import BUILT, INSTALL, ROOT, SONAME, TARGETS, TOOLS, Linux, Target, compiler
+from platform_targets import BUILT, INSTALL, ROOT, SONAME, TOOLS, Target, compiler
 
 ROOTS = TOOLS / "roots"
 LOCAL = Path(os.environ.get("CARGO_TARGET_DIR") or ROOT / "target").resolve() / "release" / "flagstore-local"
 TESTS = ROOT / "build" / "platform-tests"
 VERSION = re.search(r'^version = "(.*)"', (ROOT / "Cargo.toml").read_text(), re.MULTILINE)[1]
-C_PROGRAMS = ["store", "async", "misuse", "matrix", "threads", "fork", "process"]
-HARNESS = ["check", "runner", "endpoint", "servers"]
 CLOSING = re.compile(r"^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$", re.MULTILINE)
 # Emulated, everything takes this many times as long.
 SLOWER_UNDER_EMULATION = 8
+# The longest that one program of tests may take, natively.
+PATIENCE_SECONDS = 600
 
 
 @dataclass
@@ -43,16 +46,24 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Place:
-    """Somewhere a target's programs run."""
+    """A Linux that a target's programs run on."""
 
     name: str
+    # What the tests are compiled for: they use more of the C library than the library does.
+    zig: str
     root: Path | None = None  # where its C library lies; None is the machine's own
     loader: str = ""  # below the root
     libraries: str = ""  # below the root
     emulator: str = ""
-    # What the tests themselves are compiled for: they use more of the C library than the library does.
-    zig: str = ""
-    leave_out: dict[str, str] = field(default_factory=dict)
+
+    programs = ("store", "async", "misuse", "matrix", "threads", "fork", "process")
+    harness = ("check", "runner", "endpoint", "servers")
+    # Natively a test meets the library cold, each in a process of its own.
+    together = ("matrix",)
+
+    @property
+    def slower(self) -> int:
+        return SLOWER_UNDER_EMULATION if self.emulator else 1
 
     def reason_not_to_run(self) -> str:
         if self.emulator and not shutil.which(self.emulator):
@@ -60,6 +71,15 @@ class Place:
         if self.root and not (self.root / self.loader).exists():
             return f"{self.root.relative_to(ROOT)}/{self.loader} is not there: {INSTALL}"
         return ""
+
+    def prepare(self, folder: Path, library: Path) -> None:
+        (folder / SONAME).symlink_to(library)
+
+    def compiled(self, target: Target, program: Path, sources: list[Path], options: list[str]) -> list[str]:
+        command = compiler(target)
+        command[command.index("-target") + 1] = self.zig
+        linked = [f"-L{program.parent}", f"-l:{SONAME}", "-Wl,-rpath,$ORIGIN"]
+        return [*command, *options, "-pthread", "-o", str(program), *map(str, sources), *linked]
 
     def command(self, program: Path) -> list[str]:
         if self.emulator:
@@ -69,29 +89,87 @@ class Place:
             return [str(self.root / self.loader), "--library-path", str(self.root / self.libraries), str(program)]
         return [str(program)]
 
-    def environment(self) -> dict[str, str]:
-        slower = str(SLOWER_UNDER_EMULATION) if self.emulator else "1"
-        return {"FLAGSTORE_LOCAL": str(LOCAL), **os.environ, "FLAGSTORE_TESTS_SLOWER": slower}
+    @contextmanager
+    def environment(self) -> Iterator[dict[str, str]]:
+        yield {"FLAGSTORE_LOCAL": str(LOCAL), **os.environ, "FLAGSTORE_TESTS_SLOWER": str(self.slower)}
+
+
+@dataclass(frozen=True)
+class Wine(Place):
+    """Windows, as far as Wine knows it: all that forks, and all that is about signals, stays on Linux."""
+
+    emulator: str = "/usr/lib/wine/wine64"
+
+    programs = ("store", "async", "misuse", "matrix")
+    harness = ("check", "endpoint", "windows/harness")
+    together = ()
+
+    def prepare(self, folder: Path, library: Path) -> None:
+        (folder / library.name).symlink_to(library)
+        shim = ["x86_64-w64-mingw32-gcc", "-shared", "-o", str(folder / "bcryptprimitives.dll")]
+        subprocess.run([*shim, ROOT / "tests/c/windows/bcryptprimitives.c", "-ladvapi32"], check=True)
+
+    def compiled(self, target: Target, program: Path, sources: list[Path], options: list[str]) -> list[str]:
+        linked = [f"-L{program.parent}", "-l:flagstore.dll", "-lws2_32", "-Wl,-Bstatic", "-lpthread"]
+        known = ["-D__USE_MINGW_ANSI_STDIO=1", *options]
+        return [*compiler(target), *known, "-o", f"{program}.exe", *map(str, sources), *linked]
+
+    def command(self, program: Path) -> list[str]:
+        return [self.emulator, f"{program}.exe"]
+
+    @contextmanager
+    def environment(self) -> Iterator[dict[str, str]]:
+        """With an endpoint that runs beside it, since the tests start none there."""
+        wine = {"WINEPREFIX": str(TOOLS / "wine"), "WINEDEBUG": "-all", "DISPLAY": ""}
+        with subprocess.Popen(
+            [os.environ.get("FLAGSTORE_LOCAL", LOCAL), "--exit-with-stdin"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        ) as server:
+            url = json.loads(server.stdout.readline())["url"]
+            yield {**os.environ, **wine, "FLAGSTORE_ENDPOINT": url, "FLAGSTORE_TESTS_SLOWER": str(self.slower)}
+            server.stdin.close()
 
 
 GLIBC_TESTS = "-linux-gnu.2.31"
-NOT_GLIBC = {
-    "process": "",
-}
+QEMU = "qemu-aarch64-static"
 PLACES: dict[str, list[Place]] = {
     "x86_64-unknown-linux-gnu": [
-        Place("glibc of this machine", zig="x86_64" + GLIBC_TESTS),
-        Place("glibc 2.31", ROOTS / "bullseye-amd64", "lib/x86_64-linux-gnu/ld-2.31.so", "lib/x86_64-linux-gnu", zig="x86_64" + GLIBC_TESTS),
+        Place("glibc of this machine", "x86_64" + GLIBC_TESTS),
+        Place(
+            "glibc 2.31",
+            "x86_64" + GLIBC_TESTS,
+            ROOTS / "bullseye-amd64",
+            "lib/x86_64-linux-gnu/ld-2.31.so",
+            "lib/x86_64-linux-gnu",
+        ),
     ],
     "aarch64-unknown-linux-gnu": [
-        Place("glibc 2.36, qemu", ROOTS / "bookworm-arm64", "lib/ld-linux-aarch64.so.1", emulator="qemu-aarch64-static", zig="aarch64" + GLIBC_TESTS),
+        Place(
+            "glibc 2.36, qemu",
+            "aarch64" + GLIBC_TESTS,
+            ROOTS / "bookworm-arm64",
+            "lib/ld-linux-aarch64.so.1",
+            emulator=QEMU,
+        ),
     ],
     "x86_64-unknown-linux-musl": [
-        Place("musl 1.2.5", ROOTS / "trixie-musl-amd64", "usr/lib/ld-musl-x86_64.so.1", "usr/lib/x86_64-linux-musl", zig="x86_64-linux-musl"),
+        Place(
+            "musl 1.2.5",
+            "x86_64-linux-musl",
+            ROOTS / "trixie-musl-amd64",
+            "usr/lib/ld-musl-x86_64.so.1",
+            "usr/lib/x86_64-linux-musl",
+        ),
     ],
     "aarch64-unknown-linux-musl": [
-        Place("musl 1.2.5, qemu", ROOTS / "trixie-musl-arm64", "usr/lib/ld-musl-aarch64.so.1", emulator="qemu-aarch64-static", zig="aarch64-linux-musl"),
+        Place(
+            "musl 1.2.5, qemu",
+            "aarch64-linux-musl",
+            ROOTS / "trixie-musl-arm64",
+            "usr/lib/ld-musl-aarch64.so.1",
+            emulator=QEMU,
+        ),
     ],
+    "x86_64-pc-windows-gnu": [Wine("Wine 8", "")],
 }
 
 
@@ -102,21 +180,27 @@ def runs(target: Target, outcome: Outcome, quickly: bool) -> dict[str, str]:
         print(f"skipped {target.triple}: it is not built")
         outcome.skipped += 1
         return cells
-    for place in PLACES.get(target.triple, []):
-        reason = "only natively, this time" if quickly and place.emulator else place.reason_not_to_run()
+    if target.triple not in PLACES:
+        reason = "nothing here runs it"
+        print(f"skipped {target.triple}: {reason}")
+        outcome.skipped += 1
+        return {"C tests": reason, "fork": reason}
+    for place in PLACES[target.triple]:
+        reason = "not emulated this time" if quickly and place.emulator == QEMU else place.reason_not_to_run()
         if reason:
             print(f"skipped {target.triple} on {place.name}: {reason}")
             outcome.skipped += 1
+            add_cell(cells, "C tests", f"skipped: {reason}")
             continue
         ran = c_tests(target, place)
-        for program, counts in ran.items():
+        for counts in ran.values():
             outcome.add(counts)
-        forks = ran.pop("fork", Outcome())
+        forks = ran.pop("fork", None)
         everything = Outcome()
         for counts in ran.values():
             everything.add(counts)
-        add_cell(cells, "C tests", f"{everything} ({place.name})")
-        add_cell(cells, "fork", f"{forks} ({place.name})")
+        add_cell(cells, "C tests", f"{place.name}: {everything}")
+        add_cell(cells, "fork", f"{place.name}: {forks}" if forks else "there is none")
     return cells
 
 
@@ -128,52 +212,46 @@ def c_tests(target: Target, place: Place) -> dict[str, Outcome]:
     folder = TESTS / target.triple / re.sub(r"[^\w.]+", "-", place.name)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    (folder / SONAME).symlink_to(BUILT / target.triple / target.file)
+    place.prepare(folder, BUILT / target.triple / target.file)
     cells = folder / "matrix_cells.c"
-    made = subprocess.run(
-        [ROOT / "tests/c/misuse_matrix", ROOT / "include/flagstore_cdef.h", ROOT / "include/flagstore.h"],
-        check=True,
-        stdout=subprocess.PIPE,
-    )
+    declarations = [ROOT / "include/flagstore_cdef.h", ROOT / "include/flagstore.h"]
+    made = subprocess.run([ROOT / "tests/c/misuse_matrix", *declarations], check=True, stdout=subprocess.PIPE)
     cells.write_bytes(made.stdout)
     outcomes = {}
-    for name in C_PROGRAMS:
+    for name in place.programs:
         print(f"== {target.triple} on {place.name}: {name}", flush=True)
-        program = compiled(name, target, place, folder, [cells] if name == "matrix" else [])
-        how = ["--together"] if name == "matrix" else []
-        outcomes[name] = counted(name, [*place.command(program), *how], place)
+        sources = [ROOT / "tests/c" / f"{file}.c" for file in (name, *place.harness)]
+        sources += [cells] if name == "matrix" else []
+        options = ["-std=c11", "-D_GNU_SOURCE", "-O1", "-Itests/c", "-Iinclude", f'-DPACKAGE_VERSION="{VERSION}"']
+        subprocess.run(place.compiled(target, folder / name, sources, options), cwd=ROOT, check=True)
+        how = ["--together"] if name in place.together else []
+        with place.environment() as environment:
+            outcomes[name] = counted(name, [*place.command(folder / name), *how], environment, place.slower)
     return outcomes
 
 
-def compiled(name: str, target: Target, place: Place, folder: Path, more: list[Path]) -> Path:
-    program = folder / name
-    command = compiler(target)
-    command[command.index("-target") + 1] = place.zig
-    sources = [ROOT / "tests/c" / f"{name}.c", *more, *(ROOT / "tests/c" / f"{file}.c" for file in HARNESS)]
-    command += ["-std=c11", "-D_GNU_SOURCE", "-O1", "-pthread", "-Itests/c", "-Iinclude", f'-DPACKAGE_VERSION="{VERSION}"']
-    command += ["-o", str(program), *map(str, sources), f"-L{folder}", f"-l:{SONAME}", "-Wl,-rpath,$ORIGIN"]
-    subprocess.run(command, cwd=ROOT, check=True)
-    return program
-
-
-def counted(name: str, command: list[str], place: Place) -> Outcome:
+def counted(name: str, command: list[str], environment: dict[str, str], slower: int = 1, folder: Path = ROOT) -> Outcome:
     """Runs tests, shows what they say, and returns the sum of their closing lines."""
-    ran = subprocess.run(
-        command,
-        check=False,
-        cwd=ROOT,
-        env=place.environment(),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-    )
-    print(ran.stdout, end="", flush=True)
     outcome = Outcome()
-    for passed, failed, skipped in CLOSING.findall(ran.stdout):
+    try:
+        ran = subprocess.run(
+            command,
+            check=False,
+            cwd=folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=PATIENCE_SECONDS * slower,
+        )
+        status, output = ran.returncode, ran.stdout
+    except subprocess.TimeoutExpired as late:
+        status, output = -9, late.stdout or b""
+    text = output.decode(errors="replace").replace("\r\n", "\n")
+    print(text, end="", flush=True)
+    for passed, failed, skipped in CLOSING.findall(text):
         outcome.add(Outcome(int(passed), int(failed), int(skipped or 0)))
-    if not outcome.failed and (ran.returncode or not outcome.passed):
-        print(f"FAILED {name}: it ended with status {ran.returncode} and {outcome}")
+    if not outcome.failed and (status or not outcome.passed):
+        print(f"FAILED {name}: it ended with status {status} and {outcome}")
         outcome.failed += 1
     return outcome
