@@ -21,7 +21,8 @@ PAPERS := LICENSE THIRD-PARTY-NOTICES supply-chain/flagstore.cdx.json
 # Set where CARGO_TARGET_DIR moves Cargo's output.
 TARGET   := $(or $(CARGO_TARGET_DIR),target)
 RELEASE  := $(TARGET)/release
-LIBRARY  := $(RELEASE)/libflagstore.so
+# What is installed, staged and packed; a release sets it to the file of build/platforms.
+LIBRARY  ?= $(RELEASE)/libflagstore.so
 LOCAL    := $(RELEASE)/flagstore-local
 STAGE    := build/stage
 VENV     := build/venv
@@ -34,7 +35,8 @@ SCRIPTS     := examples/demo tests/run tests/moto/start tests/faults tests/fault
                tests/c/misuse_matrix tests/soak tests/soak/run fuzz/run bindings/ruby/spec/python_peer.py \
                bindings/node/test/peer.py bindings/java/src/test/python/native_store.py \
                bindings/dotnet/tests/native_store.py bindings/dotnet/tests/nupkg.py \
-               benches benches/run benches/cost benches/fleet benches/documents benches/size_budget supply-chain/generate supply-chain/release tests/papers tests/artefacts
+               benches benches/run benches/cost benches/fleet benches/documents benches/size_budget supply-chain/generate supply-chain/release supply-chain/platforms supply-chain/native.py \
+               supply-chain/platform_targets.py supply-chain/platform_runs.py tests/papers tests/artefacts
 SHELLS      := .ci/run .ci/install supply-chain/reproducible tests/c/installed bindings/php/package bindings/node/build bindings/node/package \
                bindings/go/package bindings/java/package bindings/java/src/main/c/build \
                bindings/dotnet/package bindings/dotnet/tests/run bindings/dotnet/tests/compile bindings/dotnet/tests/sdk/build
@@ -46,10 +48,10 @@ export FLAGSTORE_LIBRARY = $(abspath $(STAGE))/shared/lib/libflagstore.so.1
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help demo test test-rust test-aws test-c test-python test-ruby test-ruby-sdk test-php test-php-sdk \
-        test-node test-go test-java test-dotnet test-dotnet-sdk soak lint fuzz miri bench documents packages \
+        test-node test-go test-java test-dotnet test-dotnet-sdk test-platforms soak lint fuzz miri bench documents packages \
         packages-python packages-ruby packages-php \
         packages-node packages-go packages-java packages-dotnet node headers library local install uninstall clean stage \
-        papers advisories reproducible release archive platforms c-programs examples venv
+        papers advisories reproducible release release-of archive platforms c-programs examples venv
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
@@ -60,7 +62,7 @@ demo: ## evaluate 720 flags with the official LaunchDarkly Python SDK out of a l
 	@examples/demo
 
 test: library local c-programs examples venv node ## run every test; closes with the sum over all parts
-	@tests/run rust c python ruby php node go java dotnet documents papers artefacts miri
+	@tests/run rust c python ruby php node go java dotnet documents papers platforms artefacts miri
 
 test-rust: local ## run the Rust tests
 	@tests/run rust
@@ -106,6 +108,9 @@ soak: library local c-programs ## use it from 16 threads among faults and watch 
 
 fuzz: ## fuzz for TIME seconds in all (default 60); needs a nightly toolchain, see fuzz/README.md
 	fuzz/run $(or $(TIME),60)
+
+test-platforms: library local ## run the short form of `make platforms`: what needs no emulated processor, unoptimised
+	@tests/run platforms
 
 miri: ## run the unit tests that need no system under Miri; needs a nightly toolchain
 	@tests/run miri
@@ -181,7 +186,11 @@ papers: ## write THIRD-PARTY-NOTICES and the bill of materials anew from Cargo.l
 reproducible: library ## build what is committed once more in another folder and compare, bit for bit; as long as a release build
 	supply-chain/reproducible
 
-release: stage venv ## write what is published, as far as this machine can build it, into build/release; REHEARSAL=1 before a commit
+release: local venv ## write what is published, as far as this machine can build it, into build/release; REHEARSAL=1 before a commit
+	supply-chain/platforms all --release
+	@$(MAKE) --no-print-directory release-of LIBRARY='$(abspath build/platforms/$(HOST)/libflagstore.so)'
+
+release-of: stage
 	supply-chain/release $(if $(REHEARSAL),--rehearsal) build/release
 
 headers: ## write include/flagstore.h and include/flagstore_cdef.h anew from the sources
@@ -193,6 +202,7 @@ headers: ## write include/flagstore.h and include/flagstore_cdef.h anew from the
 # SOURCE_DATE_EPOCH is for packages: no time is in the library, and a crate that asks for it would be built anew.
 CARGO_FOLDER   := $(abspath $(or $(CARGO_HOME),$(HOME)/.cargo))
 TOOLCHAIN      := $(shell rustc --print sysroot 2> /dev/null)
+HOST           := $(shell rustc -vV 2> /dev/null | sed -n 's/^host: //p')
 REMAP           = $(CURDIR)=. $(abspath $(TARGET))=target $(CARGO_FOLDER)=cargo $(TOOLCHAIN)=rust
 comma          := ,
 space          := $(subst ,, )

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from platform_targets import BUILT, INSTALL, ROOT, SONAME, TOOLS, Target, compiler
+from platform_targets import BUILT, HOST, INSTALL, ROOT, SONAME, TOOLS, Target, compiler
 
 ROOTS = TOOLS / "roots"
 LOCAL = Path(os.environ.get("CARGO_TARGET_DIR") or ROOT / "target").resolve() / "release" / "flagstore-local"
@@ -54,7 +54,6 @@ class Place:
     root: Path | None = None  # where its C library lies; None is the machine's own
     loader: str = ""  # below the root
     libraries: str = ""  # below the root
-    emulator: str = ""
 
     programs = ("store", "async", "misuse", "matrix", "threads", "fork", "process")
     harness = ("check", "runner", "endpoint", "servers")
@@ -62,12 +61,23 @@ class Place:
     together = ("matrix",)
 
     @property
+    def emulator(self) -> str:
+        """Of another processor than this machine's."""
+        machine = self.zig.partition("-")[0]
+        return "" if machine == HOST.partition("-")[0] else f"qemu-{machine}-static"
+
+    @property
     def slower(self) -> int:
         return SLOWER_UNDER_EMULATION if self.emulator else 1
+
+    def __str__(self) -> str:
+        return f"{self.name} under {self.emulator.removesuffix('-static')}" if self.emulator else self.name
 
     def reason_not_to_run(self) -> str:
         if self.emulator and not shutil.which(self.emulator):
             return f"{self.emulator} is not installed: {INSTALL}"
+        if not self.root and self.emulator:
+            return "this machine has another processor"
         if self.root and not (self.root / self.loader).exists():
             return f"{self.root.relative_to(ROOT)}/{self.loader} is not there: {INSTALL}"
         return ""
@@ -98,11 +108,16 @@ class Place:
 class Wine(Place):
     """Windows, as far as Wine knows it: all that forks, and all that is about signals, stays on Linux."""
 
-    emulator: str = "/usr/lib/wine/wine64"
-
     programs = ("store", "async", "misuse", "matrix")
     harness = ("check", "endpoint", "windows/harness")
     together = ()
+
+    @property
+    def emulator(self) -> str:
+        return ""
+
+    def reason_not_to_run(self) -> str:
+        return "" if Path(WINE).exists() else f"{WINE} is not installed: {INSTALL}"
 
     def prepare(self, folder: Path, library: Path) -> None:
         (folder / library.name).symlink_to(library)
@@ -115,14 +130,16 @@ class Wine(Place):
         return [*compiler(target), *known, "-o", f"{program}.exe", *map(str, sources), *linked]
 
     def command(self, program: Path) -> list[str]:
-        return [self.emulator, f"{program}.exe"]
+        return [WINE, f"{program}.exe"]
 
     @contextmanager
     def environment(self) -> Iterator[dict[str, str]]:
         """With an endpoint that runs beside it, since the tests start none there."""
         wine = {"WINEPREFIX": str(TOOLS / "wine"), "WINEDEBUG": "-all", "DISPLAY": ""}
         with subprocess.Popen(
-            [os.environ.get("FLAGSTORE_LOCAL", LOCAL), "--exit-with-stdin"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            [os.environ.get("FLAGSTORE_LOCAL", LOCAL), "--exit-with-stdin"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
         ) as server:
             url = json.loads(server.stdout.readline())["url"]
             yield {**os.environ, **wine, "FLAGSTORE_ENDPOINT": url, "FLAGSTORE_TESTS_SLOWER": str(self.slower)}
@@ -130,7 +147,7 @@ class Wine(Place):
 
 
 GLIBC_TESTS = "-linux-gnu.2.31"
-QEMU = "qemu-aarch64-static"
+WINE = "/usr/lib/wine/wine64"
 PLACES: dict[str, list[Place]] = {
     "x86_64-unknown-linux-gnu": [
         Place("glibc of this machine", "x86_64" + GLIBC_TESTS),
@@ -144,11 +161,11 @@ PLACES: dict[str, list[Place]] = {
     ],
     "aarch64-unknown-linux-gnu": [
         Place(
-            "glibc 2.36, qemu",
+            "glibc 2.36",
             "aarch64" + GLIBC_TESTS,
             ROOTS / "bookworm-arm64",
             "lib/ld-linux-aarch64.so.1",
-            emulator=QEMU,
+            "lib/aarch64-linux-gnu",
         ),
     ],
     "x86_64-unknown-linux-musl": [
@@ -162,18 +179,18 @@ PLACES: dict[str, list[Place]] = {
     ],
     "aarch64-unknown-linux-musl": [
         Place(
-            "musl 1.2.5, qemu",
+            "musl 1.2.5",
             "aarch64-linux-musl",
             ROOTS / "trixie-musl-arm64",
             "usr/lib/ld-musl-aarch64.so.1",
-            emulator=QEMU,
+            "usr/lib/aarch64-linux-musl",
         ),
     ],
     "x86_64-pc-windows-gnu": [Wine("Wine 8", "")],
 }
 
 
-def runs(target: Target, outcome: Outcome, quickly: bool) -> dict[str, str]:
+def runs(target: Target, outcome: Outcome, shortly: bool) -> dict[str, str]:
     """Runs what can run of a target; returns its cells of the table."""
     cells: dict[str, str] = {}
     if not (BUILT / target.triple / target.file).exists():
@@ -186,9 +203,9 @@ def runs(target: Target, outcome: Outcome, quickly: bool) -> dict[str, str]:
         outcome.skipped += 1
         return {"C tests": reason, "fork": reason}
     for place in PLACES[target.triple]:
-        reason = "not emulated this time" if quickly and place.emulator == QEMU else place.reason_not_to_run()
+        reason = "in the long form, by make platforms" if shortly and place.emulator else place.reason_not_to_run()
         if reason:
-            print(f"skipped {target.triple} on {place.name}: {reason}")
+            print(f"skipped {target.triple} on {place}: {reason}")
             outcome.skipped += 1
             add_cell(cells, "C tests", f"skipped: {reason}")
             continue
@@ -199,8 +216,8 @@ def runs(target: Target, outcome: Outcome, quickly: bool) -> dict[str, str]:
         everything = Outcome()
         for counts in ran.values():
             everything.add(counts)
-        add_cell(cells, "C tests", f"{place.name}: {everything}")
-        add_cell(cells, "fork", f"{place.name}: {forks}" if forks else "there is none")
+        add_cell(cells, "C tests", f"{place}: {everything}")
+        add_cell(cells, "fork", f"{place}: {forks}" if forks else "there is none")
     return cells
 
 
@@ -219,7 +236,7 @@ def c_tests(target: Target, place: Place) -> dict[str, Outcome]:
     cells.write_bytes(made.stdout)
     outcomes = {}
     for name in place.programs:
-        print(f"== {target.triple} on {place.name}: {name}", flush=True)
+        print(f"== {target.triple} on {place}: {name}", flush=True)
         sources = [ROOT / "tests/c" / f"{file}.c" for file in (name, *place.harness)]
         sources += [cells] if name == "matrix" else []
         options = ["-std=c11", "-D_GNU_SOURCE", "-O1", "-Itests/c", "-Iinclude", f'-DPACKAGE_VERSION="{VERSION}"']
@@ -230,7 +247,9 @@ def c_tests(target: Target, place: Place) -> dict[str, Outcome]:
     return outcomes
 
 
-def counted(name: str, command: list[str], environment: dict[str, str], slower: int = 1, folder: Path = ROOT) -> Outcome:
+def counted(
+    name: str, command: list[str], environment: dict[str, str], slower: int = 1, folder: Path = ROOT
+) -> Outcome:
     """Runs tests, shows what they say, and returns the sum of their closing lines."""
     outcome = Outcome()
     try:
@@ -248,7 +267,8 @@ def counted(name: str, command: list[str], environment: dict[str, str], slower: 
     except subprocess.TimeoutExpired as late:
         status, output = -9, late.stdout or b""
     text = output.decode(errors="replace").replace("\r\n", "\n")
-    print(text, end="", flush=True)
+    # Indented, so that whoever adds up closing lines counts nothing twice.
+    print("".join(f"  {line}\n" for line in text.splitlines()), end="", flush=True)
     for passed, failed, skipped in CLOSING.findall(text):
         outcome.add(Outcome(int(passed), int(failed), int(skipped or 0)))
     if not outcome.failed and (status or not outcome.passed):

@@ -136,7 +136,18 @@ class Windows(Target):
     def link(self, archive: Path, file: Path, exports: list[str]) -> list[str]:
         definitions = file.parent / "exports.def"
         definitions.write_text(f"LIBRARY {self.file}\nEXPORTS\n" + "".join(f"  {name}\n" for name in exports))
-        needed = ["kernel32", "ntdll", "userenv", "ws2_32", "dbghelp", "bcrypt", "crypt32", "secur32", "ncrypt", "advapi32"]
+        needed = [
+            "kernel32",
+            "ntdll",
+            "userenv",
+            "ws2_32",
+            "dbghelp",
+            "bcrypt",
+            "crypt32",
+            "secur32",
+            "ncrypt",
+            "advapi32",
+        ]
         return [
             *(*compiler(self), "-shared", "-s", "-o", str(file), str(definitions), str(archive)),
             *("-Wl,--gc-sections", "-Wl,--nxcompat", "-Wl,--dynamicbase", "-Wl,--high-entropy-va"),
