@@ -7,9 +7,6 @@
 //!
 //! The order is that in which a call takes the same locks: handles, then queues, then the runtime with what is polled on it, then
 //! what a poll may lock.
-//!
-//! Windows has no fork, and Miri none that it could follow.
-#![cfg(all(unix, not(miri)))]
 
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -34,6 +34,10 @@ pub mod abi;
 #[forbid(unsafe_code)]
 mod dynamo;
 mod ffi;
+#[cfg(all(unix, not(miri)))]
+mod fork;
+#[cfg(not(all(unix, not(miri))))]
+#[path = "no_fork.rs"]
 mod fork;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;

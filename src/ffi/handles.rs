@@ -180,7 +180,6 @@ impl Registry {
 
 /// Opens a store and returns its handle. Costs no I/O.
 pub fn open(options: Options) -> Result<u64> {
-    #[cfg(all(unix, not(miri)))]
     crate::fork::prepare();
     runtime::loaded::stay();
     let mut registry = registry();
