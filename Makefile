@@ -22,7 +22,8 @@ PAPERS := LICENSE THIRD-PARTY-NOTICES supply-chain/flagstore.cdx.json
 # Set where CARGO_TARGET_DIR moves Cargo's output.
 TARGET   := $(or $(CARGO_TARGET_DIR),target)
 RELEASE  := $(TARGET)/release
-LIBRARY  := $(RELEASE)/libflagstore.so
+# What is installed, staged and packed; a release sets it to the file of build/platforms.
+LIBRARY  ?= $(RELEASE)/libflagstore.so
 LOCAL    := $(RELEASE)/flagstore-local
 # What `make install` installs beside the library; empty for nothing.
 PROGRAM  ?= $(TARGET)/cli/local/flagstore
@@ -37,7 +38,8 @@ SCRIPTS     := examples/demo tests/run tests/moto/start tests/faults tests/fault
                tests/c/misuse_matrix tests/soak tests/soak/run fuzz/run bindings/ruby/spec/python_peer.py \
                bindings/node/test/peer.py bindings/java/src/test/python/native_store.py \
                bindings/dotnet/tests/native_store.py bindings/dotnet/tests/nupkg.py \
-               benches benches/run benches/cost benches/fleet benches/documents benches/size_budget supply-chain/generate supply-chain/release tests/papers tests/artefacts
+               benches benches/run benches/cost benches/fleet benches/documents benches/size_budget supply-chain/generate supply-chain/release supply-chain/platforms supply-chain/native.py \
+               supply-chain/platform_targets.py supply-chain/platform_runs.py tests/papers tests/artefacts
 SHELLS      := .ci/run .ci/install supply-chain/reproducible tests/c/installed bindings/php/package bindings/node/build bindings/node/package \
                bindings/go/package bindings/java/package bindings/java/src/main/c/build \
                bindings/dotnet/package bindings/dotnet/tests/run bindings/dotnet/tests/compile bindings/dotnet/tests/sdk/build
@@ -49,10 +51,10 @@ export FLAGSTORE_LIBRARY = $(abspath $(STAGE))/shared/lib/libflagstore.so.1
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help demo demo-build test test-rust test-aws test-c test-python test-ruby test-ruby-sdk test-php test-php-sdk \
-        test-node test-go test-java test-dotnet test-dotnet-sdk soak away lint fuzz miri bench documents packages \
+        test-node test-go test-java test-dotnet test-dotnet-sdk test-platforms soak away lint fuzz miri bench documents packages \
         packages-python packages-ruby packages-php \
         packages-node packages-go packages-java packages-dotnet node headers library local cli install uninstall clean stage \
-        papers advisories reproducible release c-programs examples venv
+        papers advisories reproducible release release-of archive platforms c-programs examples venv
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
@@ -73,7 +75,7 @@ demo-build:
 	$(CARGO) build --locked --profile demo --features local --lib --bin flagstore-local
 
 test: library local c-programs examples venv node ## run every test; closes with the sum over all parts
-	@tests/run rust c python ruby php node go java dotnet documents papers artefacts miri
+	@tests/run rust c python ruby php node go java dotnet documents papers platforms artefacts miri
 
 test-rust: local ## run the Rust tests, those of the binding for LaunchDarkly's Rust SDK too
 	@tests/run rust
@@ -125,6 +127,9 @@ away: library local venv node ## cut DynamoDB off in five ways under the load of
 
 fuzz: ## fuzz for TIME seconds in all (default 60); needs a nightly toolchain, see fuzz/README.md
 	fuzz/run $(or $(TIME),60)
+
+test-platforms: library local ## run the short form of `make platforms`: what needs no emulated processor, unoptimised
+	@tests/run platforms
 
 miri: ## run the unit tests that need no system under Miri; needs a nightly toolchain
 	@tests/run miri
@@ -202,7 +207,11 @@ papers: ## write THIRD-PARTY-NOTICES and the bill of materials anew from Cargo.l
 reproducible: library ## build what is committed once more in another folder and compare, bit for bit; as long as a release build
 	supply-chain/reproducible
 
-release: stage venv ## write what is published, as far as this machine can build it, into build/release; REHEARSAL=1 before a commit
+release: local venv ## write what is published, as far as this machine can build it, into build/release; REHEARSAL=1 before a commit
+	supply-chain/platforms all --release
+	@$(MAKE) --no-print-directory release-of LIBRARY='$(abspath build/platforms/$(HOST)/libflagstore.so)'
+
+release-of: stage
 	supply-chain/release $(if $(REHEARSAL),--rehearsal) build/release
 
 headers: ## write include/flagstore.h and include/flagstore_cdef.h anew from the sources
@@ -214,6 +223,7 @@ headers: ## write include/flagstore.h and include/flagstore_cdef.h anew from the
 # SOURCE_DATE_EPOCH is for packages: no time is in the library, and a crate that asks for it would be built anew.
 CARGO_FOLDER   := $(abspath $(or $(CARGO_HOME),$(HOME)/.cargo))
 TOOLCHAIN      := $(shell rustc --print sysroot 2> /dev/null)
+HOST           := $(shell rustc -vV 2> /dev/null | sed -n 's/^host: //p')
 REMAP           = $(CURDIR)=. $(abspath $(TARGET))=target $(CARGO_FOLDER)=cargo $(TOOLCHAIN)=rust
 comma          := ,
 space          := $(subst ,, )
@@ -223,6 +233,13 @@ BUILDERS_FLAGS  = env -u RUSTFLAGS -u SOURCE_DATE_EPOCH CFLAGS='$(strip $(foreac
 # Without the Rust library, which `cargo build` adds: with it in the same run the compiler optimises no whole program.
 library: ## build libflagstore.so and libflagstore.a
 	$(BUILDERS_FLAGS) $(CARGO) rustc --locked --release $(REMAPPED) --lib --crate-type cdylib,staticlib
+
+# The archive of another platform. supply-chain/platforms calls this, and says what compiles C for it.
+archive:
+	$(BUILDERS_FLAGS) $(CARGO) rustc --locked --profile $(PROFILE) $(REMAPPED) --lib --crate-type staticlib --target $(TRIPLE)
+
+platforms: local ## build, check and run every platform that this machine can, into build/platforms; RELEASE=1 as published
+	@supply-chain/platforms all $(if $(RELEASE),--release)
 
 # In a folder of its own: Cargo keeps one libflagstore.so a folder, and would build it anew at each change of features.
 LOCAL_BUILD = --locked --profile local --target-dir $(TARGET)/local --no-default-features --features local --bin flagstore-local
@@ -285,7 +302,7 @@ pkg_config = PKG_CONFIG_PATH=$(abspath $(STAGE))/$(1)/lib/pkgconfig pkg-config
 SHARED     = $(shell $(call pkg_config,shared) --cflags --libs flagstore) -Wl,-rpath,$(abspath $(STAGE))/shared/lib
 STATIC     = $(shell $(call pkg_config,static) --cflags --libs --static flagstore)
 STRICT     = -std=c11 -D_GNU_SOURCE -g -Wall -Wextra -Werror -pedantic -pthread
-HARNESS    = tests/c/check.c tests/c/endpoint.c
+HARNESS    = $(addprefix tests/c/,check.c runner.c endpoint.c servers.c)
 HARNESS_H  = tests/c/check.h tests/c/endpoint.h tests/c/queue.h include/flagstore.h
 TEST_FLAGS = $(STRICT) -O1 -Itests/c -DPACKAGE_VERSION='"$(VERSION)"'
 

@@ -28,11 +28,19 @@
 //! `unsafe` stands in `abi`, `ffi`, `runtime` and `fork` only, and in `fuzzing`, which calls the ABI as C would and is built for
 //! tests alone.
 #![cfg(feature = "client")]
+#![cfg_attr(
+    not(all(unix, not(miri))),
+    allow(dead_code, reason = "freeze, thaw and renew are for forks, and only Unix forks")
+)]
 
 pub mod abi;
 #[forbid(unsafe_code)]
 mod dynamo;
 mod ffi;
+#[cfg(all(unix, not(miri)))]
+mod fork;
+#[cfg(not(all(unix, not(miri))))]
+#[path = "no_fork.rs"]
 mod fork;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;

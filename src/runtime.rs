@@ -2,7 +2,8 @@
 //!
 //! * Its threads are named, have small stacks and have every signal masked that is not the thread's own fault, so
 //!   that the host's handlers run on the host's threads. All socket work happens on them, which is why a SIGPIPE
-//!   from a broken connection never reaches the host: it stays masked here and the write returns EPIPE.
+//!   from a broken connection never reaches the host: it stays masked here and the write returns EPIPE. On macOS, where
+//!   that signal is the whole process's, mio and socket2 make no socket without SO_NOSIGPIPE.
 //! * A forked child has none of its parent's threads. Dropping the inherited runtime would wait for them for
 //!   ever, using it would hang: it is leaked, and the child builds its own.
 //! * A process that closes all its descriptors has closed the runtime's. It is found dead by the next call, or by its
@@ -14,12 +15,18 @@
 mod aside;
 mod bell;
 mod clock;
+#[cfg(all(unix, not(miri)))]
+mod descriptors;
+#[cfg(not(all(unix, not(miri))))]
+#[path = "runtime/no_descriptors.rs"]
 mod descriptors;
 mod host;
 pub mod limits;
+pub mod loaded;
 pub mod panics;
 mod pending;
 mod polls;
+pub mod programs;
 #[cfg(test)]
 mod tests;
 pub mod threads;
@@ -43,7 +50,7 @@ use descriptors::Sentinel;
 use pending::{Call, Ends, Pending};
 use threads::MaskedSignals;
 
-pub use aside::{Runtimes, aside, end_group, in_group};
+pub use aside::{Runtimes, aside};
 pub use bell::Bell;
 pub use clock::{WALL_TICK, boot_now, both_now, wall_now};
 pub use host::{boot_id, effective_user};

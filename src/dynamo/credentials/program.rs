@@ -6,21 +6,18 @@
 //! which the kernel copies.
 
 use std::io::Read;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ExitStatus, Stdio};
 use std::time::{Duration, Instant, SystemTime};
 
 use aws_credential_types::Credentials;
 use serde_json::Value;
 
 use super::{LoadFailure, LoadFailureKind};
-use crate::runtime::{aside, end_group, in_group};
+use crate::runtime::aside;
+use crate::runtime::programs::{Group, NOT_RUN, shell};
 
 /// The most that it may print.
 const MAX_OUTPUT_BYTES: u64 = 1024 * 1024;
-/// The shell that runs it. By its whole name, since a search would read the environment.
-const SHELL: &str = if cfg!(unix) { "/bin/sh" } else { "sh" };
-/// How a shell ends that cannot run what it was told to.
-const NOT_RUN: [i32; 2] = [126, 127];
 /// Between two looks at a program that has closed its output and goes on.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(10);
 
@@ -41,11 +38,11 @@ fn failed(kind: LoadFailureKind, what: &str) -> LoadFailure {
 fn run(command: &str, timeout: Duration) -> Result<Vec<u8>, (LoadFailureKind, &'static str)> {
     use LoadFailureKind::{Failing, TimedOut};
     let deadline = Instant::now() + timeout;
-    let mut program = Command::new(SHELL);
-    program.args(["-c", command]).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
-    let mut child = in_group(&mut program).spawn().map_err(|_| (Failing, "could not be started"))?;
+    let mut program = shell(command);
+    program.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut group = Group::start(&mut program).map_err(|_| (Failing, "could not be started"))?;
     let (sender, receiver) = std::sync::mpsc::sync_channel(1);
-    let stdout = child.stdout.take();
+    let stdout = group.program().stdout.take();
     let reader = aside(move || {
         let mut output = Vec::new();
         let read = stdout.map(|stdout| stdout.take(MAX_OUTPUT_BYTES).read_to_end(&mut output));
@@ -53,15 +50,13 @@ fn run(command: &str, timeout: Duration) -> Result<Vec<u8>, (LoadFailureKind, &'
         let _ = sender.send(matches!(read, Some(Ok(_))).then_some(output));
     });
     if reader.is_err() {
-        end_group(&mut child);
-        let _ = child.wait();
+        group.end();
         return Err((Failing, "could not be read"));
     }
     let output = receiver.recv_timeout(deadline.saturating_duration_since(Instant::now()));
-    let status = output.is_ok().then(|| ended(&mut child, deadline)).flatten();
+    let status = output.is_ok().then(|| ended(group.program(), deadline)).flatten();
     if status.is_none() {
-        end_group(&mut child);
-        let _ = child.wait();
+        group.end();
     }
     match (output, status) {
         (Err(_), _) | (_, None) => Err((TimedOut, "did not end in time")),
@@ -161,7 +156,7 @@ mod tests {
         std::fs::remove_file(list).expect("the file goes");
         assert_eq!(started.lines().count(), 3, "{started}");
         let alive = |number: &str| {
-            let found = Command::new("kill").args(["-0", number]).stderr(Stdio::null()).status();
+            let found = std::process::Command::new("kill").args(["-0", number]).stderr(Stdio::null()).status();
             // Whoever collects orphans may take a moment for those that are not ours.
             let state = std::fs::read_to_string(format!("/proc/{number}/stat")).unwrap_or_default();
             found.is_ok_and(|found| found.success()) && !state.contains(") Z ")
