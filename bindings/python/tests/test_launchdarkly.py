@@ -7,6 +7,8 @@ import hashlib
 import inspect
 import json
 import logging
+import queue
+import time
 from collections.abc import Iterator
 from typing import Any, Callable
 
@@ -14,7 +16,7 @@ import boto3
 import pytest
 from botocore.config import Config as BotoConfig
 from conftest import Rows
-from endpoint import SECRET, TABLE, Endpoint
+from endpoint import SECRET, TABLE, Endpoint, Faults
 from ldclient import Config, Context, LDClient
 from ldclient import integrations as sdk
 from ldclient.config import BigSegmentsConfig
@@ -351,3 +353,59 @@ def test_the_store_keeps_no_cache_of_its_own(
     assert store.get(FEATURES, "flag")["version"] == 1
     store.disable_cache()
     assert store.get(FEATURES, "flag")["version"] == 2
+
+
+# An outage in which older values stand in
+
+
+def values_stand_in(store: CachingStoreWrapper) -> LDClient:
+    """A client in daemon mode on a table with one flag, which was read once."""
+    core: Any = store._core
+    core._store.init({"features": {"flag": Item(1, json.dumps(flag("flag", 1)))}, "segments": {}})
+    client = LDClient(Config("sdk-key", feature_store=store, use_ldd=True, send_events=False), start_wait=1)
+    assert client.variation("flag", Context.create("user"), "default") == "a"
+    return client
+
+
+@pytest.mark.parametrize(
+    "trouble", ["fault", "reset", {"do": "refuse", "type": "AccessDeniedException"}], ids=str
+)
+def test_the_status_follows_an_outage_in_which_no_evaluation_fails(
+    faults: Faults, prefix: str, trouble: Any
+) -> None:
+    options = {"cache_ttl_ms": 1, "soft_wait_ms": 0}
+    store = DynamoDB.new_feature_store(
+        TABLE, prefix, faults.boto3_options, CacheConfig.disabled(), options=options
+    )
+    client = values_stand_in(store)
+    statuses: queue.Queue[bool] = queue.Queue()
+    client.data_store_status_provider.add_listener(lambda status: statuses.put(status.available))
+    faults.script({"do": trouble})
+    deadline = time.monotonic() + 30
+    while statuses.empty() and time.monotonic() < deadline:
+        assert client.variation("flag", Context.create("user"), "default") == "a"
+    assert statuses.get(timeout=1) is False
+    assert client.data_store_status_provider.status.available is False
+    assert client.all_flags_state(Context.create("user")).to_values_map() == {"flag": "a"}
+    faults.script()
+    assert statuses.get(timeout=30) is True
+    # And stays so.
+    assert all(client.variation("flag", Context.create("user"), "default") == "a" for _ in range(100))
+    assert statuses.empty()
+    client.close()
+
+
+def test_what_was_told_stands_in_without_a_cache(faults: Faults, prefix: str) -> None:
+    store = DynamoDB.new_feature_store(TABLE, prefix, faults.boto3_options, CacheConfig.disabled())
+    client = values_stand_in(store)
+    faults.script({"do": "reset"})
+    assert client.variation("flag", Context.create("user"), "default") == "a"
+    with pytest.raises(UnavailableError):
+        store.upsert(FEATURES, flag("flag", 2, offVariation=1))
+    assert client.variation("flag", Context.create("user"), "default") == "b"
+    faults.script()
+    assert store.is_available() is True
+    with Store(TABLE, prefix=prefix, **faults.options) as other:
+        found = other.get("features", "flag")
+    assert found and found.version == 2
+    client.close()

@@ -14,9 +14,11 @@ import json
 import logging
 import math
 import os
+import sys
 import weakref
 from collections.abc import Mapping
-from typing import Any
+from contextlib import suppress
+from typing import Any, Callable
 
 from ldclient.feature_store import CacheConfig
 from ldclient.feature_store_helpers import CachingStoreWrapper
@@ -25,6 +27,7 @@ from ldclient.interfaces import (
     BigSegmentStore,
     BigSegmentStoreMetadata,
     DiagnosticDescription,
+    FeatureStore,
     FeatureStoreCore,
 )
 from ldclient.versioned_data_kind import VersionedDataKind
@@ -58,6 +61,8 @@ def new_feature_store(
     :param options: options of :class:`flagstore.Store`, which win over ``dynamodb_opts``
     :raises OptionError: an option is unknown or wrong; it is a ``ValueError`` too
     """
+    # Only who writes tells the store anything, so that in daemon mode nothing is kept.
+    options = {"keep_told": True, **options}
     return _CachingStore(_FeatureStore(_open(table_name, prefix, dynamodb_opts, options)), caching)
 
 
@@ -88,21 +93,67 @@ def _open(
     return Store(table_name, **given)
 
 
+class _Outage(Exception):
+    """What the SDK is told where DynamoDB does not answer and older values stand in."""
+
+
+# In place of a kind: whoever reads all of it is told of an outage.
+_OUTAGE: Any = object()
+
+
 class _CachingStore(CachingStoreWrapper):
-    """The SDK's caching wrapper, which a forked child starts over with an empty cache.
+    """The SDK's caching wrapper, which a forked child starts over with an empty cache, and which lets the SDK know of an
+    outage that no read fails in.
 
     The cache has a lock. Where another thread of the parent held it at the moment of the fork, the child would wait
     for that thread, which it does not have.
+
+    The SDK's data store status has one source: an exception out of an operation makes the store unavailable, and
+    :meth:`is_available`, asked twice a second from then on, makes it available again. A read that was answered by a
+    value that stands in raises nothing. So then one operation more is made through the SDK, whose only purpose is to fail.
     """
 
-    def __init__(self, core: FeatureStoreCore, caching: CacheConfig) -> None:
+    def __init__(self, core: _FeatureStore, caching: CacheConfig) -> None:
         super().__init__(core, caching)
+        self._core: _FeatureStore = core
         self._caching = caching
+        self._watchers: weakref.WeakSet[FeatureStore] = weakref.WeakSet()
+        self._reports_outage = True
+        core.on_stale = self._report_outage
         _caching_stores.add(self)
 
     def start_over(self) -> None:
         """Called in a forked child, before anything else runs there."""
         super().__init__(self._core, self._caching)
+
+    def is_monitoring_enabled(self) -> bool:
+        # Asked by what the SDK puts around a store to watch its operations, and by nothing else that is a store. It
+        # passes no reference to itself, nor does any other call.
+        asker = sys._getframe(1).f_locals.get("self")
+        if isinstance(asker, FeatureStore):
+            self._watchers.add(asker)
+        return True
+
+    def is_available(self) -> bool:
+        available: bool = super().is_available()
+        if available:
+            self._reports_outage = True
+        return available
+
+    def all(self, kind: VersionedDataKind, callback: Callable[[Any], Any] = lambda items: items) -> Any:
+        if kind is _OUTAGE:
+            raise _Outage("DynamoDB does not answer, and older values stand in")
+        read: Callable[..., Any] = super().all
+        return read(kind, callback)
+
+    def _report_outage(self) -> None:
+        if not (self._reports_outage and self._core.is_away()):
+            return
+        self._reports_outage = False
+        for watcher in list(self._watchers):
+            with suppress(_Outage):
+                ask: Callable[..., Any] = watcher.all
+                ask(_OUTAGE, lambda nothing: nothing)
 
 
 _caching_stores: weakref.WeakSet[_CachingStore] = weakref.WeakSet()
@@ -122,16 +173,23 @@ class _FeatureStore(DiagnosticDescription, FeatureStoreCore):
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self.on_stale: Callable[[], None] = lambda: None
+        """Called after a read that was answered by a value that stands in."""
         self._reported: dict[tuple[str, str, int], object] = {}
 
     def get_internal(self, kind: VersionedDataKind, key: str) -> Any:
         found = self._store.get(kind.namespace, key)
-        return None if found is None else self._decoded(kind, key, found)
+        if found is None:
+            return None
+        if found.stale:
+            self.on_stale()
+        return self._decoded(kind, key, found)
 
     def get_all_internal(self, kind: VersionedDataKind) -> dict[str, Any]:
-        decoded = {
-            key: self._decoded(kind, key, item) for key, item in self._store.get_all(kind.namespace).items()
-        }
+        found = self._store.get_all(kind.namespace)
+        if any(item.stale for item in found.values()):
+            self.on_stale()
+        decoded = {key: self._decoded(kind, key, item) for key, item in found.items()}
         return {key: item for key, item in decoded.items() if item is not None}
 
     def init_internal(self, all_data: Mapping[VersionedDataKind, Mapping[str, Any]]) -> None:
@@ -160,6 +218,10 @@ class _FeatureStore(DiagnosticDescription, FeatureStoreCore):
     def is_available(self) -> bool:
         """Whether the table answers; the SDK asks twice a second after an error."""
         return self._store.available()
+
+    def is_away(self) -> bool:
+        """Whether DynamoDB does not answer, rather than just not yet."""
+        return self._store.statistics()["away"] == 1
 
     def close(self) -> None:
         """Called by the SDK when its client closes."""

@@ -58,7 +58,8 @@ class Item(NamedTuple):
     deleted: bool = False
     """Whether the item was deleted."""
     stale: bool = False
-    """Whether it comes from the cache beyond its time to live because reading it failed."""
+    """Whether it stands in for one that could not be read: it comes from a cache beyond its time to live, or is what
+    this store was told."""
 
 
 # What Item() does, without the detour through its Python code.
@@ -351,12 +352,16 @@ class Store:
             self._library.store_membership_free(membership)
 
     def statistics(self) -> dict[str, float]:
-        """What the store did since it was opened in this process: ``hits``, ``misses``, ``coalesced``, ``stale`` and
-        ``refreshes`` of the cache; ``served_while_away`` (of ``stale``, those that did not wait), ``oldest_stale_ms``
-        (the age of the oldest) and ``uncached`` (answers too large to be kept); ``requests``, ``retries``,
-        ``throttles`` and ``errors`` of DynamoDB; ``read_units`` and ``write_units`` consumed; ``skipped_rows``,
-        ``dropped_events``; what the cache holds now, ``cached_items``, ``cached_lists`` and ``cached_bytes``; and
-        ``away``, 1 while DynamoDB does not answer, else 0. Does not block.
+        """What the store did since it was opened in this process. Does not block.
+
+        * the cache: ``hits``, ``misses``, ``coalesced``, ``refreshes``, ``uncached`` (answers too large to be kept), and
+          what it holds now, ``cached_items``, ``cached_lists``, ``cached_bytes``
+        * an outage: ``stale`` (reads that were served an expired value), ``served_while_away`` (those of them that did
+          not wait), ``oldest_stale_ms`` (the age of the oldest), ``away`` (1 while DynamoDB does not answer, else 0) and
+          ``unwritten`` (items that are to be written again, with the option keep_told)
+        * the option cache_dir: ``host_hits`` (values out of it), ``host_trouble`` (what went wrong with its files)
+        * DynamoDB: ``requests``, ``retries``, ``throttles``, ``errors``, ``read_units``, ``write_units``
+        * ``skipped_rows`` (that could not be read), ``dropped_events``
 
         :raises UsageError: the store is closed
         """
