@@ -6,11 +6,10 @@ from os import PathLike
 from typing import TypedDict
 
 
-class Options(TypedDict, total=False):
-    """Keyword arguments of :class:`flagstore.Store` besides ``table``. ``None`` means the default."""
+class AdapterOptions(TypedDict, total=False):
+    """Keyword arguments of :class:`flagstore.Store` besides ``table`` and ``prefix``, which the SDK's own integration has
+    too. ``None`` means the default."""
 
-    prefix: str | None
-    """Put before every namespace, with a colon; empty, the default, for none."""
     region: str | None
     """AWS region; by default from the environment, the profile or the instance."""
     endpoint: str | None
@@ -71,3 +70,10 @@ class Options(TypedDict, total=False):
     """Whether the live store stays when its last handle is closed. Default false."""
     log_level: str | None
     """The least severe events that are kept: off, error, warn, info (the default) or debug."""
+
+
+class Options(AdapterOptions, total=False):
+    """Keyword arguments of :class:`flagstore.Store` besides ``table``. ``None`` means the default."""
+
+    prefix: str | None
+    """Put before every namespace, with a colon; empty, the default, for none."""
