@@ -62,6 +62,8 @@ def test_functions_take_what_the_header_says(
 
 
 def _shape_in_header(kind: cffi.FFI.CType) -> str:
+    if kind.kind == "function":
+        return "pointer"
     if kind.kind in ("pointer", "void"):
         return str(kind.kind)
     unsigned = kind.cname.startswith("u") or kind.cname == "size_t"

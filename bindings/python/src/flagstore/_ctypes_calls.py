@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import ctypes
-import itertools
 import os
 import struct
 import threading
@@ -129,9 +128,8 @@ _failure: Callable[..., Exception]
 _item: Callable[..., Any]
 _not_cached: object
 
-# The operations of calls that have not ended, by what their results come with.
-_operations: dict[int, tuple[int, int]] = {}
-_labels = itertools.count(1)
+# A call goes along with its operation and the number that its caller knows it by, as one number.
+_OPERATIONS = 16
 _starting = threading.Lock()
 _spare_queues: list[int] = []
 
@@ -210,17 +208,19 @@ def call(store: int, operation: int, arguments: Sequence[Any], slice_ms: int) ->
         queue = _spare_queues.pop()
     except IndexError:
         queue = completions_open()
-    number = None
-    ended = None
+    number = ended = None
     try:
         number = start(store, queue, operation, 0, arguments)
         while ended is None:
             ended = next(queue, slice_ms)
     finally:
-        if number is not None and ended is None:
-            cancel(number)
-            next(queue, -1)
-        _spare_queues.append(queue)
+        if ended is None:
+            # Refused, or a signal handler raised, perhaps before the number was here: this queue may still get something.
+            if number is not None:
+                cancel(number)
+            completions_close(queue)
+        else:
+            _spare_queues.append(queue)
     _, value, error = ended
     if error is not None:
         raise error
@@ -230,17 +230,11 @@ def call(store: int, operation: int, arguments: Sequence[Any], slice_ms: int) ->
 def start(store: int, queue: int, operation: int, number: int, arguments: Sequence[Any]) -> int:
     """Begins a call."""
     function, given, _kept = _BEGINNINGS[operation](*arguments)
-    label = _next_label()
     cancels = c_uint64()
-    _operations[label] = (operation, number)
-    try:
-        # Two threads may begin calls of one store that end in different queues.
-        with _starting:
-            _checked(_library.store_complete_to, store, queue)
-            _checked(function, store, *given, None, label, byref(cancels))
-    except BaseException:
-        _operations.pop(label, None)
-        raise
+    # Two threads may begin calls of one store that end in different queues.
+    with _starting:
+        _checked(_library.store_complete_to, store, queue)
+        _checked(function, store, *given, None, number * _OPERATIONS + operation, byref(cancels))
     return cancels.value
 
 
@@ -253,7 +247,7 @@ def next(queue: int, timeout_ms: int) -> tuple[int, Any, BaseException | None] |
             == _NOT_FOUND
         ):
             return None
-        operation, number = _operations.pop(label.value or 0)
+        number, operation = divmod(label.value or 0, _OPERATIONS)
         try:
             return number, _answer(operation, result), None
         except Exception as error:  # noqa: BLE001 - handed to whoever waits for the call
@@ -341,11 +335,6 @@ class _Bytes(Protocol):
     """A pointer to bytes, which are had by slicing it."""
 
     def __getitem__(self, part: slice, /) -> bytes: ...
-
-
-def _next_label() -> int:
-    # The built-in of this name is hidden here.
-    return _labels.__next__()
 
 
 def _checked(function: Callable[..., int], *arguments: object) -> int:

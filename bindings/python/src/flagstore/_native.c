@@ -78,7 +78,7 @@ static PyObject *raise_error(store_error *error)
 {
   const char *message = error->message == NULL ? "" : error->message;
   const char *name = library.store_code_name(error->code);
-  PyObject *exception = PyObject_CallFunction(failure, "issi", (int)error->code, name, message, (int)error->retriable);
+  PyObject *exception = PyObject_CallFunction(failure, "issO", (int)error->code, name, message, error->retriable ? Py_True : Py_False);
   if (exception != NULL)
     PyErr_SetObject((PyObject *)Py_TYPE(exception), exception);
   Py_XDECREF(exception);
