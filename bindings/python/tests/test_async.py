@@ -52,7 +52,9 @@ def test_every_method_does_what_the_other_stores_does(
             refused = await store.upsert("features", "flag", 1, "one")
             assert (refused.outcome, refused.stored) == (Outcome.NEWER_EXISTS, Item(2, "two"))
             assert (await store.delete("features", "flag", 3)).written
-            assert await store.get_all("features") == await asyncio.to_thread(open_store().get_all, "features")
+            assert await store.get_all("features") == await asyncio.to_thread(
+                open_store().get_all, "features"
+            )
             assert (await store.init_json('{"flags":{"json":{"version":1}}}')).written == 1
             assert await store.initialized()
             assert await store.big_segments_metadata() is None
@@ -79,7 +81,9 @@ def test_calls_wait_side_by_side_without_a_thread(open_async_store: OpenAsyncSto
         before = threading.enumerate()
         waiting = [asyncio.create_task(store.get("features", f"flag-{number}")) for number in range(50)]
         # The loop goes on: it gets to ask whether all of them are held.
-        held = await soon(asyncio.to_thread(faults.tell, "/wait", count=50, operation="GetItem", action="hold"))
+        held = await soon(
+            asyncio.to_thread(faults.tell, "/wait", count=50, operation="GetItem", action="hold")
+        )
         assert held
         assert not any(task.done() for task in waiting)
         assert [thread for thread in threading.enumerate() if "flagstore" in thread.name] == []
@@ -104,11 +108,11 @@ def test_a_cancelled_task_drops_its_request(open_async_store: OpenAsyncStore, fa
             # A connection that was still wanted would be kept for the next call.
             await asyncio.to_thread(faults.tell, "/release")
             await asyncio.to_thread(faults.tell, "/wait", connections=0)
-        task = asyncio.create_task(store.init({"features": {"flag": Item(1, "payload")}}))
+        init = asyncio.create_task(store.init({"features": {"flag": Item(1, "payload")}}))
         await asyncio.sleep(0)
-        task.cancel()
+        init.cancel()
         with pytest.raises(asyncio.CancelledError):
-            await task
+            await init
         faults.script({"do": "hold"})
         with pytest.raises(asyncio.TimeoutError):
             await asyncio.wait_for(store.get("features", "flag"), 0.1)

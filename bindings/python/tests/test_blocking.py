@@ -50,9 +50,7 @@ CALLS = {
 }
 # Longer than the test waits.
 LONG_MS = 600_000
-TIMEOUTS = {
-    f"{name}timeout_ms": LONG_MS for name in ("", "all_", "init_", "attempt_")
-}
+TIMEOUTS = {f"{name}timeout_ms": LONG_MS for name in ("", "all_", "init_", "attempt_")}
 
 
 @pytest.mark.parametrize("call", CALLS)
