@@ -30,6 +30,7 @@ PROGRAM  ?= $(TARGET)/cli/local/flagstore
 STAGE    := build/stage
 VENV     := build/venv
 PY_TESTS := bindings/python/requirements-test.txt
+PY_NATIVE := bindings/python/src/flagstore/_native.abi3.so
 C_PROGRAMS  := store async completions misuse threads fork process completions_process
 C_SANITIZED := store async completions misuse threads
 C_MATRIX    := build/c/shared/matrix build/c/static/matrix build/c/sanitized/matrix
@@ -74,7 +75,7 @@ demo: ## evaluate 720 flags with the official LaunchDarkly Python SDK out of a l
 demo-build:
 	$(CARGO) build --locked --profile demo --features local --lib --bin flagstore-local
 
-test: library local c-programs examples venv node ## run every test; closes with the sum over all parts
+test: library local c-programs examples venv node $(PY_NATIVE) ## run every test; closes with the sum over all parts
 	@tests/run rust c python ruby php node go java dotnet documents papers platforms artefacts miri
 
 test-rust: local ## run the Rust tests, those of the binding for LaunchDarkly's Rust SDK too
@@ -86,7 +87,7 @@ test-aws: ## run the store's tests on a real table of yours, with your credentia
 test-c: library local c-programs examples ## run the C tests: shared, static, sanitizers, valgrind, what is installed
 	@tests/run c
 
-test-python: library local venv ## run the tests of the Python binding
+test-python: library local venv $(PY_NATIVE) ## run the tests of the Python binding
 	@tests/run python
 
 test-ruby: stage local venv ## run the tests of the Ruby binding, Puma included
@@ -135,6 +136,9 @@ miri: ## run the unit tests that need no system under Miri; needs a nightly tool
 	@tests/run miri
 
 packages: packages-python packages-ruby packages-php packages-node packages-go packages-java packages-dotnet ## make the package of every language, with the library in it, in build/packages
+
+$(PY_NATIVE): bindings/python/src/flagstore/_native.c bindings/python/compile include/flagstore.h | venv
+	$(VENV)/bin/python bindings/python/compile
 
 packages-python: stage venv ## make the wheel and the source distribution of the Python binding
 	$(VENV)/bin/python bindings/python/package
@@ -192,7 +196,7 @@ DENY = $(CARGO) deny --locked --config supply-chain/deny.toml
 advisories: ## ask RustSec's database, fetched from GitHub, for known vulnerabilities and withdrawn versions; needs cargo-deny
 	$(DENY) check advisories
 
-bench: ## measure against the targets, about a quarter of an hour; ONLY=S3 measures one row, benches/run --help lists them
+bench: venv $(PY_NATIVE) ## measure against the targets, about a quarter of an hour; ONLY=S3 measures one row, benches/run --help lists them
 	$(BUILDERS_FLAGS) $(CARGO) build --locked --release $(REMAPPED) --example plain_sdk
 	@$(MAKE) --no-print-directory library local $(if $(shell command -v $(NPM)),node)
 	FLAGSTORE_LIBRARY=$(abspath $(LIBRARY)) benches/run $(ONLY:%=--only %)
