@@ -6,6 +6,7 @@ namespace Flagstore\Tests;
 
 use Flagstore\Item;
 use Flagstore\Outcome;
+use Flagstore\Reason;
 use Flagstore\Store;
 
 /**
@@ -92,6 +93,21 @@ final class StoreTest extends TestCase
         $report = $store->initJson('{"path":"/","data":{"flags":{"flag":' . $flag . '},"segments":{}}}');
         self::assertSame(1, $report->written);
         self::assertEquals(new Item(3, $flag), $store->get('features', 'flag'));
+    }
+
+    public function testTheReportSaysWhatWasReplacedKeptAndLeftOut(): void
+    {
+        $store = $this->store();
+        $one = static fn (string $key): Reason => new Reason(1, [['kind' => 'features', 'key' => $key]]);
+        $store->upsert('features', 'flag', 7, 'seven');
+        $first = $store->init(['features' => ['' => new Item(1, 'x'), 'flag' => new Item(6, 'six')]]);
+        self::assertEquals(['not_initialised' => $one('flag')], $first->replaced);
+        self::assertEquals(['empty_key' => $one('')], $first->leftOut);
+        self::assertSame([], $first->kept);
+        $second = $store->init(['features' => ['flag' => new Item(5, 'five')]]);
+        self::assertEquals(['newer' => $one('flag')], $second->kept);
+        self::assertSame([1, [], []], [$second->keptNewer, $second->replaced, $second->leftOut]);
+        self::assertSame('six', $store->get('features', 'flag')->item);
     }
 
     public function testWhatIsTooLargeIsLeftOutAndReported(): void
@@ -252,6 +268,49 @@ final class StoreTest extends TestCase
             self::assertFalse($error->retriable);
         }
         self::assertSame('STORE_ERROR_EMPTY_TABLE_NAME', self::failure(fn () => Store::open([]))->codeName);
+    }
+
+    /**
+     * The project's README is held to the code; this package's to that.
+     */
+    public function testEveryOptionHasARowInTheReadmeWithTheDefaultThatTheProjectGives(): void
+    {
+        $defaults = static function (string $file, int $column): array {
+            $section = preg_split('/^##+ Options$/m', (string) file_get_contents($file))[1];
+            preg_match_all('/^\| (`.*)\|$/m', $section, $rows);
+            $found = [];
+            foreach ($rows[1] as $row) {
+                $cells = array_map(trim(...), explode(' | ', $row));
+                preg_match_all('/`(\w+)`/', $cells[0], $names);
+                $found += array_fill_keys($names[1], $cells[$column] ?? null);
+            }
+            return $found;
+        };
+        $options = array_flip(self::optionNames());
+        $project = array_intersect_key($defaults(Endpoint::repository() . '/README.md', 2), $options);
+        self::assertSame([], array_diff_key($options, $project));
+        $here = $defaults(dirname(__DIR__) . '/README.md', 1);
+        self::assertSame(array_replace($project, ['persistent' => '**`true`**']), array_intersect_key($here, $project));
+    }
+
+    public function testBoundsTakeNumbers(): void
+    {
+        foreach (['max_connections', 'soft_wait_ms', 'write_concurrency'] as $name) {
+            $this->store([$name => 7])->close();
+            self::assertStringContainsString($name, self::failure(fn () => $this->store([$name => -1]))->getMessage());
+        }
+    }
+
+    public function testTheCommentOfStatisticsNamesEach(): void
+    {
+        $comment = (string) (new \ReflectionMethod(Store::class, 'statistics'))->getDocComment();
+        preg_match_all('/"(\w+)"/', $comment, $named);
+        $header = (string) file_get_contents(Endpoint::repository() . '/include/flagstore.h');
+        preg_match('/What the store did since.*?Errors:/s', $header, $documented);
+        preg_match_all('/`(\w+)`/', $documented[0], $inHeader);
+        $names = array_keys($this->store()->statistics());
+        self::assertEqualsCanonicalizing($names, array_values(array_unique($named[1])));
+        self::assertEqualsCanonicalizing($names, array_values(array_unique(array_diff($inHeader[1], ['store_string_free']))));
     }
 
     public function testAnOptionThatIsNoJsonScalarIsNamed(): void

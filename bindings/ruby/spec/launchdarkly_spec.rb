@@ -238,6 +238,68 @@ RSpec.describe Flagstore::LaunchDarkly::DynamoDB do
       expect { store.get(features, 'flag') }.to raise_error(Flagstore::ConfigurationError, /no-such-table/)
     end
 
+    it 'is told of an outage in which older values stand in, and each client of it' do
+      skip 'the client is the SDK\'s; with_sdk/client.rb has it' if SDK_IS_REAL
+      faults = Endpoint.faults
+      faults.reset
+      store = open_feature_store(dynamodb_opts: { **endpoint.dynamodb_opts, endpoint: faults.url })
+      other = open_feature_store(prefix: "#{prefix}-other")
+      clients = [store, store, other].map { |one| LaunchDarkly::Impl::FeatureStoreClientWrapper.new(one) }
+      store.init({ features => { flag: model(features, flag('flag', 1)) } })
+      faults.script({ do: 'fault' })
+      expect(clients.first.get(features, 'flag')[:version]).to eq 1
+      expect(clients.map(&:available)).to eq [false, false, true]
+    ensure
+      faults.reset
+    end
+
+    it 'goes on where the clients of the SDK are others' do
+      hide_const('LaunchDarkly::Impl::FeatureStoreClientWrapper')
+      faults = Endpoint.faults
+      faults.reset
+      store = open_feature_store(dynamodb_opts: { **endpoint.dynamodb_opts, endpoint: faults.url })
+      store.init({ features => { flag: model(features, flag('flag', 1)) } })
+      faults.script({ do: 'fault' })
+      expect([store.get(features, 'flag')[:version], store.all(features).keys]).to eq [1, [:flag]]
+    ensure
+      faults.reset
+    end
+
+    it 'may go without what it told, and then is told errors' do
+      faults = Endpoint.faults
+      faults.reset
+      store = open_feature_store(dynamodb_opts: { **endpoint.dynamodb_opts, endpoint: faults.url },
+                                 options: { keep_told: false, timeout_ms: 200 })
+      store.init({ features => { flag: model(features, flag('flag', 1)) } })
+      faults.script({ do: 'fault' })
+      expect { store.get(features, 'flag') }.to raise_error(Flagstore::UnavailableError)
+    ensure
+      faults.reset
+    end
+
+    it 'says once which flags these are' do
+      store = open_feature_store(
+        prefix: 'x', dynamodb_opts: { **endpoint.dynamodb_opts, endpoint: endpoint.url.sub('//', '//u:p@') }
+      )
+      2.times { store.available? }
+      said = log.string.scan(/INFO.*using.*/)
+      expect(said.length).to eq 1
+      expect(said.first).to match(/table "flags", prefix "x", endpoint http:.*, region us-east-1; libflagstore [\d.]+, .+/)
+      expect(said.first).not_to match(/u:p|#{SECRET}/o)
+    end
+
+    failing = Class.new { %i[error warn info debug].each { |name| define_method(name) { |_message| raise IOError } } }
+    [failing.new, $stdout, 5].each do |logger|
+      it "is none the worse for a logger that is none: #{logger.class}" do
+        store = open_feature_store(logger: logger)
+        store.init({ features => { flag: model(features, flag('flag', 1)),
+                                   huge: model(features, flag('huge', 1, padding: 'x' * 400_000)) } })
+        rows.put('features', 'odd', version: { N: '1' }, item: { S: '[]' })
+        expect(store.all(features).keys).to eq [:flag]
+        expect(store.available?).to be true
+      end
+    end
+
     it 'stops it, more than once, and then it is not available' do
       2.times { feature_store.stop }
       expect(feature_store.available?).to be false

@@ -200,11 +200,15 @@ module Flagstore
       end
     end
 
-    # What the store did since it was opened in this process: +hits+, +misses+, +coalesced+, +stale+ and +refreshes+ of the
-    # cache; +served_while_away+ (of +stale+, those that did not wait), +oldest_stale_ms+ (the age of the oldest) and
-    # +uncached+ (answers too large to be kept); +requests+, +retries+, +throttles+ and +errors+ of DynamoDB; +read_units+
-    # and +write_units+ consumed; +skipped_rows+, +dropped_events+; what the cache holds now, +cached_items+, +cached_lists+
-    # and +cached_bytes+; and +away+, 1 while DynamoDB does not answer, else 0. Does not block.
+    # What the store did since it was opened in this process. Does not block.
+    #
+    # * Of the cache: +hits+, +misses+, +coalesced+, +stale+, +refreshes+, and +uncached+, answers too large to be kept.
+    # * Of DynamoDB: +requests+, +retries+, +throttles+, +errors+, and +read_units+ and +write_units+ consumed.
+    # * Of outages: +served_while_away+ (of +stale+, those that did not wait), +oldest_stale_ms+ (the age of the oldest),
+    #   +unwritten+ (items that are to be written again), and +away+, 1 while DynamoDB does not answer, else 0.
+    # * Of +cache_dir+: +host_hits+, and +host_trouble+, what went wrong with its files.
+    # * Of rows and events: +skipped_rows+, +dropped_events+.
+    # * What the cache holds now: +cached_items+, +cached_lists+, +cached_bytes+.
     #
     # @return [Hash{Symbol => Numeric}]
     # @raise [UsageError] the store is closed
