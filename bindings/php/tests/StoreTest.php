@@ -4,10 +4,17 @@ declare(strict_types=1);
 
 namespace Flagstore\Tests;
 
+use Flagstore\ConfigurationException;
+use Flagstore\ExceptionInterface;
 use Flagstore\Item;
+use Flagstore\OptionException;
 use Flagstore\Outcome;
 use Flagstore\Reason;
 use Flagstore\Store;
+use Flagstore\StoreException;
+use Flagstore\StoreInterface;
+use Flagstore\UnavailableException;
+use Flagstore\UsageException;
 
 /**
  * What a store promises, on the local endpoint.
@@ -303,7 +310,7 @@ final class StoreTest extends TestCase
 
     public function testTheCommentOfStatisticsNamesEach(): void
     {
-        $comment = (string) (new \ReflectionMethod(Store::class, 'statistics'))->getDocComment();
+        $comment = (string) (new \ReflectionMethod(StoreInterface::class, 'statistics'))->getDocComment();
         preg_match_all('/"(\w+)"/', $comment, $named);
         $header = (string) file_get_contents(Endpoint::repository() . '/include/flagstore.h');
         preg_match('/What the store did since.*?Errors:/s', $header, $documented);
@@ -424,6 +431,56 @@ final class StoreTest extends TestCase
         $logger = new RecordingLogger();
         self::assertFalse($this->store(['table' => 'no-such-table'], $logger)->available());
         self::assertStringContainsString('no-such-table', $logger->text('debug'));
+    }
+
+    /**
+     * Every code of the header, by the class that says what can be done about it.
+     */
+    public function testEveryErrorIsAnExceptionOfItsMeaning(): void
+    {
+        $header = (string) file_get_contents(Endpoint::repository() . '/include/flagstore_cdef.h');
+        preg_match_all('/STORE_ERROR_(\w+) = (-\d+)/', $header, $codes, PREG_SET_ORDER);
+        self::assertGreaterThan(30, count($codes));
+        $retriable = ['THROTTLED', 'TIMEOUT', 'CONNECTION', 'SERVICE', 'UNEXPECTED_RESPONSE', 'RUNTIME'];
+        $plain = [];
+        foreach ($codes as [, $name, $code]) {
+            $error = StoreException::of('message', (int) $code, "STORE_ERROR_{$name}", in_array($name, $retriable, true));
+            self::assertInstanceOf(ExceptionInterface::class, $error);
+            self::assertSame(in_array($name, $retriable, true), $error instanceof UnavailableException, $name);
+            if ($error::class === StoreException::class) {
+                $plain[] = $name;
+            }
+        }
+        self::assertEqualsCanonicalizing(['PANIC', 'TOO_MANY_STORES', 'REJECTED'], $plain);
+        $classes = array_map(static fn (\Closure $call): string => self::failure($call)::class, [
+            fn () => $this->store(['tabel' => 'flags']),
+            fn () => $this->store()->get('features', ''),
+            fn () => $this->store(['table' => 'no-such-table'])->get('features', 'flag'),
+            fn () => $this->store(['endpoint' => 'http://127.0.0.1:1', 'timeout_ms' => 100])->get('features', 'flag'),
+        ]);
+        self::assertSame(
+            [OptionException::class, UsageException::class, ConfigurationException::class, UnavailableException::class],
+            $classes
+        );
+    }
+
+    public function testTheShapeOfOptionsHasEachOfTheLibrary(): void
+    {
+        $comment = (string) (new \ReflectionClass(StoreInterface::class))->getDocComment();
+        preg_match_all('/(\w+)\?: /', $comment, $names);
+        self::assertSame([], array_diff(self::optionNames(), $names[1]));
+        self::assertSame([], array_diff($names[1], self::optionNames()));
+    }
+
+    public function testAnApplicationsTestsMayGiveItSomethingElse(): void
+    {
+        $mock = $this->createMock(StoreInterface::class);
+        $mock->method('get')->willReturn(new Item(1, 'mocked'));
+        self::assertSame('mocked', $mock->get('features', 'flag')->item);
+        $public = array_map(static fn (\ReflectionMethod $method): string
+            => $method->name, (new \ReflectionClass(Store::class))->getMethods(\ReflectionMethod::IS_PUBLIC));
+        $own = ['open', 'transport', 'library', '__destruct', '__serialize', '__unserialize'];
+        self::assertEqualsCanonicalizing(get_class_methods(StoreInterface::class), array_diff($public, $own));
     }
 
     public function testAnExceptionKeepsWhatTheAbiSays(): void
