@@ -12,7 +12,7 @@ namespace Flagstore;
 foreach (
     [
         'ExceptionInterface', 'LibraryException', 'StoreException', 'UsageException', 'ConfigurationException', 'OptionException',
-        'UnavailableException', 'Event', 'Reason', 'InitReport', 'Item', 'Outcome', 'TooLarge', 'Transport', 'UpsertResult', 'Library',
+        'UnavailableException', 'Event', 'Reason', 'InitReport', 'Item', 'Outcome', 'TooLarge', 'Transport', 'UpsertResult', 'Platform', 'Library',
         'Places', 'Ffi', 'StoreInterface', 'Store',
     ] as $class
 ) {

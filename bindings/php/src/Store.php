@@ -264,7 +264,8 @@ final class Store implements StoreInterface
     {
         if (!extension_loaded('flagstore')) {
             throw new LibraryException(
-                'the extension "flagstore" is not loaded: build it from ext/ and add extension=flagstore to php.ini'
+                'the extension "flagstore" is not loaded: install it (pie install flagstore/flagstore-ext) and add extension=flagstore'
+                . ' to php.ini'
             );
         }
         return Native::open($options);
@@ -274,8 +275,8 @@ final class Store implements StoreInterface
     {
         if (!extension_loaded('ffi')) {
             throw new LibraryException(
-                'neither the extension "flagstore" nor the extension "ffi" is loaded: build the first from ext/, or add'
-                . ' extension=ffi to php.ini'
+                'neither the extension "flagstore" nor the extension "ffi" is loaded: install the first'
+                . ' (pie install flagstore/flagstore-ext), or add extension=ffi to php.ini'
             );
         }
         return Ffi::open($options);
