@@ -82,6 +82,22 @@ RSpec.describe Flagstore::Library do
     expect(run(code, FLAGSTORE_LIBRARY: path)).to eq ["[]\nfalse", '', 0]
   end
 
+  it 'is for the main Ractor alone, which gives others items' do
+    code = <<~RUBY
+      require 'flagstore'
+      Warning[:experimental] = false
+      item = Flagstore::Item.new(key: +'flag', version: 1, item: +'{}')
+      puts Ractor.new(item) { |one| one.key }.take
+      Ractor.new do
+        Flagstore::Store.open(table: 'flags')
+      rescue Exception => e
+        e.full_message(highlight: false)
+      end.take.then { |message| puts message.lines.first }
+    RUBY
+    out, = run(code, FLAGSTORE_LIBRARY: path)
+    expect(out.lines.map(&:chomp)).to match ['flag', /main Ractor: read there, and give others the.*LibraryError/]
+  end
+
   it 'is loaded once by threads that need it at the same time' do
     code = <<~RUBY
       require 'flagstore'

@@ -474,7 +474,7 @@ RSpec.describe Flagstore::Store do
     end
 
     it 'gives back the handle' do
-      handle = store.instance_variable_get(:@handle)
+      handle = store.instance_variable_get(:@handle).number
       store.close
       expect(Flagstore::Library.load.native.store_clear_cache(handle, nil)).to eq Flagstore::Library::INVALID_HANDLE
     end
@@ -508,7 +508,7 @@ RSpec.describe Flagstore::Store do
     it 'is done for a store that is forgotten' do
       handles = Array.new(50) do |number|
         forgotten = described_class.open(table: TABLE, prefix: "#{prefix}-#{number}", region: 'us-east-1')
-        forgotten.instance_variable_get(:@handle)
+        forgotten.instance_variable_get(:@handle).number
       end
       GC.start
       native = Flagstore::Library.load.native
