@@ -342,6 +342,10 @@ RSpec.describe Flagstore::LaunchDarkly::DynamoDB do
       { use_fips_endpoint: true, use_dualstack_endpoint: true } => { use_fips: true, use_dual_stack: true },
       { http_open_timeout: 0.25, http_read_timeout: 3 } => { connect_timeout_ms: 250, attempt_timeout_ms: 3000 },
       { http_read_timeout: 20 } => { timeout_ms: 20_000, attempt_timeout_ms: 20_000 },
+      { retry_limit: 2 } => { timeout_ms: 6000 },
+      { max_attempts: 1, http_read_timeout: 0.5 } => { timeout_ms: 500, attempt_timeout_ms: 500 },
+      { retry_limit: 0, http_open_timeout: 3 } => { timeout_ms: 3000, connect_timeout_ms: 3000 },
+      { retry_mode: 'adaptive', user_agent_suffix: 'x' } => {},
       { api_version: '2012-08-10' } => {}
     }.each do |given, translated|
       it "cross: #{given}" do
@@ -353,9 +357,10 @@ RSpec.describe Flagstore::LaunchDarkly::DynamoDB do
     {
       { ssl_verify_peer: false } => 'ssl_ca_bundle',
       { ssl_ca_directory: '/etc/ssl' } => 'ssl_ca_bundle',
-      { retry_limit: 3 } => 'timeout_ms',
-      { max_attempts: 3 } => 'timeout_ms',
-      { retry_mode: 'standard' } => 'timeout_ms',
+      { retry_limit: -1 } => 'whole number of 0 or more',
+      { max_attempts: 0 } => 'whole number of 1 or more',
+      { max_attempts: '3' } => 'whole number',
+      { retry_base_delay: 0.1 } => 'leave it out',
       { http_proxy: 'http://proxy' } => 'leave it out',
       { stub_responses: true } => 'flagstore-local',
       { logger: null_logger } => ':logger',
@@ -391,8 +396,20 @@ RSpec.describe Flagstore::LaunchDarkly::DynamoDB do
       expect { open_feature_store(existing_client: Object.new) }
         .to raise_error(Flagstore::OptionError, /:existing_client.*give what the client was made with as dynamodb_opts/)
       expect { open_feature_store(perfix: 'x') }.to raise_error(Flagstore::OptionError, /:perfix.*prefix, dynamodb_opts/)
-      expect { described_class.new_big_segment_store(TABLE, expiration: 5) }
-        .to raise_error(Flagstore::OptionError, /:expiration/)
+    end
+
+    it 'may be the same for both constructors' do
+      shared = { expiration: 5, capacity: 10, dynamodb_opts: endpoint.dynamodb_opts, logger: null_logger }
+      stops << described_class.new_big_segment_store(TABLE, shared) << described_class.new_feature_store(TABLE, shared)
+    end
+
+    it 'have the defaults of the library' do
+      readme = File.read("#{REPOSITORY}/README.md", encoding: 'UTF-8')
+      aws_options = Flagstore::LaunchDarkly::AwsOptions
+      { timeout_ms: aws_options::DEFAULT_TIMEOUT_MS,
+        attempt_timeout_ms: aws_options::DEFAULT_ATTEMPT_TIMEOUT_MS }.each do |name, default|
+        expect(readme).to include "| `#{name}` | ms | #{default.to_s.insert(-4, ',')} |"
+      end
     end
 
     it 'may be left out' do

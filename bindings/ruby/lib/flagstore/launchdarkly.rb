@@ -19,9 +19,9 @@ module Flagstore
     #   store = Flagstore::LaunchDarkly::DynamoDB.new_feature_store('flags', prefix: 'production')
     #   config = LaunchDarkly::Config.new(feature_store: store)
     module DynamoDB
-      STORE_OPTIONS = %i[prefix dynamodb_opts logger options].freeze
       CACHE_OPTIONS = %i[expiration capacity].freeze
-      private_constant :STORE_OPTIONS, :CACHE_OPTIONS
+      OPTIONS = (%i[prefix dynamodb_opts logger options] + CACHE_OPTIONS).freeze
+      private_constant :OPTIONS, :CACHE_OPTIONS
 
       # A feature store for the +feature_store+ of +LaunchDarkly::Config+.
       #
@@ -41,7 +41,7 @@ module Flagstore
       # @return [LaunchDarkly::Interfaces::FeatureStore]
       # @raise [OptionError] an option is unknown or wrong; the message names it
       def self.new_feature_store(table_name, opts = {})
-        store, logger = opened(table_name, opts, STORE_OPTIONS + CACHE_OPTIONS, keep_told: true)
+        store, logger = opened(table_name, opts, keep_told: true)
         outage = Outage.new
         core = FeatureStoreCore.new(store, logger, outage)
         feature_store = ::LaunchDarkly::Integrations::Util::CachingStoreWrapper.new(core, opts.slice(*CACHE_OPTIONS))
@@ -50,16 +50,16 @@ module Flagstore
       end
 
       # A Big Segment store for the +store+ of +LaunchDarkly::BigSegmentsConfig+. Parameters and errors as for
-      # {new_feature_store}, without those of the cache.
+      # {new_feature_store}; those of the cache may be among them, as in options that both share, and have no effect.
       #
       # @return [LaunchDarkly::Interfaces::BigSegmentStore]
       def self.new_big_segment_store(table_name, opts = {})
-        store, = opened(table_name, opts, STORE_OPTIONS)
+        store, = opened(table_name, opts)
         BigSegmentStore.new(store)
       end
 
-      def self.opened(table_name, opts, known, defaults = {})
-        opts.each_key { |name| refuse(name, known) unless known.include?(name) || opts[name].nil? }
+      def self.opened(table_name, opts, **defaults)
+        opts.each_key { |name| refuse(name) unless OPTIONS.include?(name) || opts[name].nil? }
         logger = HarmlessLogger.around(opts[:logger] || ::LaunchDarkly::Config.default_logger)
         options = { **defaults, **AwsOptions.translated(opts[:dynamodb_opts] || {}), **(opts[:options] || {}) }
         store = Store.new(table: table_name, prefix: opts[:prefix], logger: logger, **options)
@@ -80,12 +80,12 @@ module Flagstore
       end
       private_class_method :described
 
-      def self.refuse(name, known)
+      def self.refuse(name)
         why = if name == :existing_client
                 'cannot be used, since libflagstore makes its own connections: give what the client was made with ' \
                   'as dynamodb_opts'
               else
-                "is none of #{known.join(', ')}: correct it or leave it out"
+                "is none of #{OPTIONS.join(', ')}: correct it or leave it out"
               end
         raise Error.own('STORE_ERROR_UNKNOWN_OPTION', "the option #{name.inspect} #{why}")
       end

@@ -12,8 +12,14 @@ module Flagstore
   class Library
     ABI = 1
     VARIABLE = 'FLAGSTORE_LIBRARY'
-    PACKAGED = File.expand_path('libflagstore.so', __dir__)
-    INSTALLED = "libflagstore.so.#{ABI}".freeze
+    # What the library's file is called here, in the gem and in the system.
+    NAME, INSTALLED =
+      case FFI::Platform::OS
+      when 'darwin' then %w[libflagstore.dylib libflagstore.dylib]
+      when 'windows' then %w[flagstore.dll flagstore.dll]
+      else ['libflagstore.so', "libflagstore.so.#{ABI}"]
+      end
+    PACKAGED = File.expand_path(NAME, __dir__)
 
     OK = 0
     NOT_FOUND = 1
@@ -120,9 +126,15 @@ module Flagstore
         begin
           new(INSTALLED)
         rescue LibraryError => e
-          raise LibraryError, "libflagstore was not found: #{VARIABLE} is not set, #{PACKAGED} is not there, " \
-                              "and the system says: #{e.message}", cause: nil
+          raise LibraryError, "libflagstore was not found for #{platform}: #{VARIABLE} is not set, #{PACKAGED} is not " \
+                              "there (the gem for #{platform} carries it), and the system says: #{e.message}", cause: nil
         end
+      end
+
+      # The name of the gem's platform that is for this process, such as +"x86_64-linux-musl"+.
+      def platform
+        local = Gem::Platform.local
+        local.os == 'linux' ? "#{local.cpu}-linux-#{local.version || 'gnu'}" : local.to_s
       end
 
       def checked(named)
