@@ -123,7 +123,8 @@ function storeOptionsOf(table: string, options: LDDynamoDBOptions): FlagStoreOpt
       `the option "${name}" is unknown: correct or remove it`,
     );
   }
-  return { table, prefix, ...translated(clientOptions), ...storeOptions };
+  // A store that only reads is told nothing, and keeps nothing. All have it, so that all of a process share connections.
+  return { table, prefix, keepTold: true, ...translated(clientOptions), ...storeOptions };
 }
 
 function cacheTtlOf({ cacheTTL = DEFAULT_CACHE_TTL }: LDDynamoDBOptions): number {

@@ -2,6 +2,9 @@
 
 import { strict as assert } from 'node:assert';
 import { createHash } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 
 import {
@@ -31,6 +34,7 @@ import {
   Rows,
   SECRET,
   TABLE,
+  until,
 } from './endpoint.js';
 
 const FEATURES: DataKind = { namespace: 'features' };
@@ -295,6 +299,49 @@ describe('what fails', () => {
     raw.close();
     assert.equal(await store.get(FEATURES, 'flag'), null);
     assert.match(log.at('error').join(), /is closed/);
+  });
+});
+
+describe('while DynamoDB is away', () => {
+  test('what the SDK brought is served, and what could not be written is written when it is back', async () => {
+    const { store, log, prefix, rows } = faulty();
+    await store.init({ features: { one: flag('one', 1), two: flag('two', 1) }, segments: {} });
+    await faults.script({ namespace: `${prefix}:features`, do: 'fault' });
+    await store.upsert(FEATURES, flag('one', 2));
+    assert.match(log.at('error').join(), /"one"/);
+    assert.equal((await store.get(FEATURES, 'one'))?.version, 2);
+    assert.equal((await store.get(FEATURES, 'two'))?.version, 1);
+    assert.deepEqual(Object.keys(await store.all(FEATURES)).sort(), ['one', 'two']);
+    assert.equal(await store.get(FEATURES, 'nobody’s'), null);
+    await faults.script();
+    await until(
+      async () => {
+        await store.get(FEATURES, 'two');
+        return (await rows.get('features', 'one'))?.['version'];
+      },
+      { N: '2' },
+    );
+  });
+
+  test('a process that starts then has what another one left in `cacheDir`', async t => {
+    if (process.platform === 'win32') return t.skip('cacheDir is for Unix');
+    const cacheDir = mkdtempSync(join(tmpdir(), 'flagstore-'));
+    after(() => rmSync(cacheDir, { recursive: true }));
+    const prefix = newPrefix();
+    const storeOptions = { cacheDir, shared: false, timeoutMs: 1_000, allTimeoutMs: 1_000 };
+    const first = faulty({ prefix, storeOptions });
+    await first.store.init({ features: { one: flag('one', 7) }, segments: {} });
+    await first.store.get(FEATURES, 'one');
+    await first.store.all(FEATURES);
+    await faults.script({ do: 'reset' });
+    const { store } = faulty({ prefix, storeOptions });
+    assert.equal((await store.get(FEATURES, 'one'))?.version, 7);
+    assert.deepEqual(Object.keys(await store.all(FEATURES)), ['one']);
+    const own = open({ ...faults.endpoint.options, prefix, ...storeOptions });
+    assert.equal((await own.get('features', 'one'))?.stale, true);
+    await until(async () => (await own.get('features', 'one')) && own.statistics().away, 1);
+    assert(own.statistics().stale >= 1);
+    await faults.script();
   });
 });
 
