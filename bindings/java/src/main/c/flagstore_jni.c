@@ -23,13 +23,14 @@
 
 /* Every function that this file calls, store_abi_version first. */
 #define FUNCTIONS(F) \
-  F(store_abi_version) F(store_version) F(store_code_name) F(store_open) F(store_close) F(store_init) \
-  F(store_init_json) F(store_get) F(store_get_all) F(store_items_view) F(store_upsert) F(store_initialized) \
-  F(store_available) F(store_big_segments_metadata) F(store_big_segments_membership) F(store_membership_count) \
-  F(store_membership_entry) F(store_statistics) F(store_clear_cache) F(store_next_event) F(store_get_async) \
-  F(store_get_all_async) F(store_upsert_async) F(store_result_code) F(store_result_error) F(store_result_item) \
-  F(store_result_items) F(store_error_free) F(store_item_free) F(store_items_free) F(store_membership_free) \
-  F(store_result_free) F(store_string_free)
+  F(store_abi_version) F(store_version) F(store_code_name) F(store_open) F(store_close) F(store_get_cached) \
+  F(store_get_async) F(store_get_all_async) F(store_upsert_async) F(store_init_async) F(store_init_json_async) \
+  F(store_initialized_async) F(store_available_async) F(store_big_segments_metadata_async) \
+  F(store_big_segments_membership_async) F(store_result_code) F(store_result_error) F(store_result_item) \
+  F(store_result_items) F(store_result_initialized) F(store_result_report) F(store_result_metadata) \
+  F(store_result_membership) F(store_items_view) F(store_membership_count) F(store_membership_entry) \
+  F(store_statistics) F(store_clear_cache) F(store_next_event) F(store_error_free) F(store_item_free) \
+  F(store_items_free) F(store_membership_free) F(store_result_free) F(store_string_free)
 
 static struct {
 #define POINTER(name) __typeof__(name) *name;
@@ -149,6 +150,34 @@ static jbyteArray items_answer(JNIEnv *env, store_items *items) {
   return array;
 }
 
+/* Takes the membership. */
+static jbyteArray membership_answer(JNIEnv *env, store_membership *membership) {
+  size_t count = library.store_membership_count(membership), length = 0;
+  const char *segment;
+  size_t segment_len;
+  int32_t included;
+  for (size_t i = 0; i < count; i++) {
+    library.store_membership_entry(membership, i, &segment, &segment_len, &included, NULL);
+    length += sizeof(struct entry_head) + segment_len;
+  }
+  char *body = malloc(length + 1), *end = body;
+  for (size_t i = 0; body != NULL && i < count; i++) {
+    library.store_membership_entry(membership, i, &segment, &segment_len, &included, NULL);
+    struct entry_head head = {included, (int32_t)segment_len};
+    memcpy(end, &head, sizeof head);
+    memcpy(end + sizeof head, segment, segment_len);
+    end += sizeof head + segment_len;
+  }
+  library.store_membership_free(membership);
+  if (body == NULL) {
+    out_of_memory(env);
+    return NULL;
+  }
+  jbyteArray array = answer(env, (struct head){.number = (int64_t)count}, body, length);
+  free(body);
+  return array;
+}
+
 /* Arguments */
 
 struct text {
@@ -237,8 +266,9 @@ JNIEXPORT void JNICALL Java_io_flagstore_Native_close(JNIEnv *env, jclass class,
   library.store_close((uint64_t)store, NULL);
 }
 
-JNIEXPORT jbyteArray JNICALL Java_io_flagstore_Native_get(JNIEnv *env, jclass class, jlong store, jbyteArray kind,
-                                                          jbyteArray key) {
+/* What the cache has, or NULL. */
+JNIEXPORT jbyteArray JNICALL Java_io_flagstore_Native_getCached(JNIEnv *env, jclass class, jlong store,
+                                                                jbyteArray kind, jbyteArray key) {
   (void)class;
   struct text of_kind, of_key;
   jbyteArray array = NULL;
@@ -246,179 +276,15 @@ JNIEXPORT jbyteArray JNICALL Java_io_flagstore_Native_get(JNIEnv *env, jclass cl
   if (take(env, key, &of_key) && taken) {
     store_item item;
     store_error error;
-    int32_t code = library.store_get((uint64_t)store, of_kind.bytes, of_kind.len, of_key.bytes, of_key.len, &item,
-                                     &error);
+    int32_t code = library.store_get_cached((uint64_t)store, of_kind.bytes, of_kind.len, of_key.bytes, of_key.len,
+                                            &item, &error);
     if (code < 0) array = failure(env, &error);
-    else array = code == STORE_OK ? item_answer(env, code, &item) : outcome(env, code, 0);
+    else if (code != STORE_NOT_CACHED) {
+      array = code == STORE_OK ? item_answer(env, code, &item) : outcome(env, code, 0);
+    }
   }
   drop(&of_kind);
   drop(&of_key);
-  return array;
-}
-
-JNIEXPORT jbyteArray JNICALL Java_io_flagstore_Native_getAll(JNIEnv *env, jclass class, jlong store, jbyteArray kind) {
-  (void)class;
-  struct text of_kind;
-  jbyteArray array = NULL;
-  if (take(env, kind, &of_kind)) {
-    store_items *items;
-    store_error error;
-    int32_t code = library.store_get_all((uint64_t)store, of_kind.bytes, of_kind.len, &items, &error);
-    array = code < 0 ? failure(env, &error) : items_answer(env, items);
-  }
-  drop(&of_kind);
-  return array;
-}
-
-JNIEXPORT jbyteArray JNICALL Java_io_flagstore_Native_upsert(JNIEnv *env, jclass class, jlong store, jbyteArray kind,
-                                                             jbyteArray key, jlong version, jboolean deleted,
-                                                             jbyteArray item) {
-  (void)class;
-  struct text of_kind, of_key, payload;
-  jbyteArray array = NULL;
-  bool taken = take(env, kind, &of_kind);
-  taken = take(env, key, &of_key) && taken;
-  if (take(env, item, &payload) && taken) {
-    store_item stored;
-    store_error error;
-    int32_t code = library.store_upsert((uint64_t)store, of_kind.bytes, of_kind.len, of_key.bytes, of_key.len, version,
-                                        deleted, payload.bytes, payload.len, &stored, &error);
-    if (code < 0) array = failure(env, &error);
-    else array = code == STORE_NEWER_EXISTS ? item_answer(env, code, &stored) : outcome(env, code, 0);
-  }
-  drop(&of_kind);
-  drop(&of_key);
-  drop(&payload);
-  return array;
-}
-
-/* Points the collections and items into the data, which has no alignment and which Native.init describes. */
-static void lay_out(const char *data, int32_t count, store_collection *collections, store_item *items) {
-  for (int32_t i = 0; i < count; i++) {
-    struct collection_head collection;
-    memcpy(&collection, data, sizeof collection);
-    data += sizeof collection;
-    collections[i] = (store_collection){data, (size_t)collection.kind_len, items, (size_t)collection.items};
-    data += collection.kind_len;
-    for (int32_t j = 0; j < collection.items; j++) {
-      struct item_head head;
-      memcpy(&head, data, sizeof head);
-      const char *key = data + sizeof head, *payload = key + head.key_len;
-      *items++ = (store_item){.key = key, .key_len = (size_t)head.key_len, .item = payload,
-                              .item_len = (size_t)head.item_len, .version = head.version,
-                              .deleted = head.flags & DELETED};
-      data = payload + head.item_len;
-    }
-  }
-}
-
-static jbyteArray report_answer(JNIEnv *env, int32_t code, char *report, store_error *error) {
-  return code < 0 ? failure(env, error) : text_answer(env, 0, report);
-}
-
-JNIEXPORT jbyteArray JNICALL Java_io_flagstore_Native_init(JNIEnv *env, jclass class, jlong store, jint collections,
-                                                           jint items, jbyteArray data) {
-  (void)class;
-  struct text rows;
-  jbyteArray array = NULL;
-  store_collection *of_kinds = calloc((size_t)collections + 1, sizeof *of_kinds);
-  store_item *all = calloc((size_t)items + 1, sizeof *all);
-  if (of_kinds == NULL || all == NULL) {
-    out_of_memory(env);
-  } else {
-    if (take(env, data, &rows)) {
-      char *report;
-      store_error error;
-      lay_out(rows.bytes, collections, of_kinds, all);
-      int32_t code = library.store_init((uint64_t)store, of_kinds, (size_t)collections, &report, &error);
-      array = report_answer(env, code, report, &error);
-    }
-    drop(&rows);
-  }
-  free(all);
-  free(of_kinds);
-  return array;
-}
-
-JNIEXPORT jbyteArray JNICALL Java_io_flagstore_Native_initJson(JNIEnv *env, jclass class, jlong store,
-                                                               jbyteArray json) {
-  (void)class;
-  struct text text;
-  jbyteArray array = NULL;
-  if (take(env, json, &text)) {
-    char *report;
-    store_error error;
-    int32_t code = library.store_init_json((uint64_t)store, text.bytes, text.len, &report, &error);
-    array = report_answer(env, code, report, &error);
-  }
-  drop(&text);
-  return array;
-}
-
-JNIEXPORT jbyteArray JNICALL Java_io_flagstore_Native_initialized(JNIEnv *env, jclass class, jlong store) {
-  (void)class;
-  int32_t initialized;
-  store_error error;
-  int32_t code = library.store_initialized((uint64_t)store, &initialized, &error);
-  return code < 0 ? failure(env, &error) : outcome(env, code, initialized);
-}
-
-JNIEXPORT jbyteArray JNICALL Java_io_flagstore_Native_available(JNIEnv *env, jclass class, jlong store) {
-  (void)class;
-  store_error error;
-  int32_t code = library.store_available((uint64_t)store, &error);
-  return code < 0 ? failure(env, &error) : outcome(env, code, 0);
-}
-
-JNIEXPORT jbyteArray JNICALL Java_io_flagstore_Native_bigSegmentsMetadata(JNIEnv *env, jclass class, jlong store) {
-  (void)class;
-  int64_t milliseconds = 0;
-  store_error error;
-  int32_t code = library.store_big_segments_metadata((uint64_t)store, &milliseconds, &error);
-  return code < 0 ? failure(env, &error) : outcome(env, code, milliseconds);
-}
-
-/* Takes the membership. */
-static jbyteArray membership_answer(JNIEnv *env, store_membership *membership) {
-  size_t count = library.store_membership_count(membership), length = 0;
-  const char *segment;
-  size_t segment_len;
-  int32_t included;
-  for (size_t i = 0; i < count; i++) {
-    library.store_membership_entry(membership, i, &segment, &segment_len, &included, NULL);
-    length += sizeof(struct entry_head) + segment_len;
-  }
-  char *body = malloc(length + 1), *end = body;
-  for (size_t i = 0; body != NULL && i < count; i++) {
-    library.store_membership_entry(membership, i, &segment, &segment_len, &included, NULL);
-    struct entry_head head = {included, (int32_t)segment_len};
-    memcpy(end, &head, sizeof head);
-    memcpy(end + sizeof head, segment, segment_len);
-    end += sizeof head + segment_len;
-  }
-  library.store_membership_free(membership);
-  if (body == NULL) {
-    out_of_memory(env);
-    return NULL;
-  }
-  jbyteArray array = answer(env, (struct head){.number = (int64_t)count}, body, length);
-  free(body);
-  return array;
-}
-
-JNIEXPORT jbyteArray JNICALL Java_io_flagstore_Native_bigSegmentsMembership(JNIEnv *env, jclass class, jlong store,
-                                                                            jbyteArray hash) {
-  (void)class;
-  struct text text;
-  jbyteArray array = NULL;
-  if (take(env, hash, &text)) {
-    store_membership *membership;
-    store_error error;
-    int32_t code = library.store_big_segments_membership((uint64_t)store, text.bytes, text.len, &membership, &error);
-    if (code < 0) array = failure(env, &error);
-    else array = code == STORE_OK ? membership_answer(env, membership) : outcome(env, code, 0);
-  }
-  drop(&text);
   return array;
 }
 
@@ -448,15 +314,15 @@ JNIEXPORT jbyteArray JNICALL Java_io_flagstore_Native_nextEvent(JNIEnv *env, jcl
 }
 
 /*
- * Asynchronous calls
+ * Calls of DynamoDB
  *
- * The library's threads are not made known to the JVM: their small stacks are not for Java, and code that hangs on a
- * completed future must not hold them up. They leave results in a queue, which a Java thread waits for in nextResult.
+ * The library's threads are not made known to the JVM: their small stacks are not for Java, and code that waits for a
+ * result must not hold them up. They leave results in a queue, which one Java thread waits for in nextResult; what is in
+ * a result, whoever waited for it reads on a thread of theirs.
  */
 
 struct call {
   jlong number;
-  bool list;
   store_result *result;
   struct call *next;
 };
@@ -478,21 +344,7 @@ static void completed(void *user_data, store_result *result) {
   pthread_mutex_unlock(&results.mutex);
 }
 
-static struct call *begin(JNIEnv *env, jlong number, bool list) {
-  struct call *call = malloc(sizeof *call);
-  if (call == NULL) out_of_memory(env);
-  else *call = (struct call){.number = number, .list = list};
-  return call;
-}
-
-/* The answer to the start of a call: one that was not accepted has no callback. */
-static jbyteArray begun(JNIEnv *env, int32_t code, store_error *error, struct call *call) {
-  if (code >= 0) return outcome(env, code, 0);
-  free(call);
-  return failure(env, error);
-}
-
-JNIEXPORT jbyteArray JNICALL Java_io_flagstore_Native_nextResult(JNIEnv *env, jclass class, jlongArray number) {
+JNIEXPORT jlong JNICALL Java_io_flagstore_Native_nextResult(JNIEnv *env, jclass class, jlongArray number) {
   (void)class;
   pthread_mutex_lock(&results.mutex);
   while (results.first == NULL) pthread_cond_wait(&results.filled, &results.mutex);
@@ -500,40 +352,109 @@ JNIEXPORT jbyteArray JNICALL Java_io_flagstore_Native_nextResult(JNIEnv *env, jc
   results.first = call->next;
   if (results.first == NULL) results.end = &results.first;
   pthread_mutex_unlock(&results.mutex);
-
-  store_result *result = call->result;
-  jlong of_call = call->number;
-  bool list = call->list;
+  jlong of_call = call->number, result = (jlong)(intptr_t)call->result;
   free(call);
   (*env)->SetLongArrayRegion(env, number, 0, 1, &of_call);
+  return result;
+}
 
-  jbyteArray array;
-  store_error error;
+/* What a result holds, besides a code. Native has the same numbers. */
+enum content { NOTHING, ITEM, ITEMS, INITIALIZED, REPORT, METADATA, MEMBERSHIP };
+
+/* The answer of a result that is no error. */
+static jbyteArray content_answer(JNIEnv *env, const store_result *result, int32_t code, enum content content) {
   store_item item;
   store_items *items;
+  store_membership *membership;
+  int32_t initialized;
+  int64_t milliseconds;
+  char *report;
+  switch (content) {
+  case ITEM:
+    if (library.store_result_item(result, &item, NULL) == STORE_OK) return item_answer(env, code, &item);
+    break;
+  case ITEMS:
+    if (library.store_result_items(result, &items, NULL) == STORE_OK) return items_answer(env, items);
+    break;
+  case INITIALIZED:
+    if (library.store_result_initialized(result, &initialized, NULL) == STORE_OK) return outcome(env, code, initialized);
+    break;
+  case REPORT:
+    if (library.store_result_report(result, &report, NULL) == STORE_OK) return text_answer(env, 0, report);
+    break;
+  case METADATA:
+    if (library.store_result_metadata(result, &milliseconds, NULL) == STORE_OK) return outcome(env, code, milliseconds);
+    break;
+  case MEMBERSHIP:
+    if (library.store_result_membership(result, &membership, NULL) == STORE_OK) return membership_answer(env, membership);
+    break;
+  case NOTHING:
+    break;
+  }
+  return outcome(env, code, 0);
+}
+
+/* Takes the result. */
+JNIEXPORT jbyteArray JNICALL Java_io_flagstore_Native_answer(JNIEnv *env, jclass class, jlong of_call, jint content) {
+  (void)class;
+  store_result *result = (store_result *)(intptr_t)of_call;
+  store_error error;
   int32_t code = library.store_result_code(result);
+  jbyteArray array;
   if (code < 0) {
     library.store_result_error(result, &error);
     array = failure(env, &error);
-  } else if (list && library.store_result_items(result, &items, NULL) == STORE_OK) {
-    array = items_answer(env, items);
-  } else if (!list && library.store_result_item(result, &item, NULL) == STORE_OK) {
-    array = item_answer(env, code, &item);
   } else {
-    array = outcome(env, code, 0);
+    array = content_answer(env, result, code, content);
   }
   library.store_result_free(result);
   return array;
 }
 
-JNIEXPORT jbyteArray JNICALL Java_io_flagstore_Native_getAsync(JNIEnv *env, jclass class, jlong store, jlong number,
-                                                               jbyteArray kind, jbyteArray key) {
+static struct call *begin(JNIEnv *env, jlong number) {
+  struct call *call = malloc(sizeof *call);
+  if (call == NULL) out_of_memory(env);
+  else *call = (struct call){.number = number};
+  return call;
+}
+
+/* The answer to the start of a call: NULL if its result comes later. One that was not accepted has none. */
+static jbyteArray begun(JNIEnv *env, int32_t code, store_error *error, struct call *call) {
+  if (code >= 0) return NULL;
+  free(call);
+  return failure(env, error);
+}
+
+/* A call that takes a store alone. */
+static jbyteArray ask(JNIEnv *env, jlong store, jlong number, __typeof__(library.store_available_async) function) {
+  store_error error;
+  struct call *call = begin(env, number);
+  return call == NULL ? NULL : begun(env, function((uint64_t)store, completed, call, &error), &error, call);
+}
+
+/* A call that takes a store and a text. */
+static jbyteArray ask_for(JNIEnv *env, jlong store, jlong number, jbyteArray given,
+                          __typeof__(library.store_get_all_async) function) {
+  struct text text;
+  struct call *call;
+  jbyteArray array = NULL;
+  if (take(env, given, &text) && (call = begin(env, number)) != NULL) {
+    store_error error;
+    int32_t code = function((uint64_t)store, text.bytes, text.len, completed, call, &error);
+    array = begun(env, code, &error, call);
+  }
+  drop(&text);
+  return array;
+}
+
+JNIEXPORT jbyteArray JNICALL Java_io_flagstore_Native_get(JNIEnv *env, jclass class, jlong store, jlong number,
+                                                          jbyteArray kind, jbyteArray key) {
   (void)class;
   struct text of_kind, of_key;
   struct call *call;
   jbyteArray array = NULL;
   bool taken = take(env, kind, &of_kind);
-  if (take(env, key, &of_key) && taken && (call = begin(env, number, false)) != NULL) {
+  if (take(env, key, &of_key) && taken && (call = begin(env, number)) != NULL) {
     store_error error;
     int32_t code = library.store_get_async((uint64_t)store, of_kind.bytes, of_kind.len, of_key.bytes, of_key.len,
                                            completed, call, &error);
@@ -544,31 +465,22 @@ JNIEXPORT jbyteArray JNICALL Java_io_flagstore_Native_getAsync(JNIEnv *env, jcla
   return array;
 }
 
-JNIEXPORT jbyteArray JNICALL Java_io_flagstore_Native_getAllAsync(JNIEnv *env, jclass class, jlong store, jlong number,
-                                                                  jbyteArray kind) {
+JNIEXPORT jbyteArray JNICALL Java_io_flagstore_Native_getAll(JNIEnv *env, jclass class, jlong store, jlong number,
+                                                             jbyteArray kind) {
   (void)class;
-  struct text of_kind;
-  struct call *call;
-  jbyteArray array = NULL;
-  if (take(env, kind, &of_kind) && (call = begin(env, number, true)) != NULL) {
-    store_error error;
-    int32_t code = library.store_get_all_async((uint64_t)store, of_kind.bytes, of_kind.len, completed, call, &error);
-    array = begun(env, code, &error, call);
-  }
-  drop(&of_kind);
-  return array;
+  return ask_for(env, store, number, kind, library.store_get_all_async);
 }
 
-JNIEXPORT jbyteArray JNICALL Java_io_flagstore_Native_upsertAsync(JNIEnv *env, jclass class, jlong store, jlong number,
-                                                                  jbyteArray kind, jbyteArray key, jlong version,
-                                                                  jboolean deleted, jbyteArray item) {
+JNIEXPORT jbyteArray JNICALL Java_io_flagstore_Native_upsert(JNIEnv *env, jclass class, jlong store, jlong number,
+                                                             jbyteArray kind, jbyteArray key, jlong version,
+                                                             jboolean deleted, jbyteArray item) {
   (void)class;
   struct text of_kind, of_key, payload;
   struct call *call;
   jbyteArray array = NULL;
   bool taken = take(env, kind, &of_kind);
   taken = take(env, key, &of_key) && taken;
-  if (take(env, item, &payload) && taken && (call = begin(env, number, false)) != NULL) {
+  if (take(env, item, &payload) && taken && (call = begin(env, number)) != NULL) {
     store_error error;
     int32_t code = library.store_upsert_async((uint64_t)store, of_kind.bytes, of_kind.len, of_key.bytes, of_key.len,
                                               version, deleted, payload.bytes, payload.len, completed, call, &error);
@@ -578,4 +490,78 @@ JNIEXPORT jbyteArray JNICALL Java_io_flagstore_Native_upsertAsync(JNIEnv *env, j
   drop(&of_key);
   drop(&payload);
   return array;
+}
+
+/* Points the collections and items into the data, which has no alignment and which Native.init describes. */
+static void lay_out(const char *data, int32_t count, store_collection *collections, store_item *items) {
+  for (int32_t i = 0; i < count; i++) {
+    struct collection_head collection;
+    memcpy(&collection, data, sizeof collection);
+    data += sizeof collection;
+    collections[i] = (store_collection){data, (size_t)collection.kind_len, items, (size_t)collection.items};
+    data += collection.kind_len;
+    for (int32_t j = 0; j < collection.items; j++) {
+      struct item_head head;
+      memcpy(&head, data, sizeof head);
+      const char *key = data + sizeof head, *payload = key + head.key_len;
+      *items++ = (store_item){.key = key, .key_len = (size_t)head.key_len, .item = payload,
+                              .item_len = (size_t)head.item_len, .version = head.version,
+                              .deleted = head.flags & DELETED};
+      data = payload + head.item_len;
+    }
+  }
+}
+
+JNIEXPORT jbyteArray JNICALL Java_io_flagstore_Native_init(JNIEnv *env, jclass class, jlong store, jlong number,
+                                                           jint collections, jint items, jbyteArray data) {
+  (void)class;
+  struct text rows;
+  struct call *call;
+  jbyteArray array = NULL;
+  store_collection *of_kinds = calloc((size_t)collections + 1, sizeof *of_kinds);
+  store_item *all = calloc((size_t)items + 1, sizeof *all);
+  if (of_kinds == NULL || all == NULL) {
+    out_of_memory(env);
+  } else {
+    if (take(env, data, &rows) && (call = begin(env, number)) != NULL) {
+      store_error error;
+      lay_out(rows.bytes, collections, of_kinds, all);
+      int32_t code =
+          library.store_init_async((uint64_t)store, of_kinds, (size_t)collections, completed, call, &error);
+      array = begun(env, code, &error, call);
+    }
+    drop(&rows);
+  }
+  free(all);
+  free(of_kinds);
+  return array;
+}
+
+JNIEXPORT jbyteArray JNICALL Java_io_flagstore_Native_initJson(JNIEnv *env, jclass class, jlong store, jlong number,
+                                                               jbyteArray json) {
+  (void)class;
+  return ask_for(env, store, number, json, library.store_init_json_async);
+}
+
+JNIEXPORT jbyteArray JNICALL Java_io_flagstore_Native_initialized(JNIEnv *env, jclass class, jlong store,
+                                                                  jlong number) {
+  (void)class;
+  return ask(env, store, number, library.store_initialized_async);
+}
+
+JNIEXPORT jbyteArray JNICALL Java_io_flagstore_Native_available(JNIEnv *env, jclass class, jlong store, jlong number) {
+  (void)class;
+  return ask(env, store, number, library.store_available_async);
+}
+
+JNIEXPORT jbyteArray JNICALL Java_io_flagstore_Native_bigSegmentsMetadata(JNIEnv *env, jclass class, jlong store,
+                                                                          jlong number) {
+  (void)class;
+  return ask(env, store, number, library.store_big_segments_metadata_async);
+}
+
+JNIEXPORT jbyteArray JNICALL Java_io_flagstore_Native_bigSegmentsMembership(JNIEnv *env, jclass class, jlong store,
+                                                                            jlong number, jbyteArray hash) {
+  (void)class;
+  return ask_for(env, store, number, hash, library.store_big_segments_membership_async);
 }

@@ -137,7 +137,10 @@ public abstract class DynamoDbStoreBuilder<T> implements ComponentConfigurer<T>,
     FlagStore open(Log log) {
         FlagStoreBuilder builder =
                 FlagStore.builder(tableName).onEvent(event -> log.write(event.level(), event.message()));
-        Map<String, Object> options = new LinkedHashMap<>(translated);
+        Map<String, Object> options = new LinkedHashMap<>();
+        // A store that only reads is told nothing, and keeps nothing. All have it, so that all of a process share connections.
+        options.put("keep_told", true);
+        options.putAll(translated);
         options.putAll(ownOptions);
         systemProperties(options);
         options.forEach(builder::option);
@@ -169,7 +172,7 @@ public abstract class DynamoDbStoreBuilder<T> implements ComponentConfigurer<T>,
         @Override
         public PersistentDataStore build(ClientContext context) {
             Log log = new Log(context.getBaseLogger().subLogger("DataStore").subLogger("DynamoDb"));
-            return new DynamoDbDataStore(open(log), log);
+            return new DynamoDbDataStore(open(log), log, context.getDataStoreUpdateSink());
         }
     }
 
