@@ -25,20 +25,29 @@ static void arguments_of(napi_env env, napi_callback_info info, struct arguments
   napi_get_value_bigint_uint64(env, arguments->values[0], &arguments->store, &lossless);
 }
 
-/* (path) => undefined; throws why the library cannot be used */
-static napi_value load(napi_env env, napi_callback_info info)
+/* (path, or undefined for the library that is linked in) => undefined; throws why it cannot be used */
+static napi_value use(napi_env env, napi_callback_info info)
 {
   struct arguments arguments;
   struct text path;
   arguments_of(env, info, &arguments);
-  if (text_of(env, arguments.values[0], &path) && path.bytes != NULL) {
-    const char *why = library_load(path.bytes);
+  if (text_of(env, arguments.values[0], &path)) {
+    const char *why = library_use(path.bytes);
     if (why != NULL) {
       napi_throw_error(env, NULL, why);
     }
     text_free(&path);
   }
   return NULL;
+}
+
+/* () => whether the library is linked in */
+static napi_value linked(napi_env env, napi_callback_info info)
+{
+  napi_value value = NULL;
+  (void)info;
+  napi_get_boolean(env, library_linked, &value);
+  return value;
 }
 
 /* () => string */
@@ -237,32 +246,20 @@ static napi_value initialized(napi_env env, napi_callback_info info)
   return ask(env, info, library.store_initialized_async, initialized_outcome);
 }
 
-static napi_value start_init(const struct arguments *arguments, struct data_set *data)
-{
-  napi_value promise = NULL;
-  struct call *call = data == NULL ? NULL : new_call(arguments, report_outcome, &promise);
-  if (call == NULL) {
-    data_set_free(data);
-    return NULL;
-  }
-  data_set_start(data, arguments->store, call);
-  return promise;
-}
-
 /* (handle, data set) => promise of {report} */
 static napi_value init(napi_env env, napi_callback_info info)
 {
   struct arguments arguments;
+  napi_value promise = NULL;
   arguments_of(env, info, &arguments);
-  return start_init(&arguments, data_set_taken(env, arguments.values[1]));
-}
-
-/* (handle, JSON) => promise of {report} */
-static napi_value init_json(napi_env env, napi_callback_info info)
-{
-  struct arguments arguments;
-  arguments_of(env, info, &arguments);
-  return start_init(&arguments, data_set_of_json(env, arguments.values[1]));
+  struct data_set *data = data_set_taken(env, arguments.values[1]);
+  struct call *call = data == NULL ? NULL : new_call(&arguments, report_outcome, &promise);
+  if (call == NULL) {
+    data_set_free(data);
+    return NULL;
+  }
+  data_set_start(data, arguments.store, call);
+  return promise;
 }
 
 /* (handle) => promise of {} */
@@ -338,7 +335,8 @@ NAPI_MODULE_INIT()
     const char *name;
     napi_callback function;
   } functions[] = {
-      {"load", load},
+      {"use", use},
+      {"linked", linked},
       {"version", version},
       {"codeName", code_name},
       {"open", open},
@@ -351,8 +349,8 @@ NAPI_MODULE_INIT()
       {"dataSet", data_set_new},
       {"dataSetKind", data_set_kind},
       {"dataSetAdd", data_set_add},
+      {"dataSetJson", data_set_json},
       {"init", init},
-      {"initJson", init_json},
       {"available", available},
       {"bigSegmentsMetadata", big_segments_metadata},
       {"bigSegmentsMembership", big_segments_membership},

@@ -1,8 +1,9 @@
 #include "environment.h"
 
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+
+#include "platform.h"
 
 /* Promises resolved at a time, so that a flood of answers leaves turns of the event loop for others. */
 enum { MOST_AT_A_TIME = 64 };
@@ -18,7 +19,7 @@ struct environment {
   uint64_t *stores;
   size_t stores_count, stores_capacity;
 
-  pthread_mutex_t lock;
+  platform_lock lock;
   /* Under the lock, since answers come on other threads. */
   bool ended;
   struct call *first, **last;
@@ -27,7 +28,6 @@ struct environment {
 static void unreference(struct environment *environment)
 {
   if (atomic_fetch_sub(&environment->references, 1) == 1) {
-    pthread_mutex_destroy(&environment->lock);
     free(environment->stores);
     free(environment);
   }
@@ -46,7 +46,7 @@ static void call_free(struct call *call)
 /* Takes the oldest answered calls, at most so many; `more` says whether others are left. */
 static struct call *take(struct environment *environment, int most, bool *more)
 {
-  pthread_mutex_lock(&environment->lock);
+  platform_acquire(&environment->lock);
   struct call *taken = environment->first, **end = &taken;
   while (*end != NULL && most-- > 0) {
     end = &(*end)->next;
@@ -57,7 +57,7 @@ static struct call *take(struct environment *environment, int most, bool *more)
   }
   *end = NULL;
   *more = environment->first != NULL;
-  pthread_mutex_unlock(&environment->lock);
+  platform_release(&environment->lock);
   return taken;
 }
 
@@ -102,7 +102,7 @@ static void on_wake(napi_env env, napi_value function, void *context, void *data
 static void answered(struct call *call)
 {
   struct environment *environment = call->environment;
-  pthread_mutex_lock(&environment->lock);
+  platform_acquire(&environment->lock);
   bool ended = environment->ended;
   if (!ended) {
     bool asleep = environment->first == NULL;
@@ -113,7 +113,7 @@ static void answered(struct call *call)
       napi_call_threadsafe_function(environment->wake[0], NULL, napi_tsfn_nonblocking);
     }
   }
-  pthread_mutex_unlock(&environment->lock);
+  platform_release(&environment->lock);
   if (ended) {
     call_free(call);
   }
@@ -179,9 +179,9 @@ static void end(void *data)
 {
   struct environment *environment = data;
   bool more;
-  pthread_mutex_lock(&environment->lock);
+  platform_acquire(&environment->lock);
   environment->ended = true;
-  pthread_mutex_unlock(&environment->lock);
+  platform_release(&environment->lock);
   do {
     for (struct call *call = take(environment, MOST_AT_A_TIME, &more), *next; call != NULL; call = next) {
       next = call->next;
@@ -205,7 +205,7 @@ struct environment *environment_new(napi_env env)
   environment->env = env;
   environment->last = &environment->first;
   atomic_init(&environment->references, 1);
-  pthread_mutex_init(&environment->lock, NULL);
+  environment->lock = (platform_lock)PLATFORM_LOCK;
   for (int place = 0; place < 2; place++) {
     if (napi_create_string_utf8(env, "flagstore", NAPI_AUTO_LENGTH, &name) != napi_ok ||
         napi_create_threadsafe_function(env, NULL, NULL, name, 0, 1, NULL, NULL, environment, on_wake,
