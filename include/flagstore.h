@@ -87,7 +87,7 @@
 #define STORE_ERROR_INVALID_LENGTH -4
 
 /*
- The handle is zero, closed, or never was a store.
+ The handle is zero, closed, or never was what it is used as: a store, a completion queue, a call, a descriptor.
  */
 #define STORE_ERROR_INVALID_HANDLE -5
 
@@ -232,6 +232,11 @@
 #define STORE_ERROR_RUNTIME -45
 
 /*
+ `store_cancel` ended the call before it was over. Somebody wanted that, so it is no fault, and not retriable.
+ */
+#define STORE_CANCELLED -46
+
+/*
  Event level: something was not done.
  */
 #define STORE_LEVEL_ERROR 1
@@ -360,8 +365,8 @@ typedef struct store_collection {
 typedef void (*store_logger)(void *user_data, int32_t level, const char *message, size_t message_len);
 
 /*
- Called once for every asynchronous call that was accepted, on a thread of the library, never on the calling
- thread. `result` belongs to the callee, who frees it with `store_result_free`. The function must not block;
+ Called once for every asynchronous call that was accepted, however it ends, on a thread of the library, never on the
+ calling thread. `result` belongs to the callee, who frees it with `store_result_free`. The function must not block;
  it may call asynchronous functions and everything that takes a `store_result`.
  */
 typedef void (*store_callback)(void *user_data, struct store_result *result);
@@ -417,7 +422,7 @@ int32_t store_open(const char *options,
                    struct store_error *error);
 
 /*
- Closes a handle. Calls in flight on it finish undisturbed, asynchronous ones with their callback; later calls
+ Closes a handle. Calls in flight on it finish undisturbed, asynchronous ones with their callback, or in their queue; later calls
  get INVALID_HANDLE. The last handle to a store closes its connections and frees its cache, unless the store is
  `"persistent"`. Does not block. Any thread; also in a forked child, without effect on the parent.
 
@@ -702,39 +707,46 @@ int32_t store_set_logger(uint64_t store,
                          struct store_error *error);
 
 /*
- `store_get` without blocking. If it returns STORE_OK, `callback` is called exactly once, later, on a thread of
- the library; if it returns an error, never. The strings are copied before it returns.
+ `store_get` without blocking. If it returns STORE_OK, the call ends exactly once, later, whatever happens: `done` is
+ called with `user_data` and the result, on a thread of the library; where `done` is NULL, both go to the queue that
+ `store_complete_to` named. If it returns an error, nothing comes. The strings are copied before it returns.
 
- Errors: NULL_ARGUMENT, INVALID_HANDLE, INVALID_UTF8, INVALID_LENGTH, RUNTIME; all others reach the callback.
+ `call` may be NULL; else it receives the number to cancel the call by, before the call begins: it is there when the end
+ is told. No number is given out twice.
 
- Example: `store_get_async(store, "features", 8, "my-flag", 7, on_flag, request, &error)`
+ Errors: NULL_ARGUMENT (also where `done` is NULL and there is no queue), INVALID_HANDLE (also where the queue is closed),
+ INVALID_UTF8, INVALID_LENGTH, RUNTIME; all others are in the result, and so is STORE_CANCELLED, see `store_cancel`.
+
+ Example: `store_get_async(store, "features", 8, "my-flag", 7, on_flag, request, &call, &error)`
  */
 int32_t store_get_async(uint64_t store,
                         const char *kind,
                         size_t kind_len,
                         const char *key,
                         size_t key_len,
-                        store_callback callback,
+                        store_callback done,
                         void *user_data,
+                        uint64_t *call,
                         struct store_error *error);
 
 /*
  `store_get_all` without blocking; otherwise as `store_get_async`.
 
- Example: `store_get_all_async(store, "features", 8, on_flags, request, &error)`
+ Example: `store_get_all_async(store, "features", 8, on_flags, request, NULL, &error)`
  */
 int32_t store_get_all_async(uint64_t store,
                             const char *kind,
                             size_t kind_len,
-                            store_callback callback,
+                            store_callback done,
                             void *user_data,
+                            uint64_t *call,
                             struct store_error *error);
 
 /*
  `store_upsert` without blocking; otherwise as `store_get_async`. On STORE_NEWER_EXISTS the stored item is read
  with `store_result_item`.
 
- Example: `store_upsert_async(store, "features", 8, "my-flag", 7, 12, 0, json, json_len, on_written, request, &error)`
+ Example: `store_upsert_async(store, "features", 8, "my-flag", 7, 12, 0, json, json_len, on_written, request, NULL, &error)`
  */
 int32_t store_upsert_async(uint64_t store,
                            const char *kind,
@@ -745,78 +757,173 @@ int32_t store_upsert_async(uint64_t store,
                            int32_t deleted,
                            const char *item,
                            size_t item_len,
-                           store_callback callback,
+                           store_callback done,
                            void *user_data,
+                           uint64_t *call,
                            struct store_error *error);
 
 /*
- `store_init` without blocking; otherwise as `store_get_async`. Errors of checking the data are returned, with
- no callback. The report is read with `store_result_report`.
+ `store_init` without blocking; otherwise as `store_get_async`. Errors of checking the data are returned, and nothing
+ comes. The report is read with `store_result_report`, also that of an init that failed or was cancelled.
 
- Example: `store_init_async(store, all, 2, on_initialised, request, &error)`
+ Example: `store_init_async(store, all, 2, on_initialised, request, NULL, &error)`
  */
 int32_t store_init_async(uint64_t store,
                          const struct store_collection *collections,
                          size_t collections_len,
-                         store_callback callback,
+                         store_callback done,
                          void *user_data,
+                         uint64_t *call,
                          struct store_error *error);
 
 /*
  `store_init_json` without blocking; otherwise as `store_init_async`.
 
- Example: `store_init_json_async(store, body, body_len, on_initialised, request, &error)`
+ Example: `store_init_json_async(store, body, body_len, on_initialised, request, NULL, &error)`
  */
 int32_t store_init_json_async(uint64_t store,
                               const char *json,
                               size_t json_len,
-                              store_callback callback,
+                              store_callback done,
                               void *user_data,
+                              uint64_t *call,
                               struct store_error *error);
 
 /*
  `store_initialized` without blocking; otherwise as `store_get_async`.
 
- Example: `store_initialized_async(store, on_answer, request, &error)`
+ Example: `store_initialized_async(store, on_answer, request, NULL, &error)`
  */
 int32_t store_initialized_async(uint64_t store,
-                                store_callback callback,
+                                store_callback done,
                                 void *user_data,
+                                uint64_t *call,
                                 struct store_error *error);
 
 /*
  `store_available` without blocking; otherwise as `store_get_async`. `store_result_code` has the answer.
 
- Example: `store_available_async(store, on_answer, request, &error)`
+ Example: `store_available_async(store, on_answer, request, NULL, &error)`
  */
 int32_t store_available_async(uint64_t store,
-                              store_callback callback,
+                              store_callback done,
                               void *user_data,
+                              uint64_t *call,
                               struct store_error *error);
 
 /*
  `store_big_segments_metadata` without blocking; otherwise as `store_get_async`. The time is read with
  `store_result_metadata`.
 
- Example: `store_big_segments_metadata_async(store, on_answer, request, &error)`
+ Example: `store_big_segments_metadata_async(store, on_answer, request, NULL, &error)`
  */
 int32_t store_big_segments_metadata_async(uint64_t store,
-                                          store_callback callback,
+                                          store_callback done,
                                           void *user_data,
+                                          uint64_t *call,
                                           struct store_error *error);
 
 /*
  `store_big_segments_membership` without blocking; otherwise as `store_get_async`. The membership is read with
  `store_result_membership`.
 
- Example: `store_big_segments_membership_async(store, hash, hash_len, on_answer, request, &error)`
+ Example: `store_big_segments_membership_async(store, hash, hash_len, on_answer, request, NULL, &error)`
  */
 int32_t store_big_segments_membership_async(uint64_t store,
                                             const char *hash,
                                             size_t hash_len,
-                                            store_callback callback,
+                                            store_callback done,
                                             void *user_data,
+                                            uint64_t *call,
                                             struct store_error *error);
+
+/*
+ Ends an asynchronous call as soon as that can be: what it waits for is given up, its request and its descriptors are
+ dropped, and it ends as every call does, exactly once, with STORE_CANCELLED, or with its outcome if it was over already.
+ A read that other calls wait for as well goes on for them. A cancelled upsert may have been written or not. A cancelled
+ init begins no further write, and its result has the report of what it had done; what it began goes on where it stopped
+ with the next init, and `$inited` is there only if everything was stored. What is cancelled is not written later, with
+ `"keep_told"` neither. A call that is over is STORE_OK, and so is one of the parent in a forked child: it is the parent's.
+ Does not block. Any thread, also inside callbacks, and after the store was closed.
+
+ Errors: INVALID_HANDLE, if `call` was never the number of a call.
+
+ Example: `store_cancel(call, NULL);`
+ */
+int32_t store_cancel(uint64_t call,
+                     struct store_error *error);
+
+/*
+ Opens a completion queue: where asynchronous calls end whose host cannot be called back on a thread of the library. On
+ success `*queue` is its number, to be closed with `store_completions_close`. Name it to stores with `store_complete_to`,
+ make calls with `done` NULL, and take what is finished with `store_completions_next`, from as many threads as you like.
+
+ In a forked child a queue of the parent can be used, is empty, and has no descriptor: the parent's calls end in the parent.
+ Does not block. Any thread.
+
+ Errors: NULL_ARGUMENT, TOO_MANY_STORES.
+
+ Example: `store_completions_open(&queue, &error)`
+ */
+int32_t store_completions_open(uint64_t *queue,
+                               struct store_error *error);
+
+/*
+ Has the calls that are made from now on with this handle, and with `done` NULL, end in a queue. Several stores may share
+ one. Another queue may be named at any time; calls that have begun end where they were to. Does not block. Any thread.
+
+ Errors: INVALID_HANDLE, of the store or of the queue.
+
+ Example: `store_complete_to(store, queue, &error)`
+ */
+int32_t store_complete_to(uint64_t store,
+                          uint64_t queue,
+                          struct store_error *error);
+
+/*
+ Takes the call that was finished first: `*user_data` is what was given with it, `*result` its outcome, to be freed with
+ `store_result_free`. Waits for one at most `timeout_ms`: not at all with 0, as long as it takes with a negative number.
+ STORE_NOT_FOUND, with both untouched, if none came. Each is taken once; with several waiters each gets one of its own. Any
+ thread; inside callbacks only with 0.
+
+ Errors: NULL_ARGUMENT; INVALID_HANDLE, also where the queue is closed while one waits; CALLED_IN_CALLBACK.
+
+ Example: `while (store_completions_next(queue, -1, &user_data, &result, NULL) == STORE_OK) finish(user_data, result);`
+ */
+int32_t store_completions_next(uint64_t queue,
+                               int64_t timeout_ms,
+                               void **user_data,
+                               struct store_result **result,
+                               struct store_error *error);
+
+/*
+ Has a queue write to a descriptor whenever it gets something while it is empty, and at once if it holds something now:
+ eight bytes, the number 1 in the machine's order, which is right for a pipe, a socket and an eventfd. Writing never
+ blocks and raises no SIGPIPE: what is full is readable anyway. So an event loop waits until the descriptor is readable,
+ reads it empty, and then takes what is finished until there is STORE_NOT_FOUND; in that order it misses nothing.
+
+ The library writes to a copy of the descriptor, which is closed with the queue, across exec, and by naming another; -1
+ names none. A pipe should have no other writer, or not block. Not on Windows, where a thread waits in
+ `store_completions_next`. Does not block. Any thread.
+
+ Errors: INVALID_HANDLE, also for what is no descriptor that can be written to.
+
+ Example: `store_completions_notify(queue, pipe_ends[1], &error)`
+ */
+int32_t store_completions_notify(uint64_t queue,
+                                 int64_t descriptor,
+                                 struct store_error *error);
+
+/*
+ Closes a queue. Who waits for it gets INVALID_HANDLE. What it holds and what still comes is freed, and its `user_data` is
+ not given out any more; new calls that would end in it are refused. Does not block. Any thread.
+
+ Errors: INVALID_HANDLE.
+
+ Example: `store_completions_close(queue, NULL);`
+ */
+int32_t store_completions_close(uint64_t queue,
+                                struct store_error *error);
 
 /*
  The number that the blocking form would have returned; NULL_ARGUMENT's for NULL. Does not block.
@@ -890,13 +997,16 @@ int32_t store_result_membership(const struct store_result *result,
                                 struct store_error *error);
 
 /*
- The report of an asynchronous init, as of `store_init`, to be freed with `store_string_free`. Does not block.
+ The report of an asynchronous init, as of `store_init`, to be freed with `store_string_free`; of one that failed or was
+ cancelled, what it had done by then. Does not block.
 
  Errors: NULL_ARGUMENT, also where the result belongs to another kind of call.
 
  Example: `store_result_report(result, &report, NULL)`
  */
-int32_t store_result_report(const struct store_result *result, char **report, struct store_error *error);
+int32_t store_result_report(const struct store_result *result,
+                            char **report,
+                            struct store_error *error);
 
 /*
  Frees the message of an error and clears the struct, so that freeing it again does nothing. NULL is fine.

@@ -12,6 +12,7 @@
 //! * A fork waits until none of its threads is in the middle of something, see [`polls`].
 
 mod aside;
+mod bell;
 mod clock;
 mod descriptors;
 mod host;
@@ -33,6 +34,8 @@ use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use futures_util::FutureExt;
+use futures_util::stream::{AbortHandle, Abortable, Aborted};
 use tokio::runtime::Runtime;
 
 use crate::model::{Code, Error, Result};
@@ -41,9 +44,10 @@ use pending::{Call, Ends, Pending};
 use threads::MaskedSignals;
 
 pub use aside::{Runtimes, aside, end_group, in_group};
+pub use bell::Bell;
 pub use clock::{WALL_TICK, boot_now, wall_now};
 pub use host::{boot_id, effective_user};
-pub use polls::{contained, outside, whole_across_forks};
+pub use polls::{contained, forks, outside, whole_across_forks};
 
 /// What runs on the runtime's threads.
 type Work<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -125,13 +129,43 @@ pub fn spawn(future: impl Future<Output = ()> + Send + 'static) -> Result<()> {
     if engine()?.starts(Box::pin(future)) { Ok(()) } else { Err(given_up()) }
 }
 
-/// Runs a future on the runtime's threads. `done` gets its outcome there, exactly once: a panic is an outcome, and so is
-/// the death of the runtime. After an error `done` is never called.
+/// Runs a future on the runtime's threads. `begun` gets the number to [`cancel`] it by, before it begins. `done` gets its
+/// outcome there, exactly once: a panic is an outcome, and so are being cancelled and the death of the runtime. After an
+/// error `done` is never called.
 pub fn spawn_then<T: Send + 'static>(
     future: impl Future<Output = Result<T>> + Send + 'static,
+    begun: impl FnOnce(u64),
     done: impl FnOnce(Result<T>) + Send + 'static,
 ) -> Result<()> {
-    engine()?.run(Box::pin(future), Call::new(done))
+    engine()?.run(Box::pin(future), begun, Call::new(done))
+}
+
+/// Gives up the future of a call, which drops it where it waits, with all that it holds; that it was cancelled is its
+/// outcome then. Nothing happens to a call that is over, or another process's. Any thread; waits for nothing.
+pub fn cancel(call: u64) {
+    heal();
+    if let Some(engine) = current()
+        && let Some(future) = engine.body.pending.cancel_of(call)
+        // It wakes a thread, see `starts`.
+        && catch_unwind(AssertUnwindSafe(|| future.abort())).is_err()
+    {
+        engine.body.give_up();
+    }
+    if ORPHANED.load(Ordering::Relaxed) {
+        // To tell the callbacks of the calls that are lost.
+        let _ = engine();
+    }
+}
+
+/// Refuses to block a thread of the library.
+pub fn may_block() -> Result<()> {
+    if ours().is_none() {
+        return Ok(());
+    }
+    Err(Error::new(
+        Code::CalledInCallback,
+        "a blocking function was called inside a callback of flagstore: use its asynchronous form there",
+    ))
 }
 
 /// Runs a future on the runtime's threads and waits for it. The future ends itself at `deadline`; should the
@@ -141,16 +175,11 @@ pub fn block_on<T: Send + 'static>(
     attempt: impl Display,
     future: impl Future<Output = Result<T>> + Send + 'static,
 ) -> Result<T> {
-    if ours().is_some() {
-        return Err(Error::new(
-            Code::CalledInCallback,
-            "a blocking function was called inside a callback of flagstore: use its asynchronous form there",
-        ));
-    }
+    may_block()?;
     let engine = engine()?;
     let (sender, receiver) = sync_channel(1);
     // The receiver is gone only if the caller stopped waiting.
-    engine.run(Box::pin(future), Call::new(move |outcome| drop(sender.send(outcome))))?;
+    engine.run(Box::pin(future), drop, Call::new(move |outcome| drop(sender.send(outcome))))?;
     let patience = deadline.saturating_duration_since(Instant::now()) + GRACE;
     receiver.recv_timeout(patience).unwrap_or_else(|unanswered| Err(engine.why(unanswered).during(attempt)))
 }
@@ -158,15 +187,24 @@ pub fn block_on<T: Send + 'static>(
 impl Engine {
     /// The future is boxed before it comes here: what an init keeps while it waits is kilobytes, and each layer would copy
     /// them over the stack of a caller that may have little; and the layers are compiled once for all kinds of calls.
-    fn run<T: Send + 'static>(&self, future: Work<Result<T>>, call: Arc<Call<T>>) -> Result<()> {
+    fn run<T: Send + 'static>(
+        &self,
+        future: Work<Result<T>>,
+        begun: impl FnOnce(u64),
+        call: Arc<Call<T>>,
+    ) -> Result<()> {
         let (body, ends) = (Arc::clone(&self.body), Arc::<Call<T>>::clone(&call));
-        let number = body.pending.add(ends);
+        let (cancel, cancels) = AbortHandle::new_pair();
+        let number = body.pending.add(ends, cancel);
         let mine = Arc::clone(&call);
         let running = Box::pin(async move {
             let running = Running { call: mine, body, number };
+            let future = Abortable::new(future, cancels).map(|ended| ended.unwrap_or_else(|Aborted| Err(cancelled())));
             let outcome = contained(future).await;
             running.call.end(outcome);
         });
+        // Before it can end: who is told of the end may look for the number.
+        begun(number);
         // Between being picked and being used it may have died: then either who gave it up found the call, or this does.
         if self.starts(running) && !self.body.given_up.load(Ordering::SeqCst) {
             return Ok(());
@@ -282,6 +320,11 @@ fn tell_orphans() {
     for call in orphans {
         call.fail(given_up());
     }
+}
+
+/// What somebody wanted.
+fn cancelled() -> Error {
+    Error::new(Code::Cancelled, "the call was cancelled")
 }
 
 /// A failure that is the host's, and passes.

@@ -34,6 +34,21 @@ pub enum Attempt<'a> {
     BigSegmentsMembership,
 }
 
+impl Attempt<'_> {
+    /// What is to be said where it is cancelled.
+    pub fn when_cancelled(&self) -> &'static str {
+        match self {
+            Attempt::Upsert { .. } => {
+                "it was cancelled, and may have been written or not: read the item, or upsert it again, which is safe"
+            }
+            Attempt::Init => {
+                "it was cancelled before it was finished: its report says what was done, writes that were under way aside; init again to go on"
+            }
+            _ => "it was cancelled before there was an answer",
+        }
+    }
+}
+
 impl fmt::Display for Attempt<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

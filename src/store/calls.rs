@@ -6,12 +6,13 @@ use std::time::{Duration, Instant};
 
 use super::attempt::Attempt;
 use super::big_segments::Membership;
-use super::report::Report;
+use super::report::{Progress, Report};
 use super::{Found, FoundAll, Store, Upserted};
-use crate::model::Result;
 use crate::model::data_set::Collection;
 use crate::model::row::Item;
+use crate::model::{Code, Error, Result};
 use crate::runtime;
+use crate::runtime::panics::caught;
 
 /// A call that is described and not begun. Its work ends itself at the deadline, and is given up by being dropped.
 #[must_use = "a call does nothing until it is run"]
@@ -40,9 +41,22 @@ impl<T: Send + 'static, W: Future<Output = Result<T>> + Send + 'static> Call<'_,
 
     /// Runs it; `done` gets its answer, on one of the library's threads. An error here means that it never will.
     pub fn then(self, done: impl FnOnce(Result<T>) + Send + 'static) -> Result<()> {
+        self.begin(drop, done)
+    }
+
+    /// The same; `begun` gets the number to cancel it by before it begins.
+    pub fn begin(self, begun: impl FnOnce(u64), done: impl FnOnce(Result<T>) + Send + 'static) -> Result<()> {
         match self {
-            Call::Answered(answer) => runtime::spawn_then(async { Ok(answer) }, done),
-            Call::Ask { work, .. } => runtime::spawn_then(work, done),
+            Call::Answered(answer) => runtime::spawn_then(async { Ok(answer) }, begun, done),
+            Call::Ask { work, attempt, .. } => {
+                // Who cancels a call does not know what it was, and its work is gone by then.
+                let cancelled = format!("{attempt}: {}", attempt.when_cancelled());
+                let named = move |error: Error| match error.code {
+                    Code::Cancelled => Error::new(Code::Cancelled, cancelled),
+                    _ => error,
+                };
+                runtime::spawn_then(work, begun, move |outcome| done(outcome.map_err(named)))
+            }
         }
     }
 }
@@ -110,13 +124,16 @@ impl Calls<'_> {
         })
     }
 
-    /// Replaces the data set of the given kinds, then marks the store as initialised.
+    /// Replaces the data set of the given kinds, then marks the store as initialised. What it has done by now stands in
+    /// `progress`, for whoever ends it early.
     pub fn init(
         self,
         data: Vec<Collection>,
+        progress: &Progress,
     ) -> Call<'static, Report, impl Future<Output = Result<Report>> + Send + use<>> {
+        let progress = progress.clone();
         self.ask(self.0.options.init_timeout, Attempt::Init, |store, deadline| async move {
-            store.replace(data, deadline).await
+            store.replace(data, deadline, &progress).await
         })
     }
 
@@ -195,22 +212,29 @@ impl Store {
         self: &Arc<Self>,
         kind: &str,
         key: &str,
+        begun: impl FnOnce(u64),
         done: impl FnOnce(Result<Option<Found>>) + Send + 'static,
     ) -> Result<()> {
         let (store, question) = (Arc::clone(self), (kind.to_owned(), key.to_owned()));
         let done = move |outcome: Result<_>| {
-            done(outcome.or_else(|error| store.instead_of_row(&question.0, &question.1, error)));
+            // There is one outcome, whatever happens here.
+            done(caught(|| outcome.or_else(|error| store.instead_of_row(&question.0, &question.1, error))));
         };
-        self.calls().get(kind, key).then(done)
+        self.calls().get(kind, key).begin(begun, done)
     }
 
     /// [`Calls::all`], without waiting.
-    pub fn all_then(self: &Arc<Self>, kind: &str, done: impl FnOnce(Result<FoundAll>) + Send + 'static) -> Result<()> {
+    pub fn all_then(
+        self: &Arc<Self>,
+        kind: &str,
+        begun: impl FnOnce(u64),
+        done: impl FnOnce(Result<FoundAll>) + Send + 'static,
+    ) -> Result<()> {
         let (store, question) = (Arc::clone(self), kind.to_owned());
         let done = move |outcome: Result<_>| {
-            done(outcome.or_else(|error| store.instead_of_list(&question, error)));
+            done(caught(|| outcome.or_else(|error| store.instead_of_list(&question, error))));
         };
-        self.calls().all(kind).then(done)
+        self.calls().all(kind).begin(begun, done)
     }
 
     /// [`Calls::upsert`].
@@ -220,7 +244,7 @@ impl Store {
 
     /// [`Calls::init`].
     pub fn init(self: &Arc<Self>, data: Vec<Collection>) -> Result<Report> {
-        self.calls().init(data).wait()
+        self.calls().init(data, &Progress::default()).wait()
     }
 
     /// [`Calls::initialized`].

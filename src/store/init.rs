@@ -6,9 +6,11 @@
 //!    what others undid meanwhile is written again, and leftovers go if nothing newer than the data set has come.
 //! 4. The `$inited` row is written after everything else was acknowledged, and only if it is missing.
 //!
-//! Killed anywhere, this leaves the old data set usable, or no `$inited`; called again, it goes on where it stopped.
+//! Killed or cancelled anywhere, this leaves the old data set usable, or no `$inited`; called again, it goes on where it
+//! stopped.
 
 use std::collections::{BTreeMap, HashSet};
+use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -18,7 +20,7 @@ use super::Store;
 use super::attempt::Attempt;
 use super::host_cache::Stamp;
 use super::report::{Kept, LeftOut, Replaced};
-pub use super::report::{Report, TooLarge};
+pub use super::report::{Progress, Report, TooLarge};
 use super::upsert::{Conditions, Put};
 use crate::dynamo::{Effort, Pace, When, Written};
 use crate::model::data_set::Collection;
@@ -32,29 +34,74 @@ use crate::model::{Result, size};
 /// How often an init looks again while others undo what it writes. Each time somebody else's init went by.
 const MOST_LOOKS: usize = 8;
 
+/// The report of an init that is under way. Where that ends, also in the middle, what was done by then stays known.
+struct Reporting<'i> {
+    store: &'i Store,
+    progress: &'i Progress,
+    report: Report,
+    ended: bool,
+}
+
+impl Deref for Reporting<'_> {
+    type Target = Report;
+
+    fn deref(&self) -> &Report {
+        &self.report
+    }
+}
+
+impl DerefMut for Reporting<'_> {
+    fn deref_mut(&mut self) -> &mut Report {
+        &mut self.report
+    }
+}
+
+impl Drop for Reporting<'_> {
+    fn drop(&mut self) {
+        if !self.ended {
+            self.store.events.emit(LogLevel::Warn, || {
+                let table = &self.store.options.table;
+                format!("initialising table \"{table}\" was given up in the middle, with {}", self.report.summary())
+            });
+        }
+        self.progress.is(std::mem::take(&mut self.report));
+    }
+}
+
 impl Store {
     /// Replaces the data set of the given kinds.
-    pub(super) async fn replace(self: &Arc<Self>, data: Vec<Collection>, deadline: Instant) -> Result<Report> {
+    pub(super) async fn replace(
+        self: &Arc<Self>,
+        data: Vec<Collection>,
+        deadline: Instant,
+        progress: &Progress,
+    ) -> Result<Report> {
         let Some(telling) = self.reading.telling_all(self, &data) else {
-            return self.replace_rows(data, deadline).await;
+            return self.replace_rows(data, deadline, progress).await;
         };
-        let outcome = self.replace_rows(data, deadline).await;
+        let outcome = self.replace_rows(data, deadline, progress).await;
         match &outcome {
-            Err(error) if error.code.older_may_stand_in() => {}
+            Err(error) if error.code.older_may_stand_in() => telling.failed(),
             _ => telling.ended(),
         }
         outcome
     }
 
     /// Replaces the data set of the given kinds, of which the store was told before.
-    pub(super) async fn replace_rows(&self, data: Vec<Collection>, deadline: Instant) -> Result<Report> {
-        let mut report = Report::default();
+    pub(super) async fn replace_rows(
+        &self,
+        data: Vec<Collection>,
+        deadline: Instant,
+        progress: &Progress,
+    ) -> Result<Report> {
+        let mut report = Reporting { store: self, progress, report: Report::default(), ended: false };
         let given = self.given(data, &mut report)?;
         let pace = Pace::new(self.options.write_concurrency);
         let effort = Effort { deadline, pace: Some(&pace) };
         let kinds = given.iter().map(|given| given.collection.kind.clone()).collect();
         let replacing = self.reading.replacing(kinds);
         let outcome = self.carry_out(&given, effort, &mut report).await;
+        report.ended = true;
         let table = &self.options.table;
         if let Err(error) = outcome {
             let summary = report.summary();
@@ -70,7 +117,7 @@ impl Store {
         replacing.done();
         self.share(&given, report.kept.is_empty() && report.too_large.is_empty()).await;
         self.events.emit(LogLevel::Info, || format!("initialised table \"{table}\": {}", report.summary()));
-        Ok(report)
+        Ok(report.clone())
     }
 
     /// Puts the data set into the host's files: as what the table has, or else to stand in until somebody asks.
@@ -240,7 +287,10 @@ impl Store {
             let mut deletes = self.side_by_side(wave.iter().map(|deletion| self.delete_one(given, deletion, effort)));
             while let Some((deletion, outcome)) = deletes.try_next().await? {
                 match outcome {
-                    Written::Done => deleted.push(deletion.clone()),
+                    Written::Done => {
+                        report.deleted += 1;
+                        deleted.push(deletion.clone());
+                    }
                     Written::Conflict(Some(row)) => {
                         let kind = &given[deletion.kind].collection.kind;
                         let key = row.key.unwrap_or_default();
@@ -251,7 +301,6 @@ impl Store {
                 }
             }
         }
-        report.deleted += deleted.len();
         let named = |deletion: &Deletion| matches!(given[deletion.kind].collection.kind.as_str(), FEATURES | SEGMENTS);
         if !deleted.iter().any(named) {
             return Ok(());

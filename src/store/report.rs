@@ -1,10 +1,12 @@
 //! What an init did, in the words in which it was decided.
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 
 use crate::model::plan::Why;
+use crate::runtime::lock;
 
 /// How many keys are named for each reason. Who wants all of them compares the data set with the table.
 const NAMED: usize = 10;
@@ -26,6 +28,22 @@ pub struct Report {
     pub kept: BTreeMap<Kept, Named>,
     /// Given items that were not taken.
     pub left_out: BTreeMap<LeftOut, Named>,
+}
+
+/// What an init has done by now, also where nobody lets it finish.
+#[derive(Debug, Clone, Default)]
+pub struct Progress(Arc<Mutex<Report>>);
+
+impl Progress {
+    /// What was done when the init ended, however it did.
+    pub fn report(&self) -> Report {
+        lock(&self.0).clone()
+    }
+
+    /// Takes the place of what was there.
+    pub fn is(&self, report: Report) {
+        *lock(&self.0) = report;
+    }
 }
 
 /// Why a row was replaced.

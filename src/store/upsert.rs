@@ -57,8 +57,10 @@ impl Store {
         let mut writing = self.reading.writing(kind, &row.key);
         writing.telling(row);
         let outcome = self.put(&namespace, row, how, Effort::until(deadline)).await;
-        if outcome.as_ref().is_err_and(|error| !error.code.older_may_stand_in()) {
-            writing.refused();
+        match &outcome {
+            Err(error) if error.code.older_may_stand_in() => writing.failed(),
+            Err(_) => writing.refused(),
+            Ok(_) => {}
         }
         match outcome.map_err(|error| error.during(Attempt::Upsert { kind, key: &row.key }))? {
             Put::Done { over_unreadable } => {

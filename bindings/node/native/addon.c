@@ -103,11 +103,33 @@ static napi_value close(napi_env env, napi_callback_info info)
   return NULL;
 }
 
+/* () => the number of the call that was made last */
+static napi_value last_call(napi_env env, napi_callback_info info)
+{
+  struct arguments arguments;
+  arguments_of(env, info, &arguments);
+  return number_value(env, (double)environment_last_call(arguments.environment));
+}
+
+/* (number of a call) => undefined */
+static napi_value cancel(napi_env env, napi_callback_info info)
+{
+  struct arguments arguments;
+  int64_t number = 0;
+  arguments_of(env, info, &arguments);
+  napi_get_value_int64(env, arguments.values[0], &number);
+  environment_cancel(arguments.environment, number);
+  return NULL;
+}
+
 /* Ends a function that made an asynchronous call: `code` is what the library said to it. */
-static napi_value accepted(struct call *call, napi_value promise, int32_t code, const struct store_error *error)
+static napi_value accepted(struct call *call, napi_value promise, int32_t code, uint64_t begun,
+                           const struct store_error *error)
 {
   if (code < STORE_OK) {
     call_refused(call, code, error);
+  } else {
+    call_begun(call, begun);
   }
   return promise;
 }
@@ -130,9 +152,13 @@ static napi_value ask(napi_env env, napi_callback_info info, __typeof__(library.
   struct store_error error;
   napi_value promise = NULL;
   arguments_of(env, info, &arguments);
+  uint64_t begun;
   struct call *call = new_call(&arguments, to_value, &promise);
-  return call == NULL ? NULL
-                      : accepted(call, promise, function(arguments.store, call_answered, call, &error), &error);
+  if (call == NULL) {
+    return NULL;
+  }
+  int32_t code = function(arguments.store, call_answered, call, &begun, &error);
+  return accepted(call, promise, code, begun, &error);
 }
 
 /* An asynchronous function that takes a store and a text. */
@@ -147,8 +173,9 @@ static napi_value ask_for(napi_env env, napi_callback_info info, __typeof__(libr
   arguments_of(env, info, &arguments);
   if (text_of(env, arguments.values[1], &text)) {
     if ((call = new_call(&arguments, to_value, &promise)) != NULL) {
-      int32_t code = function(arguments.store, text.bytes, text.length, call_answered, call, &error);
-      accepted(call, promise, code, &error);
+      uint64_t begun;
+      int32_t code = function(arguments.store, text.bytes, text.length, call_answered, call, &begun, &error);
+      accepted(call, promise, code, begun, &error);
     }
     text_free(&text);
   }
@@ -172,9 +199,10 @@ static napi_value get_item(napi_env env, const struct arguments *arguments, cons
   }
   struct call *call = new_call(arguments, item_outcome, &promise);
   if (call != NULL) {
+    uint64_t begun;
     code = library.store_get_async(arguments->store, kind->bytes, kind->length, key->bytes, key->length, call_answered,
-                                   call, &error);
-    accepted(call, promise, code, &error);
+                                   call, &begun, &error);
+    accepted(call, promise, code, begun, &error);
   }
   return promise;
 }
@@ -229,10 +257,11 @@ static napi_value upsert(napi_env env, napi_callback_info info)
   napi_get_value_bool(env, arguments.values[4], &deleted);
   if (text_of(env, arguments.values[1], &kind) && text_of(env, arguments.values[2], &key) &&
       text_of(env, arguments.values[5], &item) && (call = new_call(&arguments, item_outcome, &promise)) != NULL) {
+    uint64_t begun;
     int32_t code =
         library.store_upsert_async(arguments.store, kind.bytes, kind.length, key.bytes, key.length, version, deleted,
-                                   item.bytes, item.length, call_answered, call, &error);
-    accepted(call, promise, code, &error);
+                                   item.bytes, item.length, call_answered, call, &begun, &error);
+    accepted(call, promise, code, begun, &error);
   }
   text_free(&kind);
   text_free(&key);
@@ -341,6 +370,8 @@ NAPI_MODULE_INIT()
       {"codeName", code_name},
       {"open", open},
       {"close", close},
+      {"lastCall", last_call},
+      {"cancel", cancel},
       {"get", get},
       {"getAll", get_all},
       {"items", items},

@@ -177,24 +177,31 @@ napi_value data_set_json(napi_env env, napi_callback_info info)
 static void start(void *value)
 {
   struct data_set *data = value;
+  struct call *call = data->call;
   struct store_error error;
+  uint64_t begun;
   int32_t code = data->json != NULL ? library.store_init_json_async(data->store, data->json, data->json_length,
-                                                                    call_answered, data->call, &error)
-                                    : library.store_init_async(data->store, data->kinds, data->count, call_answered,
-                                                               data->call, &error);
-  if (code < STORE_OK) {
-    call_refused(data->call, code, &error);
-  }
+                                                                    call_answered, call, &begun, &error)
+                                    : library.store_init_async(data->store, data->kinds, data->count, call_answered, call,
+                                                               &begun, &error);
   data_set_free(data);
+  if (code < STORE_OK) {
+    call_refused(call, code, &error);
+  } else {
+    call_begun(call, begun);
+  }
+  call_release(call);
 }
 
 void data_set_start(struct data_set *data, uint64_t store, struct call *call)
 {
   data->store = store;
   data->call = call;
+  call_hold(call);
   if (!platform_start(start, data)) {
     struct store_error error = {.code = STORE_ERROR_RUNTIME, .retriable = 1};
     call_refused(call, STORE_ERROR_RUNTIME, &error);
+    call_release(call);
     data_set_free(data);
   }
 }

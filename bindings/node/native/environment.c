@@ -1,6 +1,5 @@
 #include "environment.h"
 
-#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "platform.h"
@@ -16,6 +15,8 @@ struct environment {
   atomic_size_t references;
   /* JavaScript thread only. */
   size_t calls;
+  struct call *newest;
+  int64_t calls_made;
   uint64_t *stores;
   size_t stores_count, stores_capacity;
 
@@ -33,8 +34,16 @@ static void unreference(struct environment *environment)
   }
 }
 
-static void call_free(struct call *call)
+void call_hold(struct call *call)
 {
+  atomic_fetch_add(&call->holders, 1);
+}
+
+void call_release(struct call *call)
+{
+  if (atomic_fetch_sub(&call->holders, 1) != 1) {
+    return;
+  }
   if (library.store_result_free != NULL) {
     library.store_result_free(call->result);
     library.store_error_free(&call->error);
@@ -62,8 +71,17 @@ static struct call *take(struct environment *environment, int most, bool *more)
 }
 
 /* The event loop stays alive for calls under way, and not for stores that are merely open. */
-static void call_ended(struct environment *environment)
+static void call_ended(struct call *call)
 {
+  struct environment *environment = call->environment;
+  if (call->older != NULL) {
+    call->older->newer = call->newer;
+  }
+  if (call->newer != NULL) {
+    call->newer->older = call->older;
+  } else {
+    environment->newest = call->older;
+  }
   if (--environment->calls == 0) {
     napi_unref_threadsafe_function(environment->env, environment->wake[0]);
   }
@@ -71,14 +89,13 @@ static void call_ended(struct environment *environment)
 
 static void resolve(napi_env env, struct call *call)
 {
-  struct environment *environment = call->environment;
   napi_handle_scope scope;
   if (napi_open_handle_scope(env, &scope) == napi_ok) {
     napi_resolve_deferred(env, call->promise, call->to_value(env, call));
     napi_close_handle_scope(env, scope);
   }
-  call_ended(environment);
-  call_free(call);
+  call_ended(call);
+  call_release(call);
 }
 
 static void on_wake(napi_env env, napi_value function, void *context, void *data)
@@ -115,7 +132,7 @@ static void answered(struct call *call)
   }
   platform_release(&environment->lock);
   if (ended) {
-    call_free(call);
+    call_release(call);
   }
 }
 
@@ -142,11 +159,52 @@ struct call *call_new(struct environment *environment, napi_value *promise)
     return NULL;
   }
   call->environment = environment;
+  atomic_init(&call->holders, 1);
   atomic_fetch_add(&environment->references, 1);
+  call->number = ++environment->calls_made;
+  call->older = environment->newest;
+  if (call->older != NULL) {
+    call->older->newer = call;
+  }
+  environment->newest = call;
   if (environment->calls++ == 0) {
     napi_ref_threadsafe_function(environment->env, environment->wake[0]);
   }
   return call;
+}
+
+void call_begun(struct call *call, uint64_t begun)
+{
+  platform_acquire(&call->environment->lock);
+  call->begun = begun;
+  bool unwanted = call->unwanted;
+  platform_release(&call->environment->lock);
+  if (unwanted) {
+    library.store_cancel(begun, NULL);
+  }
+}
+
+int64_t environment_last_call(const struct environment *environment)
+{
+  return environment->calls_made;
+}
+
+void environment_cancel(struct environment *environment, int64_t number)
+{
+  struct call *call = environment->newest;
+  while (call != NULL && call->number != number) {
+    call = call->older;
+  }
+  if (call == NULL) {
+    return;
+  }
+  platform_acquire(&environment->lock);
+  call->unwanted = true;
+  uint64_t begun = call->begun;
+  platform_release(&environment->lock);
+  if (begun != 0) {
+    library.store_cancel(begun, NULL);
+  }
 }
 
 bool environment_opened(struct environment *environment, uint64_t store)
@@ -185,7 +243,7 @@ static void end(void *data)
   do {
     for (struct call *call = take(environment, MOST_AT_A_TIME, &more), *next; call != NULL; call = next) {
       next = call->next;
-      call_free(call);
+      call_release(call);
     }
   } while (more);
   for (size_t place = 0; place < environment->stores_count; place++) {

@@ -17,6 +17,7 @@
   X(store_membership_entry) \
   X(store_statistics) \
   X(store_clear_cache) \
+  X(store_cancel) \
   X(store_next_event) \
   X(store_get_async) \
   X(store_get_all_async) \

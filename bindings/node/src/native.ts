@@ -40,6 +40,10 @@ export interface Native {
   codeName(code: number): CodeName | 'STORE_UNKNOWN';
   open(options: string): bigint | Failure;
   close(store: bigint): void;
+  /** The number of the call that was made last, to cancel it by. */
+  lastCall(): number;
+  /** Nothing for a call that has ended. */
+  cancel(call: number): void;
   /** No promise of what the cache has: it is answered at once. */
   get(store: bigint, kind: string, key: string): Answered<{ item: Item }> | Answer<{ item: Item }>;
   getAll(store: bigint, kind: string): Answer<{ list: List; count: number }>;
@@ -112,10 +116,13 @@ export function libraryVersion(): string {
 }
 
 /** The error that a failure of the native part stands for. */
-export function errorOf(failure: Outcome): FlagStoreError {
+export function errorOf(
+  failure: Outcome,
+  more?: ConstructorParameters<typeof FlagStoreError>[4],
+): FlagStoreError {
   const { code, message, retriable } = failure as Failure;
   const text = message || 'no thread could be started for the call: raise the limit on processes';
-  return new FlagStoreError(native().codeName(code), text, retriable, code);
+  return new FlagStoreError(native().codeName(code), text, retriable, code, more);
 }
 
 /** What loading a native part came to. */

@@ -17,7 +17,7 @@ import {
   TestData,
 } from '@launchdarkly/node-server-sdk';
 
-import { FlagStoreError } from '../src/index.js';
+import { FlagStoreError, libraryPath, libraryVersion } from '../src/index.js';
 import {
   DynamoDBBigSegmentStore,
   DynamoDBFeatureStore,
@@ -349,7 +349,8 @@ describe('options', () => {
   test('of another kind are refused when the store is described, not when it is used', () => {
     for (const [options, mentioned] of [
       [{ dynamoDBClient: {} }, /"dynamoDBClient".*clientOptions/],
-      [{ clientOptions: { maxAttempts: 5 } }, /"maxAttempts".*timeoutMs/],
+      [{ clientOptions: { maxAttempts: 0 } }, /"maxAttempts".*from 1/],
+      [{ clientOptions: { retryStrategy: {} } }, /"retryStrategy".*timeoutMs/],
       [{ tableName: 'x' }, /"tableName"/],
       [{ cacheTTL: -1 }, /"cacheTTL".*-1/],
       [{ cacheTTL: '5' }, /"cacheTTL".*string/],
@@ -368,6 +369,27 @@ describe('options', () => {
     const { store, log } = opened({ clientOptions: nowhere, storeOptions: { endpoint: endpoint.url } });
     await store.init({ features: {} });
     assert.deepEqual(log.at('error'), []);
+  });
+
+  test('are told once, without what is secret in them', () => {
+    const { log, prefix } = opened();
+    const host = new URL(endpoint.url).host;
+    assert.deepEqual(log.at('info'), [
+      `info: using DynamoDB table "flags" with prefix "${prefix}" at http://${host} in region "us-east-1", ` +
+        `through libflagstore ${libraryVersion()} (${libraryPath()})`,
+    ]);
+    const secret = endpoint.url.replace('http://', `http://user:${SECRET}@`);
+    const given = DynamoDBBigSegmentStore(TABLE, {
+      clientOptions: { ...endpoint.clientOptions, endpoint: secret },
+      prefix: 'a\nb',
+    });
+    const own = new Log();
+    given({ basicConfiguration: { logger: own } }).close();
+    assert.match(
+      own.at('info').join(),
+      /using DynamoDB table "flags" with prefix "a\\nb" at http:\/\/127\.0\.0\.1:\d+ in /,
+    );
+    assert(!own.lines.join().includes(SECRET));
   });
 
   test('name a logger, which is used rather than the SDK’s', async () => {

@@ -87,6 +87,7 @@ test('it holds the compiled sources with their types, and nothing native', () =>
     'logging',
     'native',
     'options',
+    'reports',
     'store',
   ];
   assert.deepEqual(

@@ -12,7 +12,6 @@ import java.util.OptionalLong;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
-import java.util.function.LongFunction;
 
 /**
  * The LaunchDarkly DynamoDB feature store: one table, or one prefix of it.
@@ -23,9 +22,11 @@ import java.util.function.LongFunction;
  * }
  * }</pre>
  *
- * <p>Any thread may use it, also several at the same time. Every call ends at the deadline that the options set for it;
- * interrupting a thread does not end its call sooner, and leaves the thread's interrupt flag set. A call that waits holds
- * its thread and no other: a virtual one leaves its carrier.
+ * <p>Any thread may use it, also several at the same time. Every call ends at the deadline that the options set for it.
+ * Interrupting a thread that waits in a call cancels the call, which then fails with {@code STORE_CANCELLED} unless it was
+ * over, and leaves the thread's interrupt flag set. A call that waits holds its thread and no other: a virtual one leaves
+ * its carrier. Cancelling a future, or a timeout of its own, cancels its call. A cancelled upsert may have been written or
+ * not; a cancelled init begins no further write, and {@link FlagStoreException#report} says what it had done.
  *
  * <p>Errors are {@link FlagStoreException}; keys may hold any characters, payloads are opaque and come back exactly as
  * they were stored.
@@ -87,6 +88,16 @@ public final class FlagStore implements AutoCloseable {
     }
 
     /**
+     * Where libflagstore was loaded from.
+     *
+     * @return the path of a file, {@code jar:} with the place in the jar, or the name that the system knows it by
+     * @throws LibraryException if it cannot be loaded
+     */
+    public static String libraryPath() {
+        return Library.load();
+    }
+
+    /**
      * Reads one item, a deleted one included: look at its {@link Item#deleted}. Blocks for at most the option
      * {@code timeout_ms}, unless the item is cached.
      *
@@ -121,7 +132,7 @@ public final class FlagStore implements AutoCloseable {
     }
 
     private Question getting(byte[] kind, byte[] key) {
-        return ask(Native.ITEM, number -> Native.get(handle, number, kind, key));
+        return ask(Native.ITEM, (number, call) -> Native.get(handle, number, call, kind, key));
     }
 
     private Optional<Item> got(byte[] answer) {
@@ -141,7 +152,7 @@ public final class FlagStore implements AutoCloseable {
      */
     public Map<String, Item> getAll(String kind) {
         byte[] ofKind = Text.utf8("kind", kind);
-        return allOf(awaited(ask(Native.ITEMS, number -> Native.getAll(handle, number, ofKind))));
+        return allOf(awaited(ask(Native.ITEMS, (number, call) -> Native.getAll(handle, number, call, ofKind))));
     }
 
     /**
@@ -152,7 +163,7 @@ public final class FlagStore implements AutoCloseable {
      */
     public CompletableFuture<Map<String, Item>> getAllAsync(String kind) {
         byte[] ofKind = Text.utf8("kind", kind);
-        return Results.future(ask(Native.ITEMS, number -> Native.getAll(handle, number, ofKind)), this::allOf);
+        return Results.future(ask(Native.ITEMS, (number, call) -> Native.getAll(handle, number, call, ofKind)), this::allOf);
     }
 
     private Map<String, Item> allOf(byte[] answer) {
@@ -193,7 +204,7 @@ public final class FlagStore implements AutoCloseable {
         byte[] payload = payload(item);
         return ask(
                 Native.ITEM,
-                number -> Native.upsert(handle, number, ofKind, ofKey, item.version(), item.deleted(), payload));
+                (number, call) -> Native.upsert(handle, number, call, ofKind, ofKey, item.version(), item.deleted(), payload));
     }
 
     static byte[] payload(Item item) {
@@ -254,7 +265,7 @@ public final class FlagStore implements AutoCloseable {
         DataSet data = new DataSet(collections);
         return new Question(
                 Native.REPORT,
-                number -> Native.init(handle, number, data.collections(), data.items(), data.bytes()),
+                (number, call) -> Native.init(handle, number, call, data.collections(), data.items(), data.bytes()),
                 true);
     }
 
@@ -286,7 +297,7 @@ public final class FlagStore implements AutoCloseable {
 
     private Question initialising(String json) {
         byte[] text = Text.utf8("json", json);
-        return new Question(Native.REPORT, number -> Native.initJson(handle, number, text), true);
+        return new Question(Native.REPORT, (number, call) -> Native.initJson(handle, number, call, text), true);
     }
 
     /**
@@ -297,7 +308,7 @@ public final class FlagStore implements AutoCloseable {
      * @throws FlagStoreException as for {@link #get}
      */
     public boolean initialized() {
-        return isTrue(awaited(ask(Native.INITIALIZED, number -> Native.initialized(handle, number))));
+        return isTrue(awaited(ask(Native.INITIALIZED, (number, call) -> Native.initialized(handle, number, call))));
     }
 
     /**
@@ -306,7 +317,7 @@ public final class FlagStore implements AutoCloseable {
      * @return a future that fails with the exception that {@code initialized} would throw
      */
     public CompletableFuture<Boolean> initializedAsync() {
-        return Results.future(ask(Native.INITIALIZED, number -> Native.initialized(handle, number)), this::isTrue);
+        return Results.future(ask(Native.INITIALIZED, (number, call) -> Native.initialized(handle, number, call)), this::isTrue);
     }
 
     private boolean isTrue(byte[] answer) {
@@ -320,7 +331,7 @@ public final class FlagStore implements AutoCloseable {
      * @return whether it answers
      */
     public boolean available() {
-        return answers(awaited(ask(Native.NOTHING, number -> Native.available(handle, number))));
+        return answers(awaited(ask(Native.NOTHING, (number, call) -> Native.available(handle, number, call))));
     }
 
     /**
@@ -329,7 +340,7 @@ public final class FlagStore implements AutoCloseable {
      * @return a future that never fails
      */
     public CompletableFuture<Boolean> availableAsync() {
-        return Results.future(ask(Native.NOTHING, number -> Native.available(handle, number)), this::answers);
+        return Results.future(ask(Native.NOTHING, (number, call) -> Native.available(handle, number, call)), this::answers);
     }
 
     private boolean answers(byte[] answer) {
@@ -349,7 +360,7 @@ public final class FlagStore implements AutoCloseable {
      * @throws FlagStoreException as for {@link #get}
      */
     public OptionalLong bigSegmentsMetadata() {
-        return synchronizedOn(awaited(ask(Native.METADATA, number -> Native.bigSegmentsMetadata(handle, number))));
+        return synchronizedOn(awaited(ask(Native.METADATA, (number, call) -> Native.bigSegmentsMetadata(handle, number, call))));
     }
 
     /**
@@ -358,7 +369,7 @@ public final class FlagStore implements AutoCloseable {
      * @return a future that fails with the exception that {@code bigSegmentsMetadata} would throw
      */
     public CompletableFuture<OptionalLong> bigSegmentsMetadataAsync() {
-        return Results.future(ask(Native.METADATA, number -> Native.bigSegmentsMetadata(handle, number)), this::synchronizedOn);
+        return Results.future(ask(Native.METADATA, (number, call) -> Native.bigSegmentsMetadata(handle, number, call)), this::synchronizedOn);
     }
 
     private OptionalLong synchronizedOn(byte[] answer) {
@@ -376,7 +387,7 @@ public final class FlagStore implements AutoCloseable {
      */
     public Optional<Map<String, Boolean>> bigSegmentsMembership(String contextHash) {
         byte[] hash = Text.utf8("contextHash", contextHash);
-        return membership(awaited(ask(Native.MEMBERSHIP, number -> Native.bigSegmentsMembership(handle, number, hash))));
+        return membership(awaited(ask(Native.MEMBERSHIP, (number, call) -> Native.bigSegmentsMembership(handle, number, call, hash))));
     }
 
     /**
@@ -387,7 +398,7 @@ public final class FlagStore implements AutoCloseable {
      */
     public CompletableFuture<Optional<Map<String, Boolean>>> bigSegmentsMembershipAsync(String contextHash) {
         byte[] hash = Text.utf8("contextHash", contextHash);
-        return Results.future(ask(Native.MEMBERSHIP, number -> Native.bigSegmentsMembership(handle, number, hash)), this::membership);
+        return Results.future(ask(Native.MEMBERSHIP, (number, call) -> Native.bigSegmentsMembership(handle, number, call, hash)), this::membership);
     }
 
     private Optional<Map<String, Boolean>> membership(byte[] answer) {
@@ -449,7 +460,7 @@ public final class FlagStore implements AutoCloseable {
         return "FlagStore[table=" + table + (closed() ? ", closed]" : "]");
     }
 
-    private static Question ask(int content, LongFunction<byte[]> start) {
+    private static Question ask(int content, Results.Start start) {
         return new Question(content, start, false);
     }
 

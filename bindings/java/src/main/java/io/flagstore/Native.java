@@ -9,8 +9,11 @@ package io.flagstore;
 final class Native {
     private Native() {}
 
-    /** Loads libflagstore; {@code path} ends with NUL. The answer's number is its ABI; an error's text has no code. */
-    static native byte[] load(byte[] path);
+    /** Uses a library: the file at {@code path}, which ends with NUL, or the one that is linked in for null. */
+    static native byte[] use(byte[] path);
+
+    /** Whether the library is linked into the bridge. */
+    static native boolean linked();
 
     /** Text: the library's version. */
     static native byte[] version();
@@ -34,41 +37,44 @@ final class Native {
     /** Flags: the level. Text: the message. Or {@code NOT_FOUND}. */
     static native byte[] nextEvent(long store);
 
-    // What follows starts a call under a number that is the caller's own. Null, and the call's result comes from nextResult;
-    // or the answer of a call that was not accepted.
+    // What follows starts a call under a number that is the caller's own. Null, with the number to cancel it by in call[0], and
+    // the call's result comes from nextResult; or the answer of a call that was not accepted.
 
     /** {@link #ITEM}, or {@code NOT_FOUND}. */
-    static native byte[] get(long store, long number, byte[] kind, byte[] key);
+    static native byte[] get(long store, long number, long[] call, byte[] kind, byte[] key);
 
     /** {@link #ITEMS}. */
-    static native byte[] getAll(long store, long number, byte[] kind);
+    static native byte[] getAll(long store, long number, long[] call, byte[] kind);
 
     /** With {@code NEWER_EXISTS} the stored {@link #ITEM}; {@code item} may be null. */
     static native byte[] upsert(
-            long store, long number, byte[] kind, byte[] key, long version, boolean deleted, byte[] item);
+            long store, long number, long[] call, byte[] kind, byte[] key, long version, boolean deleted, byte[] item);
 
     /**
      * {@link #REPORT}. {@code data} has for each collection the length of its kind, how many items (4 bytes each), the
      * kind, and the items as {@link #ITEMS} has them. {@code items} is their number in all collections.
      */
-    static native byte[] init(long store, long number, int collections, int items, byte[] data);
+    static native byte[] init(long store, long number, long[] call, int collections, int items, byte[] data);
 
     /** {@link #REPORT}. */
-    static native byte[] initJson(long store, long number, byte[] json);
+    static native byte[] initJson(long store, long number, long[] call, byte[] json);
 
     /** {@link #INITIALIZED}. */
-    static native byte[] initialized(long store, long number);
+    static native byte[] initialized(long store, long number, long[] call);
 
     /** {@link #NOTHING}. */
-    static native byte[] available(long store, long number);
+    static native byte[] available(long store, long number, long[] call);
 
     /** {@link #METADATA}, or {@code NOT_FOUND}. */
-    static native byte[] bigSegmentsMetadata(long store, long number);
+    static native byte[] bigSegmentsMetadata(long store, long number, long[] call);
 
     /** {@link #MEMBERSHIP}, or {@code NOT_FOUND}. */
-    static native byte[] bigSegmentsMembership(long store, long number, byte[] hash);
+    static native byte[] bigSegmentsMembership(long store, long number, long[] call, byte[] hash);
 
-    /** Waits for the end of a call, and sets {@code number[0]} to its number. The result is for {@link #answer}. */
+    /** Ends a call as soon as that can be; its result comes all the same. */
+    static native void cancel(long call);
+
+    /** Waits for the end of a call, and sets {@code number[0]} to its number. The result is for {@link #answer}; 0 if there will be none. */
     static native long nextResult(long[] number);
 
     /** The answer that a result holds, which is freed. {@code content} is one of the numbers below. */
@@ -89,7 +95,7 @@ final class Native {
     /** Number: 1 or 0. */
     static final int INITIALIZED = 3;
 
-    /** Text: JSON. */
+    /** Text: JSON. An error has it too, behind its message. */
     static final int REPORT = 4;
 
     /** Number: milliseconds. */

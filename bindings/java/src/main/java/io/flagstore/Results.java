@@ -4,11 +4,11 @@ import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
 import java.util.function.Function;
-import java.util.function.LongFunction;
 import java.util.function.Supplier;
 
 /**
@@ -26,35 +26,68 @@ final class Results {
 
     private Results() {}
 
+    /** Begins a call under its number: null, with the number to cancel it by in call[0]; or the answer of one not accepted. */
+    interface Start {
+        byte[] begin(long number, long[] call);
+    }
+
     /**
-     * A call of the library.
+     * What is asked of the library.
      *
-     * @param content what its result holds, one of the numbers in {@link Native}
-     * @param start begins it under the number that it is given; null, or the answer to a call that was not accepted
+     * @param content what the result holds, one of the numbers in {@link Native}
+     * @param start begins the call
      * @param heavy whether that takes its time, as copying and checking a data set does
      */
-    record Question(int content, LongFunction<byte[]> start, boolean heavy) {}
+    record Question(int content, Start start, boolean heavy) {}
 
-    private record Call(int content, Consumer<Supplier<byte[]>> onEnd) {
+    /** A call, from before it begins until its end was told. */
+    private static final class Call {
+        private final int content;
+        private final Consumer<Supplier<byte[]>> onEnd;
+        private long begun;
+        private boolean unwanted;
+
+        Call(int content, Consumer<Supplier<byte[]>> onEnd) {
+            this.content = content;
+            this.onEnd = onEnd;
+        }
+
+        synchronized void begun(long call) {
+            begun = call;
+            if (unwanted) Native.cancel(call);
+        }
+
+        /** It ends all the same, as soon as that can be. */
+        synchronized void cancel() {
+            unwanted = true;
+            if (begun != 0) Native.cancel(begun);
+        }
+
         void end(long result) {
-            onEnd.accept(() -> Native.answer(result, content));
+            end(() -> Native.answer(result, content));
+        }
+
+        void end(Supplier<byte[]> answer) {
+            onEnd.accept(answer);
         }
     }
 
-    /** Asks and waits for the answer. */
+    /** Asks and waits for the answer. An interrupt cancels the call, and stays set. */
     static byte[] awaited(Question question) {
         AtomicReference<Supplier<byte[]>> answer = new AtomicReference<>();
         CountDownLatch ended = new CountDownLatch(1);
-        begin(question, end -> {
+        Call call = new Call(question.content(), end -> {
             answer.set(end);
             ended.countDown();
         });
+        begin(question, call);
         boolean interrupted = false;
         while (answer.get() == null) {
             try {
                 ended.await();
             } catch (InterruptedException request) {
                 interrupted = true;
+                call.cancel();
             }
         }
         if (interrupted) Thread.currentThread().interrupt();
@@ -62,13 +95,16 @@ final class Results {
     }
 
     /**
-     * Asks. The future is completed on its own executor.
+     * Asks. The future is completed on its own executor. If something else completes it before, such as a cancellation or a
+     * timeout of its own, the call is cancelled.
      *
      * @param read turns the answer into what the future gives, or throws
      */
     static <T> CompletableFuture<T> future(Question question, Function<byte[], T> read) {
         CompletableFuture<T> future = new CompletableFuture<>();
-        begin(question, answer -> {
+        AtomicBoolean ended = new AtomicBoolean();
+        Call call = new Call(question.content(), answer -> {
+            ended.set(true);
             try {
                 future.defaultExecutor().execute(() -> complete(future, answer, read));
             } catch (RuntimeException | Error error) {
@@ -76,6 +112,10 @@ final class Results {
                 answer.get();
                 future.completeExceptionally(error);
             }
+        });
+        begin(question, call);
+        future.whenComplete((value, error) -> {
+            if (!ended.get()) call.cancel();
         });
         return future;
     }
@@ -89,41 +129,44 @@ final class Results {
         }
     }
 
-    private static void begin(Question question, Consumer<Supplier<byte[]>> onEnd) {
+    private static void begin(Question question, Call call) {
         if (!question.heavy()) {
-            start(question, onEnd);
+            start(question, call);
             return;
         }
         daemon("flagstore-start", () -> {
             try {
-                start(question, onEnd);
+                start(question, call);
             } catch (Throwable error) {
-                onEnd.accept(() -> {
+                call.end(() -> {
                     throw error;
                 });
             }
         });
     }
 
-    private static void start(Question question, Consumer<Supplier<byte[]>> onEnd) {
+    private static void start(Question question, Call call) {
         long number = NUMBERS.incrementAndGet();
-        CALLS.put(number, new Call(question.content(), onEnd));
+        long[] begun = new long[1];
+        CALLS.put(number, call);
         boolean accepted = false;
         byte[] refused;
         try {
-            refused = question.start().apply(number);
+            refused = question.start().begin(number, begun);
             accepted = refused == null;
         } finally {
             // Its end never comes.
             if (!accepted) CALLS.remove(number);
         }
-        if (refused != null) onEnd.accept(() -> refused);
+        if (accepted) call.begun(begun[0]);
+        else call.end(() -> refused);
     }
 
     private static void deliver() {
         long[] number = new long[1];
         while (true) {
             long result = Native.nextResult(number);
+            if (result == 0) return;
             CALLS.remove(number[0]).end(result);
         }
     }

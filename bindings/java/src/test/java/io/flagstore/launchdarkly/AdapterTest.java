@@ -283,6 +283,20 @@ public class AdapterTest {
     }
 
     @Test
+    public void whereTheStoreIsIsToldOnceWithoutWhatIsSecret() throws Exception {
+        URI url = Endpoint.local().url();
+        assertEquals(
+                List.of("Using DynamoDB table \"flags\" with prefix \"" + prefix + "\" at http://" + url.getHost() + ":"
+                        + url.getPort() + " in region \"us-east-1\", through libflagstore " + FlagStore.libraryVersion() + " ("
+                        + FlagStore.libraryPath() + ")"),
+                logged(LDLogLevel.INFO, "DataStore.DynamoDb"));
+        URI secret = URI.create("http://user:" + Endpoint.SECRET + "@localhost:8000/");
+        build(Adapter.local(DynamoDb.bigSegmentStore("a\nb"), null).endpoint(secret)).close();
+        String line = logged(LDLogLevel.INFO, "BigSegments.DynamoDb").get(0);
+        assertTrue(line, line.startsWith("Using DynamoDB table \"a\\u000ab\" with no prefix at http://localhost:8000 in region"));
+    }
+
+    @Test
     public void eachKindOfStoreHasItsLogger() throws Exception {
         build(Adapter.local(DynamoDb.bigSegmentStore(Endpoint.TABLE), prefix)).close();
         assertEquals(1, logged(LDLogLevel.INFO, "DataStore.DynamoDb").size());
