@@ -41,8 +41,8 @@ SCRIPTS     := examples/demo tests/run tests/moto/start tests/faults tests/fault
                bindings/dotnet/tests/native_store.py bindings/dotnet/tests/nupkg.py \
                benches benches/run benches/cost benches/fleet benches/documents benches/size_budget supply-chain/generate supply-chain/release supply-chain/platforms supply-chain/native.py \
                supply-chain/platform_targets.py supply-chain/platform_runs.py tests/papers tests/artefacts
-SHELLS      := .ci/run .ci/install supply-chain/reproducible tests/c/installed bindings/php/package bindings/node/build bindings/node/package \
-               bindings/go/package bindings/java/package bindings/java/src/main/c/build \
+SHELLS      := .ci/run .ci/install supply-chain/reproducible tests/c/installed bindings/php/package bindings/node/build bindings/node/native/compile \
+               bindings/go/package bindings/java/package bindings/java/src/main/c/build bindings/java/src/main/c/bridges \
                bindings/dotnet/package bindings/dotnet/tests/run bindings/dotnet/tests/compile bindings/dotnet/tests/sdk/build
 
 # Where the tests, the demo and the bindings find what was built.
@@ -292,7 +292,7 @@ uninstall: ## remove what install put there
 	  $(foreach paper,$(notdir $(PAPERS)),'$(DESTDIR)$(DOCDIR)'/$(paper))
 
 clean: ## remove everything that was built
-	rm -rf build bindings/node/dist bindings/node/lib bindings/node/node_modules bindings/node/test/native/node_modules bindings/java/target
+	rm -rf build bindings/node/dist bindings/node/lib bindings/node/node_modules $(patsubst %,bindings/node/test/%/node_modules,native bundlers runtimes) bindings/java/target
 	$(CARGO) clean
 
 # The C tests and examples are built as users build: with pkg-config, against an installed tree. A second tree without
@@ -354,13 +354,15 @@ build/examples/%: examples/c/%.c include/flagstore.h
 NODE := bindings/node
 
 # The npm packages that are pinned, anew when the lock changes; then the native part and the compiled TypeScript. The
-# integration that the tests share a table with is for another SDK, hence packages of its own.
+# integration that the tests share a table with is for another SDK, hence packages of its own; so have the bundlers and the
+# runtimes that the package is tested with.
 pinned = $(1)/node_modules/.made-for-$(shell sha256sum $(1)/package-lock.json | cut -c1-12)
 
-node: $(call pinned,$(NODE)) $(call pinned,$(NODE)/test/native)
+node: $(foreach folder,$(NODE) $(NODE)/test/native $(NODE)/test/bundlers $(NODE)/test/runtimes,$(call pinned,$(folder)))
 	@$(NODE)/build
 
-$(NODE)/node_modules/.made-for-% $(NODE)/test/native/node_modules/.made-for-%:
+$(NODE)/node_modules/.made-for-% $(NODE)/test/native/node_modules/.made-for-% \
+$(NODE)/test/bundlers/node_modules/.made-for-% $(NODE)/test/runtimes/node_modules/.made-for-%:
 	cd $(@D)/.. && $(NPM) ci --no-audit --no-fund --ignore-scripts --silent
 	touch $@
 
