@@ -26,8 +26,8 @@ LOCAL    := $(RELEASE)/flagstore-local
 STAGE    := build/stage
 VENV     := build/venv
 PY_TESTS := bindings/python/requirements-test.txt
-C_PROGRAMS  := store async misuse threads fork process
-C_SANITIZED := store async misuse threads
+C_PROGRAMS  := store async completions misuse threads fork process completions_process
+C_SANITIZED := store async completions misuse threads
 C_MATRIX    := build/c/shared/matrix build/c/static/matrix build/c/sanitized/matrix
 EXAMPLES    := read_flags async_get
 SCRIPTS     := examples/demo tests/run tests/moto/start tests/faults tests/faults/endpoint tests/faults/compare \
@@ -266,7 +266,7 @@ SHARED     = $(shell $(call pkg_config,shared) --cflags --libs flagstore) -Wl,-r
 STATIC     = $(shell $(call pkg_config,static) --cflags --libs --static flagstore)
 STRICT     = -std=c11 -D_GNU_SOURCE -g -Wall -Wextra -Werror -pedantic -pthread
 HARNESS    = tests/c/check.c tests/c/endpoint.c
-HARNESS_H  = tests/c/check.h tests/c/endpoint.h include/flagstore.h
+HARNESS_H  = tests/c/check.h tests/c/endpoint.h tests/c/queue.h include/flagstore.h
 TEST_FLAGS = $(STRICT) -O1 -Itests/c -DPACKAGE_VERSION='"$(VERSION)"'
 
 c-programs: stage

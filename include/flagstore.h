@@ -20,6 +20,9 @@
  *            children, and where the process closed every descriptor that it found.
  * Threads.   Every function may be called from any thread at any time. No lock is held while one waits for
  *            DynamoDB: one slow call delays no other.
+ * Ends.      An asynchronous call ends exactly once, whatever happens: in a function of the host, or in a completion
+ *            queue for hosts that must not be called back. `store_cancel` ends one early. Numbers of stores, queues
+ *            and calls are never given out twice, and none is taken for another kind's.
  * Deadlines. Every call that blocks ends at the deadline that the options set for it. Blocking functions must not
  *            be called inside callbacks (STORE_ERROR_CALLED_IN_CALLBACK). A child that is forked inside a callback
  *            is not inside it, and ends with exit or exec: returning from the callback ends it.
@@ -87,7 +90,7 @@
 #define STORE_ERROR_INVALID_LENGTH -4
 
 /*
- The handle is zero, closed, or never was a store.
+ The handle is zero, closed, or never was what it is used as: a store, a completion queue, a call, a descriptor.
  */
 #define STORE_ERROR_INVALID_HANDLE -5
 
@@ -232,6 +235,11 @@
 #define STORE_ERROR_RUNTIME -45
 
 /*
+ `store_cancel` ended the call before it was over. Somebody wanted that, so it is no fault, and not retriable.
+ */
+#define STORE_CANCELLED -46
+
+/*
  Event level: something was not done.
  */
 #define STORE_LEVEL_ERROR 1
@@ -360,8 +368,8 @@ typedef struct store_collection {
 typedef void (*store_logger)(void *user_data, int32_t level, const char *message, size_t message_len);
 
 /*
- Called once for every asynchronous call that was accepted, on a thread of the library, never on the calling
- thread. `result` belongs to the callee, who frees it with `store_result_free`. The function must not block;
+ Called once for every asynchronous call that was accepted, however it ends, on a thread of the library, never on the
+ calling thread. `result` belongs to the callee, who frees it with `store_result_free`. The function must not block;
  it may call asynchronous functions and everything that takes a `store_result`.
  */
 typedef void (*store_callback)(void *user_data, struct store_result *result);
@@ -407,6 +415,12 @@ const char *store_code_name(int32_t code);
  store; stores are shared only if these variables are equal too. With `"endpoint"` and the keys given, none is read,
  nor any file.
 
+ With `"compress_large"` an item over DynamoDB's 400 KB, of up to 16 MiB, is stored deflated in two attributes of its own,
+ `flagstore_version` (a number) and `flagstore_item` (zlib), of its row. The row's `version` and `item` stay what other
+ SDKs read there, or are a tombstone of the version before. Every store of this library, whatever its options, reads
+ the newer of the two forms and compares its writes with both. Another SDK compares with `version` alone and replaces
+ the whole row: what it writes with a version between the two is read until this library writes the item again.
+
  Errors: INVALID_JSON, UNKNOWN_OPTION, OPTION_TYPE, OPTION_VALUE, EMPTY_TABLE_NAME, TOO_MANY_STORES.
 
  Example: `store_open("{\"table\":\"flags\"}", 17, &store, &error)`
@@ -417,8 +431,8 @@ int32_t store_open(const char *options,
                    struct store_error *error);
 
 /*
- Closes a handle. Calls in flight on it finish undisturbed, asynchronous ones with their callback; later calls
- get INVALID_HANDLE. The last handle to a store closes its connections and frees its cache, unless the store is
+ Closes a handle. Calls in flight on it finish undisturbed, asynchronous ones with their callback, or in their queue;
+ later calls get INVALID_HANDLE. The last handle to a store closes its connections and frees its cache, unless the store is
  `"persistent"`. Does not block. Any thread; also in a forked child, without effect on the parent.
 
  Errors: INVALID_HANDLE.
@@ -437,13 +451,14 @@ int32_t store_close(uint64_t store,
  writer gave a newer version stays, and then nothing is deleted: the data set is older than the table. An init of a
  store that was not initialised, and one over another environment's data (most flags have another salt), replaces
  what it read whatever its version; so does one that meets a flag made anew, or a row that cannot be read. An item
- over 400 KB is not written: the older row stays, an event and the report name it, and the rest is done. An item with
- an empty key is left out. Writes are paced to what the table takes and repeated when throttled. Success means that
+ over 400 KB is not written, unless `"compress_large"` lets it be stored deflated (see `store_open`): the older row stays,
+ an event and the report name it, and the rest is done. An item with an empty key is left out. Writes are paced to what the table takes and repeated when throttled. Success means that
  everything is stored; after an error, calling again goes on where it stopped.
 
  `report` may be NULL; else it receives a JSON object to be freed with `store_string_free`:
  `{"written":n,"unchanged":n,"deleted":n,"kept_newer":n,"too_large":[{"kind":…,"key":…,"bytes":n}],
- "replaced":{…},"kept":{…},"left_out":{…}}`. The last three have a member for each reason that occurred, with the
+ "deflated":{"count":n,"keys":[…]},"replaced":{…},"kept":{…},"left_out":{…}}`. `deflated` are those of the rows written
+ that other SDKs read in an older form, or as deleted. The last three have a member for each reason that occurred, with the
  number of rows and the first ten of them: `{"newer":{"count":n,"keys":[{"kind":…,"key":…},…]}}`.
  - `replaced`, rows written over what a version alone would have kept: `unreadable`, `not_initialised`,
    `other_environment`, `made_anew`, `newer` (the option `"init_overwrites_newer"`).
@@ -502,9 +517,10 @@ int32_t store_get(uint64_t store,
                   struct store_error *error);
 
 /*
- What the cache has of an item: STORE_OK or STORE_NOT_FOUND where `store_get` would answer so without asking
- DynamoDB, else STORE_NOT_CACHED, with `item` untouched. For event loops, which take a hit at once and turn to
- `store_get_async` for the rest. Does not block. Any thread, also inside callbacks.
+ What memory has of an item: STORE_OK or STORE_NOT_FOUND where `store_get` would answer so without asking DynamoDB
+ or reading a file of `"cache_dir"`, else STORE_NOT_CACHED, with `item` untouched. For event loops, which take a hit
+ at once and turn to `store_get_async` for the rest: neither does any I/O on the calling thread. Does not block. Any
+ thread, also inside callbacks.
 
  Example: `if (store_get_cached(store, "features", 8, "my-flag", 7, &item, &error) == STORE_NOT_CACHED) …`
  */
@@ -553,7 +569,8 @@ int32_t store_items_view(const struct store_items *items,
 
  Returns STORE_OK if it was written. Returns STORE_NEWER_EXISTS if the stored version is the same or newer; then
  `stored`, unless NULL, is filled with the stored item (free it with `store_item_free`). Returns
- STORE_TOO_LARGE if the item is over 400 KB; the older row stays, and an event reports it. `stored` is untouched
+ STORE_TOO_LARGE if the item is over 400 KB, with `"compress_large"` also deflated; the older row stays, and an event
+ reports it. `stored` is untouched
  in every other case. Blocks, at most `"timeout_ms"`. Any thread.
 
  Errors: EMPTY_KEY, EMPTY_KIND, KEY_TOO_LONG, INVALID_VERSION, EMPTY_ITEM, and those of DynamoDB. After
@@ -648,11 +665,11 @@ int32_t store_membership_entry(const struct store_membership *membership,
  What the store did since it was opened in this process: `*json` receives a JSON object to be freed with
  `store_string_free`. Its numbers only grow: `hits`, `misses`, `coalesced`, `stale`, `refreshes` (cache);
  `requests`, `retries`, `throttles`, `errors` (DynamoDB); `read_units`, `write_units` (capacity consumed);
- `skipped_rows`, `dropped_events`; `served_while_away` (of `stale`, those that did not wait), `oldest_stale_ms` (the age
- of the oldest), `uncached` (answers too large to be kept); `host_hits` (values out of `"cache_dir"`), `host_trouble`
- (what went wrong with its files). `cached_items`, `cached_lists` and `cached_bytes` say what the cache holds now;
- `unwritten` how many items are to be written again; `away` is 1 while DynamoDB does not answer, else 0. Does not
- block.
+ `skipped_rows`, `dropped_events`; `served_while_away` (of `stale`, those that did not wait since DynamoDB was known not to
+ answer), `oldest_stale_ms` (the greatest age of a value that was served as stale, in milliseconds), `uncached` (answers
+ too large to be kept); `host_hits` (values out of `"cache_dir"`), `host_trouble` (what went wrong with its files).
+ `cached_items`, `cached_lists` and `cached_bytes` say what the cache holds now; `unwritten` how many items are to be
+ written again; `away` is 1 from a failure on until DynamoDB answers again, else 0. Does not block.
 
  Errors: NULL_ARGUMENT, INVALID_HANDLE.
 
@@ -661,6 +678,31 @@ int32_t store_membership_entry(const struct store_membership *membership,
 int32_t store_statistics(uint64_t store,
                          char **json,
                          struct store_error *error);
+
+/*
+ Looks for what may be wrong between this process and its flags, and says what to do about it.
+
+ `options` are those of `store_open`. `*report_json` receives a JSON object to be freed with `store_string_free`:
+ `{"problems":n,"warnings":n,"findings":[{"check":…,"level":…,"found":…,"remedy":…},…]}`. A finding's `level` is `"ok"`,
+ `"note"`, `"warning"` or `"problem"`; `found` and `remedy` are sentences for a person, `remedy` is null where there is
+ nothing to do; none of them holds a secret, of an access key id its last four characters. The checks are library,
+ cache directory, region, settings, credentials, clock, name, certificate, connection, endpoint, table, schema,
+ capacity, service, request, get, query, put, delete, conditions, initialised, prefix, features, segments, unreadable rows, large
+ rows, big segments, and rest, which says that nothing else could be looked at; one that does not apply is missing.
+
+ It reads all flags and segments once, and makes two writes that cannot succeed (one write unit each) to see whether
+ this process may write. Nothing is written, kept or cached, and no store is shared with it. Blocks, at most four times
+ `"timeout_ms"` and twice `"all_timeout_ms"`. Any thread; the environment is taken as by `store_open`.
+
+ Whatever is wrong with table, network or credentials stands in the report, and the call is STORE_OK. Errors:
+ INVALID_JSON, UNKNOWN_OPTION, OPTION_TYPE, OPTION_VALUE, EMPTY_TABLE_NAME, TIMEOUT, RUNTIME, CALLED_IN_CALLBACK.
+
+ Example: `store_doctor("{\"table\":\"flags\"}", 17, &report, &error)`
+ */
+int32_t store_doctor(const char *options,
+                     size_t options_len,
+                     char **report_json,
+                     struct store_error *error);
 
 /*
  Forgets everything that is cached, for every process of the host where there is a `"cache_dir"`; the next reads ask
@@ -677,6 +719,10 @@ int32_t store_clear_cache(uint64_t store,
  Takes the oldest event that was not taken yet: `*level` is a STORE_LEVEL_… number, `*message` NUL-terminated
  UTF-8 to be freed with `store_string_free`. STORE_NOT_FOUND, with both untouched, if there is none. The library
  keeps the last 256 events; the statistics count those that were dropped. Does not block.
+
+ An outage is one event of level WARN when it begins ("DynamoDB does not answer …", with the failure) and one of level
+ INFO when it ends ("DynamoDB answers again …"); each read that failed and was served a stale value is one that says
+ for how long that was known. What was served without asking meanwhile makes no event: `store_statistics` counts it.
 
  Errors: NULL_ARGUMENT, INVALID_HANDLE.
 
@@ -702,39 +748,46 @@ int32_t store_set_logger(uint64_t store,
                          struct store_error *error);
 
 /*
- `store_get` without blocking. If it returns STORE_OK, `callback` is called exactly once, later, on a thread of
- the library; if it returns an error, never. The strings are copied before it returns.
+ `store_get` without blocking. If it returns STORE_OK, the call ends exactly once, later, whatever happens: `done` is
+ called with `user_data` and the result, on a thread of the library; where `done` is NULL, both go to the queue that
+ `store_complete_to` named. If it returns an error, nothing comes. The strings are copied before it returns.
 
- Errors: NULL_ARGUMENT, INVALID_HANDLE, INVALID_UTF8, INVALID_LENGTH, RUNTIME; all others reach the callback.
+ `call` may be NULL; else it receives the number to cancel the call by, before the call begins: it is there when the end
+ is told. No number is given out twice.
 
- Example: `store_get_async(store, "features", 8, "my-flag", 7, on_flag, request, &error)`
+ Errors: NULL_ARGUMENT (also where `done` is NULL and there is no queue), INVALID_HANDLE (also where the queue is closed),
+ INVALID_UTF8, INVALID_LENGTH, RUNTIME; all others are in the result, and so is STORE_CANCELLED, see `store_cancel`.
+
+ Example: `store_get_async(store, "features", 8, "my-flag", 7, on_flag, request, &call, &error)`
  */
 int32_t store_get_async(uint64_t store,
                         const char *kind,
                         size_t kind_len,
                         const char *key,
                         size_t key_len,
-                        store_callback callback,
+                        store_callback done,
                         void *user_data,
+                        uint64_t *call,
                         struct store_error *error);
 
 /*
  `store_get_all` without blocking; otherwise as `store_get_async`.
 
- Example: `store_get_all_async(store, "features", 8, on_flags, request, &error)`
+ Example: `store_get_all_async(store, "features", 8, on_flags, request, NULL, &error)`
  */
 int32_t store_get_all_async(uint64_t store,
                             const char *kind,
                             size_t kind_len,
-                            store_callback callback,
+                            store_callback done,
                             void *user_data,
+                            uint64_t *call,
                             struct store_error *error);
 
 /*
  `store_upsert` without blocking; otherwise as `store_get_async`. On STORE_NEWER_EXISTS the stored item is read
  with `store_result_item`.
 
- Example: `store_upsert_async(store, "features", 8, "my-flag", 7, 12, 0, json, json_len, on_written, request, &error)`
+ Example: `store_upsert_async(store, "features", 8, "my-flag", 7, 12, 0, json, json_len, on_written, request, NULL, &error)`
  */
 int32_t store_upsert_async(uint64_t store,
                            const char *kind,
@@ -745,78 +798,173 @@ int32_t store_upsert_async(uint64_t store,
                            int32_t deleted,
                            const char *item,
                            size_t item_len,
-                           store_callback callback,
+                           store_callback done,
                            void *user_data,
+                           uint64_t *call,
                            struct store_error *error);
 
 /*
- `store_init` without blocking; otherwise as `store_get_async`. Errors of checking the data are returned, with
- no callback. The report is read with `store_result_report`.
+ `store_init` without blocking; otherwise as `store_get_async`. Errors of checking the data are returned, and nothing
+ comes. The report is read with `store_result_report`, also that of an init that failed or was cancelled.
 
- Example: `store_init_async(store, all, 2, on_initialised, request, &error)`
+ Example: `store_init_async(store, all, 2, on_initialised, request, NULL, &error)`
  */
 int32_t store_init_async(uint64_t store,
                          const struct store_collection *collections,
                          size_t collections_len,
-                         store_callback callback,
+                         store_callback done,
                          void *user_data,
+                         uint64_t *call,
                          struct store_error *error);
 
 /*
  `store_init_json` without blocking; otherwise as `store_init_async`.
 
- Example: `store_init_json_async(store, body, body_len, on_initialised, request, &error)`
+ Example: `store_init_json_async(store, body, body_len, on_initialised, request, NULL, &error)`
  */
 int32_t store_init_json_async(uint64_t store,
                               const char *json,
                               size_t json_len,
-                              store_callback callback,
+                              store_callback done,
                               void *user_data,
+                              uint64_t *call,
                               struct store_error *error);
 
 /*
  `store_initialized` without blocking; otherwise as `store_get_async`.
 
- Example: `store_initialized_async(store, on_answer, request, &error)`
+ Example: `store_initialized_async(store, on_answer, request, NULL, &error)`
  */
 int32_t store_initialized_async(uint64_t store,
-                                store_callback callback,
+                                store_callback done,
                                 void *user_data,
+                                uint64_t *call,
                                 struct store_error *error);
 
 /*
  `store_available` without blocking; otherwise as `store_get_async`. `store_result_code` has the answer.
 
- Example: `store_available_async(store, on_answer, request, &error)`
+ Example: `store_available_async(store, on_answer, request, NULL, &error)`
  */
 int32_t store_available_async(uint64_t store,
-                              store_callback callback,
+                              store_callback done,
                               void *user_data,
+                              uint64_t *call,
                               struct store_error *error);
 
 /*
  `store_big_segments_metadata` without blocking; otherwise as `store_get_async`. The time is read with
  `store_result_metadata`.
 
- Example: `store_big_segments_metadata_async(store, on_answer, request, &error)`
+ Example: `store_big_segments_metadata_async(store, on_answer, request, NULL, &error)`
  */
 int32_t store_big_segments_metadata_async(uint64_t store,
-                                          store_callback callback,
+                                          store_callback done,
                                           void *user_data,
+                                          uint64_t *call,
                                           struct store_error *error);
 
 /*
  `store_big_segments_membership` without blocking; otherwise as `store_get_async`. The membership is read with
  `store_result_membership`.
 
- Example: `store_big_segments_membership_async(store, hash, hash_len, on_answer, request, &error)`
+ Example: `store_big_segments_membership_async(store, hash, hash_len, on_answer, request, NULL, &error)`
  */
 int32_t store_big_segments_membership_async(uint64_t store,
                                             const char *hash,
                                             size_t hash_len,
-                                            store_callback callback,
+                                            store_callback done,
                                             void *user_data,
+                                            uint64_t *call,
                                             struct store_error *error);
+
+/*
+ Ends an asynchronous call as soon as that can be: what it waits for is given up, its request and its descriptors are
+ dropped, and it ends as every call does, exactly once, with STORE_CANCELLED, or with its outcome if it was over already.
+ A read that other calls wait for as well goes on for them. A cancelled upsert may have been written or not. A cancelled
+ init begins no further write, and its result has the report of what it had done; what it began goes on where it stopped
+ with the next init, and `$inited` is there only if everything was stored. What is cancelled is not written later, with
+ `"keep_told"` neither. A call that is over is STORE_OK, and so is one of the parent in a forked child: it is the parent's.
+ Does not block. Any thread, also inside callbacks, and after the store was closed.
+
+ Errors: INVALID_HANDLE, if `call` was never the number of a call.
+
+ Example: `store_cancel(call, NULL);`
+ */
+int32_t store_cancel(uint64_t call,
+                     struct store_error *error);
+
+/*
+ Opens a completion queue: where asynchronous calls end whose host cannot be called back on a thread of the library. On
+ success `*queue` is its number, to be closed with `store_completions_close`. Name it to stores with `store_complete_to`,
+ make calls with `done` NULL, and take what is finished with `store_completions_next`, from as many threads as you like.
+
+ In a forked child a queue of the parent can be used, is empty, and has no descriptor: the parent's calls end in the parent.
+ Does not block. Any thread.
+
+ Errors: NULL_ARGUMENT, TOO_MANY_STORES.
+
+ Example: `store_completions_open(&queue, &error)`
+ */
+int32_t store_completions_open(uint64_t *queue,
+                               struct store_error *error);
+
+/*
+ Has the calls that are made from now on with this handle, and with `done` NULL, end in a queue. Several stores may share
+ one. Another queue may be named at any time; calls that have begun end where they were to. Does not block. Any thread.
+
+ Errors: INVALID_HANDLE, of the store or of the queue.
+
+ Example: `store_complete_to(store, queue, &error)`
+ */
+int32_t store_complete_to(uint64_t store,
+                          uint64_t queue,
+                          struct store_error *error);
+
+/*
+ Takes the call that was finished first: `*user_data` is what was given with it, `*result` its outcome, to be freed with
+ `store_result_free`. Waits for one at most `timeout_ms`: not at all with 0, as long as it takes with a negative number.
+ STORE_NOT_FOUND, with both untouched, if none came. Each is taken once; with several waiters each gets one of its own. Any
+ thread; inside callbacks only with 0.
+
+ Errors: NULL_ARGUMENT; INVALID_HANDLE, also where the queue is closed while one waits; CALLED_IN_CALLBACK.
+
+ Example: `while (store_completions_next(queue, -1, &user_data, &result, NULL) == STORE_OK) finish(user_data, result);`
+ */
+int32_t store_completions_next(uint64_t queue,
+                               int64_t timeout_ms,
+                               void **user_data,
+                               struct store_result **result,
+                               struct store_error *error);
+
+/*
+ Has a queue write to a descriptor whenever it gets something while it is empty, and at once if it holds something now:
+ eight bytes, the number 1 in the machine's order, which is right for a pipe, a socket and an eventfd. Writing never
+ blocks and raises no SIGPIPE: what is full is readable anyway. So an event loop waits until the descriptor is readable,
+ reads it empty, and then takes what is finished until there is STORE_NOT_FOUND; in that order it misses nothing.
+
+ The library writes to a copy of the descriptor, which is closed with the queue, across exec, and by naming another; -1
+ names none. A pipe should have no other writer, or not block. Not on Windows, where a thread waits in
+ `store_completions_next`. Does not block. Any thread.
+
+ Errors: INVALID_HANDLE, also for what is no descriptor that can be written to.
+
+ Example: `store_completions_notify(queue, pipe_ends[1], &error)`
+ */
+int32_t store_completions_notify(uint64_t queue,
+                                 int64_t descriptor,
+                                 struct store_error *error);
+
+/*
+ Closes a queue. Who waits for it gets INVALID_HANDLE. What it holds and what still comes is freed, and its `user_data` is
+ not given out any more; new calls that would end in it are refused. Does not block. Any thread.
+
+ Errors: INVALID_HANDLE.
+
+ Example: `store_completions_close(queue, NULL);`
+ */
+int32_t store_completions_close(uint64_t queue,
+                                struct store_error *error);
 
 /*
  The number that the blocking form would have returned; NULL_ARGUMENT's for NULL. Does not block.
@@ -890,13 +1038,16 @@ int32_t store_result_membership(const struct store_result *result,
                                 struct store_error *error);
 
 /*
- The report of an asynchronous init, as of `store_init`, to be freed with `store_string_free`. Does not block.
+ The report of an asynchronous init, as of `store_init`, to be freed with `store_string_free`; of one that failed or was
+ cancelled, what it had done by then. Does not block.
 
  Errors: NULL_ARGUMENT, also where the result belongs to another kind of call.
 
  Example: `store_result_report(result, &report, NULL)`
  */
-int32_t store_result_report(const struct store_result *result, char **report, struct store_error *error);
+int32_t store_result_report(const struct store_result *result,
+                            char **report,
+                            struct store_error *error);
 
 /*
  Frees the message of an error and clears the struct, so that freeing it again does nothing. NULL is fine.

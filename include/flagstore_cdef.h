@@ -38,6 +38,7 @@ enum {
   STORE_ERROR_REJECTED = -43,
   STORE_ERROR_CALLED_IN_CALLBACK = -44,
   STORE_ERROR_RUNTIME = -45,
+  STORE_CANCELLED = -46,
   STORE_LEVEL_ERROR = 1,
   STORE_LEVEL_WARN = 2,
   STORE_LEVEL_INFO = 3,
@@ -141,6 +142,10 @@ int32_t store_membership_entry(const struct store_membership *membership,
 int32_t store_statistics(uint64_t store,
                          char **json,
                          struct store_error *error);
+int32_t store_doctor(const char *options,
+                     size_t options_len,
+                     char **report_json,
+                     struct store_error *error);
 int32_t store_clear_cache(uint64_t store,
                           struct store_error *error);
 int32_t store_next_event(uint64_t store,
@@ -156,14 +161,16 @@ int32_t store_get_async(uint64_t store,
                         size_t kind_len,
                         const char *key,
                         size_t key_len,
-                        store_callback callback,
+                        store_callback done,
                         void *user_data,
+                        uint64_t *call,
                         struct store_error *error);
 int32_t store_get_all_async(uint64_t store,
                             const char *kind,
                             size_t kind_len,
-                            store_callback callback,
+                            store_callback done,
                             void *user_data,
+                            uint64_t *call,
                             struct store_error *error);
 int32_t store_upsert_async(uint64_t store,
                            const char *kind,
@@ -174,39 +181,63 @@ int32_t store_upsert_async(uint64_t store,
                            int32_t deleted,
                            const char *item,
                            size_t item_len,
-                           store_callback callback,
+                           store_callback done,
                            void *user_data,
+                           uint64_t *call,
                            struct store_error *error);
 int32_t store_init_async(uint64_t store,
                          const struct store_collection *collections,
                          size_t collections_len,
-                         store_callback callback,
+                         store_callback done,
                          void *user_data,
+                         uint64_t *call,
                          struct store_error *error);
 int32_t store_init_json_async(uint64_t store,
                               const char *json,
                               size_t json_len,
-                              store_callback callback,
+                              store_callback done,
                               void *user_data,
+                              uint64_t *call,
                               struct store_error *error);
 int32_t store_initialized_async(uint64_t store,
-                                store_callback callback,
+                                store_callback done,
                                 void *user_data,
+                                uint64_t *call,
                                 struct store_error *error);
 int32_t store_available_async(uint64_t store,
-                              store_callback callback,
+                              store_callback done,
                               void *user_data,
+                              uint64_t *call,
                               struct store_error *error);
 int32_t store_big_segments_metadata_async(uint64_t store,
-                                          store_callback callback,
+                                          store_callback done,
                                           void *user_data,
+                                          uint64_t *call,
                                           struct store_error *error);
 int32_t store_big_segments_membership_async(uint64_t store,
                                             const char *hash,
                                             size_t hash_len,
-                                            store_callback callback,
+                                            store_callback done,
                                             void *user_data,
+                                            uint64_t *call,
                                             struct store_error *error);
+int32_t store_cancel(uint64_t call,
+                     struct store_error *error);
+int32_t store_completions_open(uint64_t *queue,
+                               struct store_error *error);
+int32_t store_complete_to(uint64_t store,
+                          uint64_t queue,
+                          struct store_error *error);
+int32_t store_completions_next(uint64_t queue,
+                               int64_t timeout_ms,
+                               void **user_data,
+                               struct store_result **result,
+                               struct store_error *error);
+int32_t store_completions_notify(uint64_t queue,
+                                 int64_t descriptor,
+                                 struct store_error *error);
+int32_t store_completions_close(uint64_t queue,
+                                struct store_error *error);
 int32_t store_result_code(const struct store_result *result);
 int32_t store_result_error(const struct store_result *result, struct store_error *error);
 int32_t store_result_item(const struct store_result *result,
@@ -224,7 +255,9 @@ int32_t store_result_metadata(const struct store_result *result,
 int32_t store_result_membership(const struct store_result *result,
                                 struct store_membership **membership,
                                 struct store_error *error);
-int32_t store_result_report(const struct store_result *result, char **report, struct store_error *error);
+int32_t store_result_report(const struct store_result *result,
+                            char **report,
+                            struct store_error *error);
 void store_error_free(struct store_error *error);
 void store_item_free(struct store_item *item);
 void store_items_free(struct store_items *items);

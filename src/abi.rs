@@ -10,19 +10,23 @@
 mod tests;
 
 use std::ffi::{CStr, c_char, c_void};
+use std::sync::atomic::Ordering;
 
 use crate::ffi::buffers::{StoreCollection, StoreItem, StoreItems, StoreMembership, data_set};
 use crate::ffi::callbacks::{StoreCallback, StoreLogger, StoreResult, completion, logger};
 use crate::ffi::codes;
+use crate::ffi::completions;
 use crate::ffi::error::{StoreError, c_string, free_c_string};
-use crate::ffi::guard::{MAX_NAME_BYTES, MAX_OPTIONS_BYTES, MAX_TEXT_BYTES, call, not_null, text};
+use crate::ffi::guard::{MAX_NAME_BYTES, MAX_OPTIONS_BYTES, MAX_TEXT_BYTES, guarded, not_null, text};
 use crate::ffi::handles;
-use crate::model::Code;
 use crate::model::data_set as data;
 use crate::model::options::Options;
 use crate::model::row::Item;
-use crate::runtime::panics;
-use crate::store::{Found, Upserted};
+use crate::model::{Code, Error};
+use crate::numbers::{self, Kind};
+use crate::runtime::{self, panics};
+use crate::store::init::Progress;
+use crate::store::{Found, Upserted, doctor};
 
 /// The number of the ABI that this library implements. Compare it with `STORE_ABI_VERSION` of the header you were
 /// built with, before any other call. Never fails, never blocks, any thread.
@@ -67,6 +71,12 @@ pub extern "C" fn store_code_name(code: i32) -> *const c_char {
 /// store; stores are shared only if these variables are equal too. With `"endpoint"` and the keys given, none is read,
 /// nor any file.
 ///
+/// With `"compress_large"` an item over DynamoDB's 400 KB, of up to 16 MiB, is stored deflated in two attributes of its own,
+/// `flagstore_version` (a number) and `flagstore_item` (zlib), of its row. The row's `version` and `item` stay what other
+/// SDKs read there, or are a tombstone of the version before. Every store of this library, whatever its options, reads
+/// the newer of the two forms and compares its writes with both. Another SDK compares with `version` alone and replaces
+/// the whole row: what it writes with a version between the two is read until this library writes the item again.
+///
 /// Errors: INVALID_JSON, UNKNOWN_OPTION, OPTION_TYPE, OPTION_VALUE, EMPTY_TABLE_NAME, TOO_MANY_STORES.
 ///
 /// Example: `store_open("{\"table\":\"flags\"}", 17, &store, &error)`
@@ -78,7 +88,7 @@ pub unsafe extern "C" fn store_open(
     error: *mut StoreError,
 ) -> i32 {
     panics::silence();
-    call(error, || {
+    guarded(error, || {
         not_null("store", store)?;
         // SAFETY: the header asks for `options_len` readable bytes.
         let options = Options::from_json(unsafe { text("options", options, options_len, MAX_OPTIONS_BYTES) }?)?;
@@ -89,8 +99,8 @@ pub unsafe extern "C" fn store_open(
     })
 }
 
-/// Closes a handle. Calls in flight on it finish undisturbed, asynchronous ones with their callback; later calls
-/// get INVALID_HANDLE. The last handle to a store closes its connections and frees its cache, unless the store is
+/// Closes a handle. Calls in flight on it finish undisturbed, asynchronous ones with their callback, or in their queue;
+/// later calls get INVALID_HANDLE. The last handle to a store closes its connections and frees its cache, unless the store is
 /// `"persistent"`. Does not block. Any thread; also in a forked child, without effect on the parent.
 ///
 /// Errors: INVALID_HANDLE.
@@ -98,7 +108,7 @@ pub unsafe extern "C" fn store_open(
 /// Example: `store_close(store, NULL);`
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn store_close(store: u64, error: *mut StoreError) -> i32 {
-    call(error, || handles::close(store).map(|()| codes::STORE_OK))
+    guarded(error, || handles::close(store).map(|()| codes::STORE_OK))
 }
 
 /// Replaces the whole data set of the given kinds, then marks the store as initialised.
@@ -109,13 +119,14 @@ pub unsafe extern "C" fn store_close(store: u64, error: *mut StoreError) -> i32 
 /// writer gave a newer version stays, and then nothing is deleted: the data set is older than the table. An init of a
 /// store that was not initialised, and one over another environment's data (most flags have another salt), replaces
 /// what it read whatever its version; so does one that meets a flag made anew, or a row that cannot be read. An item
-/// over 400 KB is not written: the older row stays, an event and the report name it, and the rest is done. An item with
-/// an empty key is left out. Writes are paced to what the table takes and repeated when throttled. Success means that
+/// over 400 KB is not written, unless `"compress_large"` lets it be stored deflated (see `store_open`): the older row stays,
+/// an event and the report name it, and the rest is done. An item with an empty key is left out. Writes are paced to what the table takes and repeated when throttled. Success means that
 /// everything is stored; after an error, calling again goes on where it stopped.
 ///
 /// `report` may be NULL; else it receives a JSON object to be freed with `store_string_free`:
 /// `{"written":n,"unchanged":n,"deleted":n,"kept_newer":n,"too_large":[{"kind":…,"key":…,"bytes":n}],
-/// "replaced":{…},"kept":{…},"left_out":{…}}`. The last three have a member for each reason that occurred, with the
+/// "deflated":{"count":n,"keys":[…]},"replaced":{…},"kept":{…},"left_out":{…}}`. `deflated` are those of the rows written
+/// that other SDKs read in an older form, or as deleted. The last three have a member for each reason that occurred, with the
 /// number of rows and the first ten of them: `{"newer":{"count":n,"keys":[{"kind":…,"key":…},…]}}`.
 /// - `replaced`, rows written over what a version alone would have kept: `unreadable`, `not_initialised`,
 ///   `other_environment`, `made_anew`, `newer` (the option `"init_overwrites_newer"`).
@@ -138,11 +149,11 @@ pub unsafe extern "C" fn store_init(
     report: *mut *mut c_char,
     error: *mut StoreError,
 ) -> i32 {
-    call(error, || {
+    guarded(error, || {
         let store = handles::get(store)?;
         // SAFETY: the header asks for `collections_len` readable structs and valid pointers in them.
         let data = data::from_items(unsafe { data_set(collections, collections_len) }?)?;
-        give_text(report, &store.init(data).wait()?.to_json());
+        give_text(report, &store.init(data, &Progress::default()).wait()?.to_json());
         Ok(codes::STORE_OK)
     })
 }
@@ -163,11 +174,11 @@ pub unsafe extern "C" fn store_init_json(
     report: *mut *mut c_char,
     error: *mut StoreError,
 ) -> i32 {
-    call(error, || {
+    guarded(error, || {
         let store = handles::get(store)?;
         // SAFETY: the header asks for `json_len` readable bytes.
         let data = data::from_json(unsafe { text("json", json, json_len, MAX_TEXT_BYTES) }?)?;
-        give_text(report, &store.init(data).wait()?.to_json());
+        give_text(report, &store.init(data, &Progress::default()).wait()?.to_json());
         Ok(codes::STORE_OK)
     })
 }
@@ -192,7 +203,7 @@ pub unsafe extern "C" fn store_get(
     item: *mut StoreItem,
     error: *mut StoreError,
 ) -> i32 {
-    call(error, || {
+    guarded(error, || {
         not_null("item", item)?;
         // SAFETY: the header asks for readable bytes of the lengths given.
         let (kind, key) =
@@ -206,9 +217,10 @@ pub unsafe extern "C" fn store_get(
     })
 }
 
-/// What the cache has of an item: STORE_OK or STORE_NOT_FOUND where `store_get` would answer so without asking
-/// DynamoDB, else STORE_NOT_CACHED, with `item` untouched. For event loops, which take a hit at once and turn to
-/// `store_get_async` for the rest. Does not block. Any thread, also inside callbacks.
+/// What memory has of an item: STORE_OK or STORE_NOT_FOUND where `store_get` would answer so without asking DynamoDB
+/// or reading a file of `"cache_dir"`, else STORE_NOT_CACHED, with `item` untouched. For event loops, which take a hit
+/// at once and turn to `store_get_async` for the rest: neither does any I/O on the calling thread. Does not block. Any
+/// thread, also inside callbacks.
 ///
 /// Example: `if (store_get_cached(store, "features", 8, "my-flag", 7, &item, &error) == STORE_NOT_CACHED) …`
 #[unsafe(no_mangle)]
@@ -221,7 +233,7 @@ pub unsafe extern "C" fn store_get_cached(
     item: *mut StoreItem,
     error: *mut StoreError,
 ) -> i32 {
-    call(error, || {
+    guarded(error, || {
         not_null("item", item)?;
         // SAFETY: the header asks for readable bytes of the lengths given.
         let (kind, key) =
@@ -249,7 +261,7 @@ pub unsafe extern "C" fn store_get_all(
     items: *mut *mut StoreItems,
     error: *mut StoreError,
 ) -> i32 {
-    call(error, || {
+    guarded(error, || {
         not_null("items", items)?;
         let store = handles::get(store)?;
         // SAFETY: the header asks for `kind_len` readable bytes.
@@ -274,7 +286,7 @@ pub unsafe extern "C" fn store_items_view(
     count: *mut usize,
     error: *mut StoreError,
 ) -> i32 {
-    call(error, || {
+    guarded(error, || {
         not_null("items", items)?;
         not_null("first", first)?;
         not_null("count", count)?;
@@ -296,7 +308,8 @@ pub unsafe extern "C" fn store_items_view(
 ///
 /// Returns STORE_OK if it was written. Returns STORE_NEWER_EXISTS if the stored version is the same or newer; then
 /// `stored`, unless NULL, is filled with the stored item (free it with `store_item_free`). Returns
-/// STORE_TOO_LARGE if the item is over 400 KB; the older row stays, and an event reports it. `stored` is untouched
+/// STORE_TOO_LARGE if the item is over 400 KB, with `"compress_large"` also deflated; the older row stays, and an event
+/// reports it. `stored` is untouched
 /// in every other case. Blocks, at most `"timeout_ms"`. Any thread.
 ///
 /// Errors: EMPTY_KEY, EMPTY_KIND, KEY_TOO_LONG, INVALID_VERSION, EMPTY_ITEM, and those of DynamoDB. After
@@ -317,7 +330,7 @@ pub unsafe extern "C" fn store_upsert(
     stored: *mut StoreItem,
     error: *mut StoreError,
 ) -> i32 {
-    call(error, || {
+    guarded(error, || {
         let store = handles::get(store)?;
         // SAFETY: the header asks for readable bytes of the lengths given.
         let (kind, item) = unsafe { given(kind, kind_len, key, key_len, version, deleted, item, item_len) }?;
@@ -344,7 +357,7 @@ pub unsafe extern "C" fn store_upsert(
 /// Example: `store_initialized(store, &initialized, &error)`
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn store_initialized(store: u64, initialized: *mut i32, error: *mut StoreError) -> i32 {
-    call(error, || {
+    guarded(error, || {
         not_null("initialized", initialized)?;
         let answer = handles::get(store)?.initialized().wait()?;
         // SAFETY: not NULL; the header asks for a pointer to an int32_t.
@@ -362,7 +375,7 @@ pub unsafe extern "C" fn store_initialized(store: u64, initialized: *mut i32, er
 /// Example: `while (store_available(store, NULL) != STORE_OK) sleep(1);`
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn store_available(store: u64, error: *mut StoreError) -> i32 {
-    call(error, || handles::get(store)?.available().map(|()| codes::STORE_OK))
+    guarded(error, || handles::get(store)?.available().map(|()| codes::STORE_OK))
 }
 
 /// When the big segments were last brought up to date: `*synchronized_on` is Unix time in milliseconds.
@@ -377,7 +390,7 @@ pub unsafe extern "C" fn store_big_segments_metadata(
     synchronized_on: *mut i64,
     error: *mut StoreError,
 ) -> i32 {
-    call(error, || {
+    guarded(error, || {
         not_null("synchronized_on", synchronized_on)?;
         let Some(milliseconds) = handles::get(store)?.big_segments_metadata()? else {
             return Ok(codes::STORE_NOT_FOUND);
@@ -403,7 +416,7 @@ pub unsafe extern "C" fn store_big_segments_membership(
     membership: *mut *mut StoreMembership,
     error: *mut StoreError,
 ) -> i32 {
-    call(error, || {
+    guarded(error, || {
         not_null("membership", membership)?;
         let store = handles::get(store)?;
         // SAFETY: the header asks for `hash_len` readable bytes.
@@ -440,7 +453,7 @@ pub unsafe extern "C" fn store_membership_entry(
     included: *mut i32,
     error: *mut StoreError,
 ) -> i32 {
-    call(error, || {
+    guarded(error, || {
         not_null("membership", membership)?;
         not_null("segment", segment)?;
         not_null("segment_len", segment_len)?;
@@ -459,20 +472,55 @@ pub unsafe extern "C" fn store_membership_entry(
 /// What the store did since it was opened in this process: `*json` receives a JSON object to be freed with
 /// `store_string_free`. Its numbers only grow: `hits`, `misses`, `coalesced`, `stale`, `refreshes` (cache);
 /// `requests`, `retries`, `throttles`, `errors` (DynamoDB); `read_units`, `write_units` (capacity consumed);
-/// `skipped_rows`, `dropped_events`; `served_while_away` (of `stale`, those that did not wait), `oldest_stale_ms` (the age
-/// of the oldest), `uncached` (answers too large to be kept); `host_hits` (values out of `"cache_dir"`), `host_trouble`
-/// (what went wrong with its files). `cached_items`, `cached_lists` and `cached_bytes` say what the cache holds now;
-/// `unwritten` how many items are to be written again; `away` is 1 while DynamoDB does not answer, else 0. Does not
-/// block.
+/// `skipped_rows`, `dropped_events`; `served_while_away` (of `stale`, those that did not wait since DynamoDB was known not to
+/// answer), `oldest_stale_ms` (the greatest age of a value that was served as stale, in milliseconds), `uncached` (answers
+/// too large to be kept); `host_hits` (values out of `"cache_dir"`), `host_trouble` (what went wrong with its files).
+/// `cached_items`, `cached_lists` and `cached_bytes` say what the cache holds now; `unwritten` how many items are to be
+/// written again; `away` is 1 from a failure on until DynamoDB answers again, else 0. Does not block.
 ///
 /// Errors: NULL_ARGUMENT, INVALID_HANDLE.
 ///
 /// Example: `store_statistics(store, &json, NULL); puts(json); store_string_free(json);`
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn store_statistics(store: u64, json: *mut *mut c_char, error: *mut StoreError) -> i32 {
-    call(error, || {
+    guarded(error, || {
         not_null("json", json)?;
         give_text(json, &handles::get(store)?.statistics());
+        Ok(codes::STORE_OK)
+    })
+}
+
+/// Looks for what may be wrong between this process and its flags, and says what to do about it.
+///
+/// `options` are those of `store_open`. `*report_json` receives a JSON object to be freed with `store_string_free`:
+/// `{"problems":n,"warnings":n,"findings":[{"check":…,"level":…,"found":…,"remedy":…},…]}`. A finding's `level` is `"ok"`,
+/// `"note"`, `"warning"` or `"problem"`; `found` and `remedy` are sentences for a person, `remedy` is null where there is
+/// nothing to do; none of them holds a secret, of an access key id its last four characters. The checks are library,
+/// cache directory, region, settings, credentials, clock, name, certificate, connection, endpoint, table, schema,
+/// capacity, service, request, get, query, put, delete, conditions, initialised, prefix, features, segments, unreadable rows, large
+/// rows, big segments, and rest, which says that nothing else could be looked at; one that does not apply is missing.
+///
+/// It reads all flags and segments once, and makes two writes that cannot succeed (one write unit each) to see whether
+/// this process may write. Nothing is written, kept or cached, and no store is shared with it. Blocks, at most four times
+/// `"timeout_ms"` and twice `"all_timeout_ms"`. Any thread; the environment is taken as by `store_open`.
+///
+/// Whatever is wrong with table, network or credentials stands in the report, and the call is STORE_OK. Errors:
+/// INVALID_JSON, UNKNOWN_OPTION, OPTION_TYPE, OPTION_VALUE, EMPTY_TABLE_NAME, TIMEOUT, RUNTIME, CALLED_IN_CALLBACK.
+///
+/// Example: `store_doctor("{\"table\":\"flags\"}", 17, &report, &error)`
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn store_doctor(
+    options: *const c_char,
+    options_len: usize,
+    report_json: *mut *mut c_char,
+    error: *mut StoreError,
+) -> i32 {
+    panics::silence();
+    guarded(error, || {
+        not_null("report_json", report_json)?;
+        // SAFETY: the header asks for `options_len` readable bytes.
+        let options = Options::from_json(unsafe { text("options", options, options_len, MAX_OPTIONS_BYTES) }?)?;
+        give_text(report_json, &doctor::examine(&options, codes::STORE_ABI_VERSION)?.to_json());
         Ok(codes::STORE_OK)
     })
 }
@@ -485,7 +533,7 @@ pub unsafe extern "C" fn store_statistics(store: u64, json: *mut *mut c_char, er
 /// Example: `store_clear_cache(store, NULL);`
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn store_clear_cache(store: u64, error: *mut StoreError) -> i32 {
-    call(error, || {
+    guarded(error, || {
         handles::get(store)?.clear_cache();
         Ok(codes::STORE_OK)
     })
@@ -494,6 +542,10 @@ pub unsafe extern "C" fn store_clear_cache(store: u64, error: *mut StoreError) -
 /// Takes the oldest event that was not taken yet: `*level` is a STORE_LEVEL_… number, `*message` NUL-terminated
 /// UTF-8 to be freed with `store_string_free`. STORE_NOT_FOUND, with both untouched, if there is none. The library
 /// keeps the last 256 events; the statistics count those that were dropped. Does not block.
+///
+/// An outage is one event of level WARN when it begins ("DynamoDB does not answer …", with the failure) and one of level
+/// INFO when it ends ("DynamoDB answers again …"); each read that failed and was served a stale value is one that says
+/// for how long that was known. What was served without asking meanwhile makes no event: `store_statistics` counts it.
 ///
 /// Errors: NULL_ARGUMENT, INVALID_HANDLE.
 ///
@@ -505,7 +557,7 @@ pub unsafe extern "C" fn store_next_event(
     message: *mut *mut c_char,
     error: *mut StoreError,
 ) -> i32 {
-    call(error, || {
+    guarded(error, || {
         not_null("level", level)?;
         not_null("message", message)?;
         let Some(event) = handles::get(store)?.next_event() else { return Ok(codes::STORE_NOT_FOUND) };
@@ -530,18 +582,23 @@ pub unsafe extern "C" fn store_set_logger(
     user_data: *mut c_void,
     error: *mut StoreError,
 ) -> i32 {
-    call(error, || {
+    guarded(error, || {
         handles::get(store)?.set_logger(logger(callback, user_data));
         Ok(codes::STORE_OK)
     })
 }
 
-/// `store_get` without blocking. If it returns STORE_OK, `callback` is called exactly once, later, on a thread of
-/// the library; if it returns an error, never. The strings are copied before it returns.
+/// `store_get` without blocking. If it returns STORE_OK, the call ends exactly once, later, whatever happens: `done` is
+/// called with `user_data` and the result, on a thread of the library; where `done` is NULL, both go to the queue that
+/// `store_complete_to` named. If it returns an error, nothing comes. The strings are copied before it returns.
 ///
-/// Errors: NULL_ARGUMENT, INVALID_HANDLE, INVALID_UTF8, INVALID_LENGTH, RUNTIME; all others reach the callback.
+/// `call` may be NULL; else it receives the number to cancel the call by, before the call begins: it is there when the end
+/// is told. No number is given out twice.
 ///
-/// Example: `store_get_async(store, "features", 8, "my-flag", 7, on_flag, request, &error)`
+/// Errors: NULL_ARGUMENT (also where `done` is NULL and there is no queue), INVALID_HANDLE (also where the queue is closed),
+/// INVALID_UTF8, INVALID_LENGTH, RUNTIME; all others are in the result, and so is STORE_CANCELLED, see `store_cancel`.
+///
+/// Example: `store_get_async(store, "features", 8, "my-flag", 7, on_flag, request, &call, &error)`
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn store_get_async(
     store: u64,
@@ -549,39 +606,41 @@ pub unsafe extern "C" fn store_get_async(
     kind_len: usize,
     key: *const c_char,
     key_len: usize,
-    callback: StoreCallback,
+    done: StoreCallback,
     user_data: *mut c_void,
+    call: *mut u64,
     error: *mut StoreError,
 ) -> i32 {
-    call(error, || {
+    guarded(error, || {
         let store = handles::get(store)?;
-        let done = completion(callback, user_data)?;
+        let done = completion(&store, done, user_data)?;
         // SAFETY: the header asks for readable bytes of the lengths given.
         let (kind, key) =
             unsafe { (text("kind", kind, kind_len, MAX_NAME_BYTES)?, text("key", key, key_len, MAX_NAME_BYTES)?) };
-        store.get_then(kind, key, |result| done(StoreResult::of_get(result)))?;
+        store.get_then(kind, key, begun(call), |result| done(StoreResult::of_get(result)))?;
         Ok(codes::STORE_OK)
     })
 }
 
 /// `store_get_all` without blocking; otherwise as `store_get_async`.
 ///
-/// Example: `store_get_all_async(store, "features", 8, on_flags, request, &error)`
+/// Example: `store_get_all_async(store, "features", 8, on_flags, request, NULL, &error)`
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn store_get_all_async(
     store: u64,
     kind: *const c_char,
     kind_len: usize,
-    callback: StoreCallback,
+    done: StoreCallback,
     user_data: *mut c_void,
+    call: *mut u64,
     error: *mut StoreError,
 ) -> i32 {
-    call(error, || {
+    guarded(error, || {
         let store = handles::get(store)?;
-        let done = completion(callback, user_data)?;
+        let done = completion(&store, done, user_data)?;
         // SAFETY: the header asks for `kind_len` readable bytes.
         let kind = unsafe { text("kind", kind, kind_len, MAX_NAME_BYTES) }?;
-        store.all_then(kind, |result| done(StoreResult::of_all(result)))?;
+        store.all_then(kind, begun(call), |result| done(StoreResult::of_all(result)))?;
         Ok(codes::STORE_OK)
     })
 }
@@ -589,7 +648,7 @@ pub unsafe extern "C" fn store_get_all_async(
 /// `store_upsert` without blocking; otherwise as `store_get_async`. On STORE_NEWER_EXISTS the stored item is read
 /// with `store_result_item`.
 ///
-/// Example: `store_upsert_async(store, "features", 8, "my-flag", 7, 12, 0, json, json_len, on_written, request, &error)`
+/// Example: `store_upsert_async(store, "features", 8, "my-flag", 7, 12, 0, json, json_len, on_written, request, NULL, &error)`
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn store_upsert_async(
     store: u64,
@@ -601,97 +660,106 @@ pub unsafe extern "C" fn store_upsert_async(
     deleted: i32,
     item: *const c_char,
     item_len: usize,
-    callback: StoreCallback,
+    done: StoreCallback,
     user_data: *mut c_void,
+    call: *mut u64,
     error: *mut StoreError,
 ) -> i32 {
-    call(error, || {
+    guarded(error, || {
         let store = handles::get(store)?;
-        let done = completion(callback, user_data)?;
+        let done = completion(&store, done, user_data)?;
         // SAFETY: the header asks for readable bytes of the lengths given.
         let (kind, item) = unsafe { given(kind, kind_len, key, key_len, version, deleted, item, item_len) }?;
-        store.calls().upsert(&kind, &item).then(|result| done(StoreResult::of_upsert(result)))?;
+        store.calls().upsert(&kind, &item).begin(begun(call), |result| done(StoreResult::of_upsert(result)))?;
         Ok(codes::STORE_OK)
     })
 }
 
-/// `store_init` without blocking; otherwise as `store_get_async`. Errors of checking the data are returned, with
-/// no callback. The report is read with `store_result_report`.
+/// `store_init` without blocking; otherwise as `store_get_async`. Errors of checking the data are returned, and nothing
+/// comes. The report is read with `store_result_report`, also that of an init that failed or was cancelled.
 ///
-/// Example: `store_init_async(store, all, 2, on_initialised, request, &error)`
+/// Example: `store_init_async(store, all, 2, on_initialised, request, NULL, &error)`
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn store_init_async(
     store: u64,
     collections: *const StoreCollection,
     collections_len: usize,
-    callback: StoreCallback,
+    done: StoreCallback,
     user_data: *mut c_void,
+    call: *mut u64,
     error: *mut StoreError,
 ) -> i32 {
-    call(error, || {
+    guarded(error, || {
         let store = handles::get(store)?;
-        let done = completion(callback, user_data)?;
+        let done = completion(&store, done, user_data)?;
         // SAFETY: the header asks for `collections_len` readable structs and valid pointers in them.
         let data = data::from_items(unsafe { data_set(collections, collections_len) }?)?;
-        store.init(data).then(|result| done(StoreResult::of_init(result.map(|report| report.to_json()))))?;
+        let progress = Progress::default();
+        let init = store.init(data, &progress);
+        init.begin(begun(call), move |result| done(StoreResult::of_init(result, &progress)))?;
         Ok(codes::STORE_OK)
     })
 }
 
 /// `store_init_json` without blocking; otherwise as `store_init_async`.
 ///
-/// Example: `store_init_json_async(store, body, body_len, on_initialised, request, &error)`
+/// Example: `store_init_json_async(store, body, body_len, on_initialised, request, NULL, &error)`
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn store_init_json_async(
     store: u64,
     json: *const c_char,
     json_len: usize,
-    callback: StoreCallback,
+    done: StoreCallback,
     user_data: *mut c_void,
+    call: *mut u64,
     error: *mut StoreError,
 ) -> i32 {
-    call(error, || {
+    guarded(error, || {
         let store = handles::get(store)?;
-        let done = completion(callback, user_data)?;
+        let done = completion(&store, done, user_data)?;
         // SAFETY: the header asks for `json_len` readable bytes.
         let data = data::from_json(unsafe { text("json", json, json_len, MAX_TEXT_BYTES) }?)?;
-        store.init(data).then(|result| done(StoreResult::of_init(result.map(|report| report.to_json()))))?;
+        let progress = Progress::default();
+        let init = store.init(data, &progress);
+        init.begin(begun(call), move |result| done(StoreResult::of_init(result, &progress)))?;
         Ok(codes::STORE_OK)
     })
 }
 
 /// `store_initialized` without blocking; otherwise as `store_get_async`.
 ///
-/// Example: `store_initialized_async(store, on_answer, request, &error)`
+/// Example: `store_initialized_async(store, on_answer, request, NULL, &error)`
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn store_initialized_async(
     store: u64,
-    callback: StoreCallback,
+    done: StoreCallback,
     user_data: *mut c_void,
+    call: *mut u64,
     error: *mut StoreError,
 ) -> i32 {
-    call(error, || {
+    guarded(error, || {
         let store = handles::get(store)?;
-        let done = completion(callback, user_data)?;
-        store.initialized().then(|result| done(StoreResult::of_initialized(result)))?;
+        let done = completion(&store, done, user_data)?;
+        store.initialized().begin(begun(call), |result| done(StoreResult::of_initialized(result)))?;
         Ok(codes::STORE_OK)
     })
 }
 
 /// `store_available` without blocking; otherwise as `store_get_async`. `store_result_code` has the answer.
 ///
-/// Example: `store_available_async(store, on_answer, request, &error)`
+/// Example: `store_available_async(store, on_answer, request, NULL, &error)`
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn store_available_async(
     store: u64,
-    callback: StoreCallback,
+    done: StoreCallback,
     user_data: *mut c_void,
+    call: *mut u64,
     error: *mut StoreError,
 ) -> i32 {
-    call(error, || {
+    guarded(error, || {
         let store = handles::get(store)?;
-        let done = completion(callback, user_data)?;
-        store.calls().available().then(|result| done(StoreResult::of_available(result)))?;
+        let done = completion(&store, done, user_data)?;
+        store.calls().available().begin(begun(call), |result| done(StoreResult::of_available(result)))?;
         Ok(codes::STORE_OK)
     })
 }
@@ -699,18 +767,19 @@ pub unsafe extern "C" fn store_available_async(
 /// `store_big_segments_metadata` without blocking; otherwise as `store_get_async`. The time is read with
 /// `store_result_metadata`.
 ///
-/// Example: `store_big_segments_metadata_async(store, on_answer, request, &error)`
+/// Example: `store_big_segments_metadata_async(store, on_answer, request, NULL, &error)`
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn store_big_segments_metadata_async(
     store: u64,
-    callback: StoreCallback,
+    done: StoreCallback,
     user_data: *mut c_void,
+    call: *mut u64,
     error: *mut StoreError,
 ) -> i32 {
-    call(error, || {
+    guarded(error, || {
         let store = handles::get(store)?;
-        let done = completion(callback, user_data)?;
-        store.calls().big_segments_metadata().then(|result| done(StoreResult::of_metadata(result)))?;
+        let done = completion(&store, done, user_data)?;
+        store.calls().big_segments_metadata().begin(begun(call), |result| done(StoreResult::of_metadata(result)))?;
         Ok(codes::STORE_OK)
     })
 }
@@ -718,24 +787,147 @@ pub unsafe extern "C" fn store_big_segments_metadata_async(
 /// `store_big_segments_membership` without blocking; otherwise as `store_get_async`. The membership is read with
 /// `store_result_membership`.
 ///
-/// Example: `store_big_segments_membership_async(store, hash, hash_len, on_answer, request, &error)`
+/// Example: `store_big_segments_membership_async(store, hash, hash_len, on_answer, request, NULL, &error)`
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn store_big_segments_membership_async(
     store: u64,
     hash: *const c_char,
     hash_len: usize,
-    callback: StoreCallback,
+    done: StoreCallback,
     user_data: *mut c_void,
+    call: *mut u64,
     error: *mut StoreError,
 ) -> i32 {
-    call(error, || {
+    guarded(error, || {
         let store = handles::get(store)?;
-        let done = completion(callback, user_data)?;
+        let done = completion(&store, done, user_data)?;
         // SAFETY: the header asks for `hash_len` readable bytes.
         let hash = unsafe { text("hash", hash, hash_len, MAX_NAME_BYTES) }?;
-        store.calls().big_segments_membership(hash).then(|result| done(StoreResult::of_membership(result)))?;
+        store
+            .calls()
+            .big_segments_membership(hash)
+            .begin(begun(call), |result| done(StoreResult::of_membership(result)))?;
         Ok(codes::STORE_OK)
     })
+}
+
+/// Ends an asynchronous call as soon as that can be: what it waits for is given up, its request and its descriptors are
+/// dropped, and it ends as every call does, exactly once, with STORE_CANCELLED, or with its outcome if it was over already.
+/// A read that other calls wait for as well goes on for them. A cancelled upsert may have been written or not. A cancelled
+/// init begins no further write, and its result has the report of what it had done; what it began goes on where it stopped
+/// with the next init, and `$inited` is there only if everything was stored. What is cancelled is not written later, with
+/// `"keep_told"` neither. A call that is over is STORE_OK, and so is one of the parent in a forked child: it is the parent's.
+/// Does not block. Any thread, also inside callbacks, and after the store was closed.
+///
+/// Errors: INVALID_HANDLE, if `call` was never the number of a call.
+///
+/// Example: `store_cancel(call, NULL);`
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn store_cancel(call: u64, error: *mut StoreError) -> i32 {
+    guarded(error, || {
+        if numbers::kind_of(call) != Some(Kind::Call) {
+            return Err(Error::new(
+                Code::InvalidHandle,
+                format!("the number {call} was never a call's: use the one that an asynchronous function gave"),
+            ));
+        }
+        runtime::cancel(call);
+        Ok(codes::STORE_OK)
+    })
+}
+
+/// Opens a completion queue: where asynchronous calls end whose host cannot be called back on a thread of the library. On
+/// success `*queue` is its number, to be closed with `store_completions_close`. Name it to stores with `store_complete_to`,
+/// make calls with `done` NULL, and take what is finished with `store_completions_next`, from as many threads as you like.
+///
+/// In a forked child a queue of the parent can be used, is empty, and has no descriptor: the parent's calls end in the parent.
+/// Does not block. Any thread.
+///
+/// Errors: NULL_ARGUMENT, TOO_MANY_STORES.
+///
+/// Example: `store_completions_open(&queue, &error)`
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn store_completions_open(queue: *mut u64, error: *mut StoreError) -> i32 {
+    guarded(error, || {
+        not_null("queue", queue)?;
+        let number = completions::open()?;
+        // SAFETY: not NULL; the header asks for a pointer to a uint64_t.
+        unsafe { queue.write(number) };
+        Ok(codes::STORE_OK)
+    })
+}
+
+/// Has the calls that are made from now on with this handle, and with `done` NULL, end in a queue. Several stores may share
+/// one. Another queue may be named at any time; calls that have begun end where they were to. Does not block. Any thread.
+///
+/// Errors: INVALID_HANDLE, of the store or of the queue.
+///
+/// Example: `store_complete_to(store, queue, &error)`
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn store_complete_to(store: u64, queue: u64, error: *mut StoreError) -> i32 {
+    guarded(error, || {
+        let opened = handles::get(store)?;
+        completions::get(queue)?;
+        opened.completes_to().store(queue, Ordering::Relaxed);
+        Ok(codes::STORE_OK)
+    })
+}
+
+/// Takes the call that was finished first: `*user_data` is what was given with it, `*result` its outcome, to be freed with
+/// `store_result_free`. Waits for one at most `timeout_ms`: not at all with 0, as long as it takes with a negative number.
+/// STORE_NOT_FOUND, with both untouched, if none came. Each is taken once; with several waiters each gets one of its own. Any
+/// thread; inside callbacks only with 0.
+///
+/// Errors: NULL_ARGUMENT; INVALID_HANDLE, also where the queue is closed while one waits; CALLED_IN_CALLBACK.
+///
+/// Example: `while (store_completions_next(queue, -1, &user_data, &result, NULL) == STORE_OK) finish(user_data, result);`
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn store_completions_next(
+    queue: u64,
+    timeout_ms: i64,
+    user_data: *mut *mut c_void,
+    result: *mut *mut StoreResult,
+    error: *mut StoreError,
+) -> i32 {
+    guarded(error, || {
+        not_null("user_data", user_data)?;
+        not_null("result", result)?;
+        let Some(finished) = completions::next(queue, timeout_ms)? else { return Ok(codes::STORE_NOT_FOUND) };
+        // SAFETY: neither is NULL; the header asks for two writable places.
+        unsafe {
+            user_data.write(finished.user_data);
+            result.write(Box::into_raw(finished.result));
+        }
+        Ok(codes::STORE_OK)
+    })
+}
+
+/// Has a queue write to a descriptor whenever it gets something while it is empty, and at once if it holds something now:
+/// eight bytes, the number 1 in the machine's order, which is right for a pipe, a socket and an eventfd. Writing never
+/// blocks and raises no SIGPIPE: what is full is readable anyway. So an event loop waits until the descriptor is readable,
+/// reads it empty, and then takes what is finished until there is STORE_NOT_FOUND; in that order it misses nothing.
+///
+/// The library writes to a copy of the descriptor, which is closed with the queue, across exec, and by naming another; -1
+/// names none. A pipe should have no other writer, or not block. Not on Windows, where a thread waits in
+/// `store_completions_next`. Does not block. Any thread.
+///
+/// Errors: INVALID_HANDLE, also for what is no descriptor that can be written to.
+///
+/// Example: `store_completions_notify(queue, pipe_ends[1], &error)`
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn store_completions_notify(queue: u64, descriptor: i64, error: *mut StoreError) -> i32 {
+    guarded(error, || completions::notify(queue, descriptor).map(|()| codes::STORE_OK))
+}
+
+/// Closes a queue. Who waits for it gets INVALID_HANDLE. What it holds and what still comes is freed, and its `user_data` is
+/// not given out any more; new calls that would end in it are refused. Does not block. Any thread.
+///
+/// Errors: INVALID_HANDLE.
+///
+/// Example: `store_completions_close(queue, NULL);`
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn store_completions_close(queue: u64, error: *mut StoreError) -> i32 {
+    guarded(error, || completions::close(queue).map(|()| codes::STORE_OK))
 }
 
 /// The number that the blocking form would have returned; NULL_ARGUMENT's for NULL. Does not block.
@@ -753,7 +945,7 @@ pub unsafe extern "C" fn store_result_code(result: *const StoreResult) -> i32 {
 /// Example: `if (store_result_error(result, &error) != STORE_OK) report(&error);`
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn store_result_error(result: *const StoreResult, error: *mut StoreError) -> i32 {
-    call(error, || {
+    guarded(error, || {
         not_null("result", result)?;
         // SAFETY: not NULL; the header asks for a result of the library.
         unsafe { &*result }.error().map_or(Ok(codes::STORE_OK), |failure| Err(failure.clone()))
@@ -772,7 +964,7 @@ pub unsafe extern "C" fn store_result_item(
     item: *mut StoreItem,
     error: *mut StoreError,
 ) -> i32 {
-    call(error, || {
+    guarded(error, || {
         not_null("result", result)?;
         not_null("item", item)?;
         // SAFETY: neither is NULL; the header asks for a result of the library and a writable place.
@@ -795,7 +987,7 @@ pub unsafe extern "C" fn store_result_items(
     items: *mut *mut StoreItems,
     error: *mut StoreError,
 ) -> i32 {
-    call(error, || {
+    guarded(error, || {
         not_null("result", result)?;
         not_null("items", items)?;
         // SAFETY: neither is NULL; the header asks for a result of the library and a writable place.
@@ -815,7 +1007,7 @@ pub unsafe extern "C" fn store_result_initialized(
     initialized: *mut i32,
     error: *mut StoreError,
 ) -> i32 {
-    call(error, || {
+    guarded(error, || {
         not_null("result", result)?;
         not_null("initialized", initialized)?;
         // SAFETY: neither is NULL; the header asks for a result of the library and a writable place.
@@ -835,7 +1027,7 @@ pub unsafe extern "C" fn store_result_metadata(
     synchronized_on: *mut i64,
     error: *mut StoreError,
 ) -> i32 {
-    call(error, || {
+    guarded(error, || {
         not_null("result", result)?;
         not_null("synchronized_on", synchronized_on)?;
         // SAFETY: neither is NULL; the header asks for a result of the library and a writable place.
@@ -855,7 +1047,7 @@ pub unsafe extern "C" fn store_result_membership(
     membership: *mut *mut StoreMembership,
     error: *mut StoreError,
 ) -> i32 {
-    call(error, || {
+    guarded(error, || {
         not_null("result", result)?;
         not_null("membership", membership)?;
         // SAFETY: neither is NULL; the header asks for a result of the library and a writable place.
@@ -864,7 +1056,8 @@ pub unsafe extern "C" fn store_result_membership(
     })
 }
 
-/// The report of an asynchronous init, as of `store_init`, to be freed with `store_string_free`. Does not block.
+/// The report of an asynchronous init, as of `store_init`, to be freed with `store_string_free`; of one that failed or was
+/// cancelled, what it had done by then. Does not block.
 ///
 /// Errors: NULL_ARGUMENT, also where the result belongs to another kind of call.
 ///
@@ -875,7 +1068,7 @@ pub unsafe extern "C" fn store_result_report(
     report: *mut *mut c_char,
     error: *mut StoreError,
 ) -> i32 {
-    call(error, || {
+    guarded(error, || {
         not_null("result", result)?;
         not_null("report", report)?;
         // SAFETY: neither is NULL; the header asks for a result of the library and a writable place.
@@ -973,6 +1166,16 @@ unsafe fn given(
     Ok((kind.to_owned(), Item { key: key.to_owned(), version, deleted: deleted != 0, item }))
 }
 
+/// Hands out the number of a call that begins, unless the caller does not want it.
+fn begun(place: *mut u64) -> impl FnOnce(u64) {
+    move |number| {
+        if !place.is_null() {
+            // SAFETY: not NULL; the header asks for a pointer to a uint64_t.
+            unsafe { place.write(number) };
+        }
+    }
+}
+
 /// Hands out an item, if there is one, and says so.
 ///
 /// # Safety
@@ -1005,7 +1208,7 @@ unsafe fn free_box<T>(pointer: *mut T) {
 
 /// Freeing returns nothing, so a panic has nowhere to go; it ends here.
 fn freeing(body: impl FnOnce()) {
-    call(std::ptr::null_mut(), || {
+    guarded(std::ptr::null_mut(), || {
         body();
         Ok(codes::STORE_OK)
     });

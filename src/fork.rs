@@ -5,7 +5,7 @@
 //! to its parent's threads. Nothing that may take long is waited for: no request, no look-up of a name, no function of
 //! the host.
 //!
-//! The order is that in which a call takes the same locks: handles, then the runtime with what is polled on it, then
+//! The order is that in which a call takes the same locks: handles, then queues, then the runtime with what is polled on it, then
 //! what a poll may lock.
 #![cfg(not(miri))]
 
@@ -13,13 +13,14 @@ use std::cell::RefCell;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::dynamo::resolver;
-use crate::ffi::handles;
+use crate::ffi::{completions, handles};
 use crate::runtime;
 
 /// What the forking thread holds from just before the fork until just after.
 struct Frozen {
     names: resolver::Frozen,
     runtime: runtime::Frozen,
+    _completions: completions::Frozen,
     handles: handles::Frozen,
 }
 
@@ -49,8 +50,9 @@ extern "C" fn before() {
     let _ = FROZEN.try_with(|frozen| {
         frozen.borrow_mut().get_or_insert_with(|| {
             let handles = handles::freeze();
+            let completions = completions::freeze();
             let runtime = runtime::freeze();
-            Frozen { names: resolver::freeze(), runtime, handles }
+            Frozen { names: resolver::freeze(), runtime, _completions: completions, handles }
         });
     });
 }

@@ -12,6 +12,7 @@
 //! * A fork waits until none of its threads is in the middle of something, see [`polls`].
 
 mod aside;
+mod bell;
 mod clock;
 mod descriptors;
 mod host;
@@ -33,7 +34,9 @@ use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::runtime::Runtime;
+use futures_util::FutureExt;
+use futures_util::stream::{AbortHandle, Abortable, Aborted};
+use tokio::runtime::{Builder, Runtime};
 
 use crate::model::{Code, Error, Result};
 use descriptors::Sentinel;
@@ -41,9 +44,10 @@ use pending::{Call, Ends, Pending};
 use threads::MaskedSignals;
 
 pub use aside::{Runtimes, aside, end_group, in_group};
-pub use clock::{WALL_TICK, boot_now, wall_now};
+pub use bell::Bell;
+pub use clock::{WALL_TICK, boot_now, both_now, wall_now};
 pub use host::{boot_id, effective_user};
-pub use polls::{contained, outside, whole_across_forks};
+pub use polls::{contained, forks, outside, whole_across_forks};
 
 /// What runs on the runtime's threads.
 type Work<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -67,8 +71,9 @@ static GENERATION: AtomicU64 = AtomicU64::new(0);
 /// The runtime of this process, or null before its first operation.
 static RUNTIME: AtomicPtr<Engine> = AtomicPtr::new(std::ptr::null_mut());
 
-/// Taken while the runtime is built or given up, and across a fork, so that no child inherits a half-built one.
-static BUILDING: Mutex<()> = Mutex::new(());
+/// What the runtime is built with, see [`prepare`]. Locked while one is built or given up, and across a fork, so that no child
+/// inherits a half-built one.
+static BUILDING: Mutex<Option<Builder>> = Mutex::new(None);
 
 /// Calls whose runtime died, until there is a thread of the library to tell their callbacks on.
 static ORPHANS: Mutex<Vec<Arc<dyn Ends>>> = Mutex::new(Vec::new());
@@ -93,6 +98,12 @@ struct Body {
     pending: Pending,
     /// Whether it is dead: nobody looks after calls that are added from then on.
     given_up: AtomicBool,
+}
+
+/// Makes what the runtime will be built with. To be called where the environment may be read: tokio looks for a variable in it,
+/// and the first operation may be on any thread.
+pub fn prepare() {
+    lock(&BUILDING).get_or_insert_with(Builder::new_multi_thread);
 }
 
 /// The generation of the process's runtime: another one after a fork, and after the runtime was replaced. Whatever was
@@ -125,48 +136,98 @@ pub fn spawn(future: impl Future<Output = ()> + Send + 'static) -> Result<()> {
     if engine()?.starts(Box::pin(future)) { Ok(()) } else { Err(given_up()) }
 }
 
-/// Runs a future on the runtime's threads. `done` gets its outcome there, exactly once: a panic is an outcome, and so is
-/// the death of the runtime. After an error `done` is never called.
+/// Runs a future on the runtime's threads. `begun` gets the number to [`cancel`] it by, before it begins. `done` gets its
+/// outcome there, exactly once: a panic is an outcome, and so are being cancelled and the death of the runtime. After an
+/// error `done` is never called.
 pub fn spawn_then<T: Send + 'static>(
     future: impl Future<Output = Result<T>> + Send + 'static,
+    begun: impl FnOnce(u64),
     done: impl FnOnce(Result<T>) + Send + 'static,
 ) -> Result<()> {
-    engine()?.run(Box::pin(future), Call::new(done))
+    engine()?.run(Box::pin(future), begun, Call::new(done))
 }
 
-/// Runs a future on the runtime's threads and waits for it. The future ends itself at `deadline`; should the
-/// threads be starved beyond that, the wait ends all the same, with an error that says what was attempted.
+/// Gives up the future of a call, which drops it where it waits, with all that it holds; that it was cancelled is its
+/// outcome then. Nothing happens to a call that is over, or another process's. Any thread; waits for nothing.
+pub fn cancel(call: u64) {
+    heal();
+    if let Some(engine) = current()
+        && let Some(future) = engine.body.pending.cancel_of(call)
+        // It wakes a thread, see `starts`.
+        && catch_unwind(AssertUnwindSafe(|| future.abort())).is_err()
+    {
+        engine.body.give_up();
+    }
+    if ORPHANED.load(Ordering::Relaxed) {
+        // To tell the callbacks of the calls that are lost.
+        let _ = engine();
+    }
+}
+
+/// Refuses to block a thread of the library.
+pub fn may_block() -> Result<()> {
+    if ours().is_none() {
+        return Ok(());
+    }
+    Err(Error::new(
+        Code::CalledInCallback,
+        "a blocking function was called inside a callback of flagstore: use its asynchronous form there",
+    ))
+}
+
+/// A wait that is shorter than it may be, as long as that makes sense.
+pub struct Softly<'a> {
+    /// When it is over.
+    pub until: Instant,
+    /// Asked then: whether there is no use in waiting on.
+    pub worth: Box<dyn Fn() -> bool + 'a>,
+}
+
+/// Runs a future on the runtime's threads and waits for it, perhaps softly. The future ends itself in time for either; should
+/// the threads be starved beyond that, the wait ends all the same, with an error that says what was attempted.
 pub fn block_on<T: Send + 'static>(
     deadline: Instant,
+    softly: Option<Softly<'_>>,
     attempt: impl Display,
     future: impl Future<Output = Result<T>> + Send + 'static,
 ) -> Result<T> {
-    if ours().is_some() {
-        return Err(Error::new(
-            Code::CalledInCallback,
-            "a blocking function was called inside a callback of flagstore: use its asynchronous form there",
-        ));
-    }
+    may_block()?;
     let engine = engine()?;
     let (sender, receiver) = sync_channel(1);
     // The receiver is gone only if the caller stopped waiting.
-    engine.run(Box::pin(future), Call::new(move |outcome| drop(sender.send(outcome))))?;
-    let patience = deadline.saturating_duration_since(Instant::now()) + GRACE;
-    receiver.recv_timeout(patience).unwrap_or_else(|unanswered| Err(engine.why(unanswered).during(attempt)))
+    engine.run(Box::pin(future), drop, Call::new(move |outcome| drop(sender.send(outcome))))?;
+    let wait = |until: Instant| receiver.recv_timeout(until.saturating_duration_since(Instant::now()) + GRACE);
+    let outcome = match softly.filter(|softly| softly.until < deadline) {
+        None => wait(deadline),
+        Some(softly) => wait(softly.until).or_else(|unanswered| match unanswered {
+            RecvTimeoutError::Timeout if !(softly.worth)() => wait(deadline),
+            unanswered => Err(unanswered),
+        }),
+    };
+    outcome.unwrap_or_else(|unanswered| Err(engine.why(unanswered).during(attempt)))
 }
 
 impl Engine {
     /// The future is boxed before it comes here: what an init keeps while it waits is kilobytes, and each layer would copy
     /// them over the stack of a caller that may have little; and the layers are compiled once for all kinds of calls.
-    fn run<T: Send + 'static>(&self, future: Work<Result<T>>, call: Arc<Call<T>>) -> Result<()> {
+    fn run<T: Send + 'static>(
+        &self,
+        future: Work<Result<T>>,
+        begun: impl FnOnce(u64),
+        call: Arc<Call<T>>,
+    ) -> Result<()> {
         let (body, ends) = (Arc::clone(&self.body), Arc::<Call<T>>::clone(&call));
-        let number = body.pending.add(ends);
+        let (cancel, cancels) = AbortHandle::new_pair();
+        let number = body.pending.add(ends, cancel);
         let mine = Arc::clone(&call);
         let running = Box::pin(async move {
             let running = Running { call: mine, body, number };
+            let future = Abortable::new(future, cancels).map(|ended| ended.unwrap_or_else(|Aborted| Err(cancelled())));
             let outcome = contained(future).await;
             running.call.end(outcome);
         });
+        // Before it can end: who is told of the end may look for the number.
+        begun(number);
         // Between being picked and being used it may have died: then either who gave it up found the call, or this does.
         if self.starts(running) && !self.body.given_up.load(Ordering::SeqCst) {
             return Ok(());
@@ -284,6 +345,11 @@ fn tell_orphans() {
     }
 }
 
+/// What somebody wanted.
+fn cancelled() -> Error {
+    Error::new(Code::Cancelled, "the call was cancelled")
+}
+
 /// A failure that is the host's, and passes.
 fn given_up() -> Error {
     Error::new(
@@ -312,13 +378,14 @@ fn engine() -> Result<&'static Engine> {
 }
 
 fn built() -> Result<&'static Engine> {
-    let _building = lock(&BUILDING);
+    let mut building = lock(&BUILDING);
     // Another thread may have built it while this one waited.
     if let Some(engine) = current() {
         return Ok(engine);
     }
     // Tokio panics where the system refuses it a thread.
-    let built = catch_unwind(build).unwrap_or_else(|_| Err(not_started("the system refuses another thread")));
+    let built = catch_unwind(AssertUnwindSafe(|| build(building.get_or_insert_with(Builder::new_multi_thread))));
+    let built = built.unwrap_or_else(|_| Err(not_started("the system refuses another thread")));
     let engine = Box::leak(Box::new(built?));
     RUNTIME.store(engine, Ordering::Release);
     Ok(engine)
@@ -326,7 +393,7 @@ fn built() -> Result<&'static Engine> {
 
 /// Threads inherit their creator's signal mask, so the mask is set around the building; the workers create the
 /// blocking threads and so pass it on.
-fn build() -> Result<Engine> {
+fn build(builder: &mut Builder) -> Result<Engine> {
     let _masked = MaskedSignals::all();
     // Refused one thread after it has started another, tokio panics and then waits for the other for ever.
     threads_can_start().map_err(|error| not_started(&error.to_string()))?;
@@ -334,7 +401,7 @@ fn build() -> Result<Engine> {
     let sentinel = Sentinel::new().map_err(|error| not_started(&error.to_string()))?;
     let body = Arc::new(Body { sentinel, pending: Pending::default(), given_up: AtomicBool::new(false) });
     let (ours, before, after) = (Arc::clone(&body), Arc::clone(&body), Arc::clone(&body));
-    let tokio = tokio::runtime::Builder::new_multi_thread()
+    let tokio = builder
         .worker_threads(WORKERS)
         .max_blocking_threads(4)
         .thread_keep_alive(Duration::from_secs(5))
@@ -375,7 +442,7 @@ fn not_started(why: &str) -> Error {
 
 /// What keeps the runtime whole across a fork. Held from before the fork until after it, on both sides.
 pub struct Frozen {
-    _building: MutexGuard<'static, ()>,
+    _building: MutexGuard<'static, Option<Builder>>,
     orphans: MutexGuard<'static, Vec<Arc<dyn Ends>>>,
 }
 

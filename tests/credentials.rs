@@ -7,6 +7,7 @@
 
 mod credentials {
     mod aws;
+    mod environment;
     mod failures;
     mod host;
     mod isolation;

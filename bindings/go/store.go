@@ -198,7 +198,7 @@ func (s *Store) Get(ctx context.Context, kind, key string) (Item, bool, error) {
 		return s.library.storeGetAsync.code(uintptr(s.handle.Load()),
 			uintptr(unsafe.Pointer(unsafe.StringData(kind))), uintptr(len(kind)),
 			uintptr(unsafe.Pointer(unsafe.StringData(key))), uintptr(len(key)),
-			callback, data, uintptr(unsafe.Pointer(failure)))
+			callback, data, 0, uintptr(unsafe.Pointer(failure)))
 	})
 	if err != nil {
 		return Item{}, false, err
@@ -239,7 +239,7 @@ func (s *Store) All(ctx context.Context, kind string) ([]Item, error) {
 	result, err := s.await(ctx, func(callback, data uintptr, failure *cError) Code {
 		return s.library.storeGetAllAsync.code(uintptr(s.handle.Load()),
 			uintptr(unsafe.Pointer(unsafe.StringData(kind))), uintptr(len(kind)),
-			callback, data, uintptr(unsafe.Pointer(failure)))
+			callback, data, 0, uintptr(unsafe.Pointer(failure)))
 	})
 	if err != nil {
 		return nil, err
@@ -270,7 +270,7 @@ func (s *Store) Upsert(ctx context.Context, kind string, item Item) (UpsertResul
 			uintptr(unsafe.Pointer(unsafe.StringData(item.Key))), uintptr(len(item.Key)),
 			uintptr(item.Version), uintptr(flag(item.Deleted)),
 			uintptr(unsafe.Pointer(unsafe.SliceData(item.Payload))), uintptr(len(item.Payload)),
-			callback, data, uintptr(unsafe.Pointer(failure)))
+			callback, data, 0, uintptr(unsafe.Pointer(failure)))
 	})
 	if err != nil {
 		return UpsertResult{}, err
@@ -301,7 +301,7 @@ func (s *Store) Init(ctx context.Context, collections []Collection) (InitReport,
 		defer runtime.KeepAlive(laidOut)
 		return s.library.storeInitAsync.code(uintptr(s.handle.Load()),
 			uintptr(unsafe.Pointer(unsafe.SliceData(laidOut))), uintptr(len(laidOut)),
-			callback, data, uintptr(unsafe.Pointer(failure)))
+			callback, data, 0, uintptr(unsafe.Pointer(failure)))
 	})
 }
 
@@ -312,7 +312,7 @@ func (s *Store) InitJSON(ctx context.Context, text []byte) (InitReport, error) {
 	return s.init(ctx, func(callback, data uintptr, failure *cError) Code {
 		return s.library.storeInitJsonAsync.code(uintptr(s.handle.Load()),
 			uintptr(unsafe.Pointer(unsafe.SliceData(text))), uintptr(len(text)),
-			callback, data, uintptr(unsafe.Pointer(failure)))
+			callback, data, 0, uintptr(unsafe.Pointer(failure)))
 	})
 }
 
@@ -336,7 +336,7 @@ func (s *Store) Initialized(ctx context.Context) (bool, error) {
 		return true, nil
 	}
 	result, err := s.await(ctx, func(callback, data uintptr, failure *cError) Code {
-		return s.library.storeInitializedAsync.code(uintptr(s.handle.Load()), callback, data, uintptr(unsafe.Pointer(failure)))
+		return s.library.storeInitializedAsync.code(uintptr(s.handle.Load()), callback, data, 0, uintptr(unsafe.Pointer(failure)))
 	})
 	if err != nil {
 		return false, err
@@ -354,7 +354,7 @@ func (s *Store) Initialized(ctx context.Context) (bool, error) {
 // cached, and waits for at most Timeout.
 func (s *Store) Available(ctx context.Context) error {
 	result, err := s.await(ctx, func(callback, data uintptr, failure *cError) Code {
-		return s.library.storeAvailableAsync.code(uintptr(s.handle.Load()), callback, data, uintptr(unsafe.Pointer(failure)))
+		return s.library.storeAvailableAsync.code(uintptr(s.handle.Load()), callback, data, 0, uintptr(unsafe.Pointer(failure)))
 	})
 	if err != nil {
 		return err
@@ -367,7 +367,7 @@ func (s *Store) Available(ctx context.Context) error {
 // waits for at most Timeout.
 func (s *Store) BigSegmentsMetadata(ctx context.Context) (time.Time, bool, error) {
 	result, err := s.await(ctx, func(callback, data uintptr, failure *cError) Code {
-		return s.library.storeBigSegmentsMetadataAsync.code(uintptr(s.handle.Load()), callback, data, uintptr(unsafe.Pointer(failure)))
+		return s.library.storeBigSegmentsMetadataAsync.code(uintptr(s.handle.Load()), callback, data, 0, uintptr(unsafe.Pointer(failure)))
 	})
 	if err != nil {
 		return time.Time{}, false, err
@@ -387,7 +387,7 @@ func (s *Store) BigSegmentsMembership(ctx context.Context, hash string) (map[str
 	result, err := s.await(ctx, func(callback, data uintptr, failure *cError) Code {
 		return s.library.storeBigSegmentsMembershipAsync.code(uintptr(s.handle.Load()),
 			uintptr(unsafe.Pointer(unsafe.StringData(hash))), uintptr(len(hash)),
-			callback, data, uintptr(unsafe.Pointer(failure)))
+			callback, data, 0, uintptr(unsafe.Pointer(failure)))
 	})
 	if err != nil {
 		return nil, err

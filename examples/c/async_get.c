@@ -91,7 +91,7 @@ int main(int argc, char **argv)
     pthread_mutex_lock(&mutex);
     waiting++;
     pthread_mutex_unlock(&mutex);
-    if (store_get_async(store, "features", 8, read->key, strlen(read->key), on_read, read, &error) != STORE_OK) {
+    if (store_get_async(store, "features", 8, read->key, strlen(read->key), on_read, read, NULL, &error) != STORE_OK) {
       /* A call that is refused has no callback. */
       fprintf(stderr, "%s: %s (%s)\n", read->key, error.message, store_code_name(error.code));
       store_error_free(&error);

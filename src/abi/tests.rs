@@ -1,5 +1,7 @@
 //! The exported functions on a table in memory, for what needs neither C nor a network; `cargo miri test` runs them.
 
+mod endings;
+
 use std::ffi::{CStr, c_char, c_void};
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
@@ -18,9 +20,22 @@ struct Opened {
 
 impl Opened {
     fn new() -> Self {
+        Opened::with(|_| {})
+    }
+
+    fn with(change: impl FnOnce(&mut Options)) -> Self {
         let table = Arc::new(MemoryTable::default());
-        let store = Store::on(Options::for_table("flags"), Arc::clone(&table) as _, Arc::<Counters>::default());
+        let mut options = Options::for_table("flags");
+        change(&mut options);
+        let store = Store::on(options, Arc::clone(&table) as _, Arc::<Counters>::default());
         Opened { handle: handles::insert(store), table }
+    }
+
+    fn init_json(&self, json: &str) {
+        let none = std::ptr::null_mut();
+        // SAFETY: the text is live.
+        let code = unsafe { store_init_json(self.handle, json.as_ptr().cast(), json.len(), none, none.cast()) };
+        assert_eq!(code, codes::STORE_OK);
     }
 
     fn upsert(&self, key: &str, version: i64, text: Option<&str>) -> i32 {
@@ -198,6 +213,7 @@ fn an_asynchronous_call_ends_in_exactly_one_callback() {
                 key.len(),
                 Some(send_result),
                 sender.cast(),
+                std::ptr::null_mut(),
                 std::ptr::null_mut(),
             )
         };

@@ -1,19 +1,24 @@
 //! The host's functions that our threads may call, because the host registered them.
 
 use std::ffi::{c_char, c_void};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use crate::ffi::buffers::{StoreItem, StoreItems, StoreMembership};
 use crate::ffi::codes;
+use crate::ffi::completions::{self, Finished, Queue};
 use crate::ffi::error::c_string;
+use crate::ffi::handles::Opened;
 use crate::model::options::LogLevel;
 use crate::model::{Code, Error, Result};
 use crate::runtime;
 use crate::store::big_segments::Membership;
 use crate::store::events::Logger;
+use crate::store::init::{Progress, Report};
 use crate::store::{Found, FoundAll, Upserted};
 
-/// Called once for every asynchronous call that was accepted, on a thread of the library, never on the calling
-/// thread. `result` belongs to the callee, who frees it with `store_result_free`. The function must not block;
+/// Called once for every asynchronous call that was accepted, however it ends, on a thread of the library, never on the
+/// calling thread. `result` belongs to the callee, who frees it with `store_result_free`. The function must not block;
 /// it may call asynchronous functions and everything that takes a `store_result`.
 pub type StoreCallback = Option<unsafe extern "C" fn(user_data: *mut c_void, result: *mut StoreResult)>;
 
@@ -77,11 +82,11 @@ impl StoreResult {
         }
     }
 
-    /// What an init did.
-    pub fn of_init(result: Result<String>) -> Self {
+    /// What an init did; one that failed or was cancelled, by then.
+    pub fn of_init(result: Result<Report>, progress: &Progress) -> Self {
         match result {
-            Ok(report) => StoreResult { outcome: Ok(0), value: Value::Report(report) },
-            Err(error) => StoreResult::failed(error),
+            Ok(report) => StoreResult { outcome: Ok(0), value: Value::Report(report.to_json()) },
+            Err(error) => StoreResult { outcome: Err(error), value: Value::Report(progress.report().to_json()) },
         }
     }
 
@@ -196,19 +201,46 @@ unsafe impl<F: Send> Send for Registered<F> {}
 // SAFETY: as above, and the fields are only read.
 unsafe impl<F: Sync> Sync for Registered<F> {}
 
-/// Turns a completion callback into what an asynchronous operation runs at its end.
+/// Where the outcome of an asynchronous call goes: to a function of the host, or, without one, to the queue that the store's
+/// handle completes to.
 pub fn completion(
-    callback: StoreCallback,
+    store: &Opened,
+    done: StoreCallback,
     user_data: *mut c_void,
 ) -> Result<impl FnOnce(StoreResult) + Send + 'static> {
-    let function = callback.ok_or_else(|| Error::new(Code::NullArgument, "the argument \"callback\" is NULL"))?;
-    let registered = Registered { function, user_data };
+    let end = match done {
+        Some(function) => End::Function(Registered { function, user_data }),
+        None => End::Queue(queue_of(store)?, Registered { function: (), user_data }),
+    };
     Ok(move |result: StoreResult| {
-        let registered = registered;
-        let result = Box::into_raw(Box::new(result));
-        // SAFETY: the host registered this function for exactly this call, and takes ownership of the result.
-        runtime::outside(|| unsafe { (registered.function)(registered.user_data, result) });
+        let result = Box::new(result);
+        match end {
+            End::Function(registered) => {
+                let result = Box::into_raw(result);
+                // SAFETY: the host registered this function for exactly this call, and takes ownership of the result.
+                runtime::outside(|| unsafe { (registered.function)(registered.user_data, result) });
+            }
+            End::Queue(queue, registered) => queue.push(Finished { user_data: registered.user_data, result }),
+        }
     })
+}
+
+/// Where an asynchronous call ends.
+enum End {
+    Function(Registered<unsafe extern "C" fn(*mut c_void, *mut StoreResult)>),
+    Queue(Arc<Queue>, Registered<()>),
+}
+
+fn queue_of(store: &Opened) -> Result<Arc<Queue>> {
+    match store.completes_to().load(Ordering::Relaxed) {
+        0 => Err(Error::new(
+            Code::NullArgument,
+            "the argument \"done\" is NULL, and no completion queue takes this store's finished calls: pass a function, or call store_complete_to first",
+        )),
+        queue => completions::get(queue).map_err(|error| {
+            error.during("the argument \"done\" is NULL, and the queue that takes this store's finished calls is gone")
+        }),
+    }
 }
 
 /// Turns a logger callback into a logger of the core; NULL is none.

@@ -25,7 +25,7 @@ pub const STORE_ERROR_NULL_ARGUMENT: i32 = -2;
 pub const STORE_ERROR_INVALID_UTF8: i32 = -3;
 /// A length that cannot be right, such as a negative one that was converted.
 pub const STORE_ERROR_INVALID_LENGTH: i32 = -4;
-/// The handle is zero, closed, or never was a store.
+/// The handle is zero, closed, or never was what it is used as: a store, a completion queue, a call, a descriptor.
 pub const STORE_ERROR_INVALID_HANDLE: i32 = -5;
 /// Too many handles are open: close some.
 pub const STORE_ERROR_TOO_MANY_STORES: i32 = -6;
@@ -83,6 +83,8 @@ pub const STORE_ERROR_REJECTED: i32 = -43;
 pub const STORE_ERROR_CALLED_IN_CALLBACK: i32 = -44;
 /// The library's threads could not be started. Retriable.
 pub const STORE_ERROR_RUNTIME: i32 = -45;
+/// `store_cancel` ended the call before it was over. Somebody wanted that, so it is no fault, and not retriable.
+pub const STORE_CANCELLED: i32 = -46;
 
 /// Event level: something was not done.
 pub const STORE_LEVEL_ERROR: i32 = 1;
@@ -105,7 +107,7 @@ pub fn level(level: LogLevel) -> i32 {
 }
 
 /// The name of every number, NUL-terminated, for `store_code_name`.
-pub const NAMES: [(i32, &std::ffi::CStr); 38] = [
+pub const NAMES: [(i32, &std::ffi::CStr); 39] = [
     (STORE_OK, c"STORE_OK"),
     (STORE_NOT_FOUND, c"STORE_NOT_FOUND"),
     (STORE_NEWER_EXISTS, c"STORE_NEWER_EXISTS"),
@@ -144,6 +146,7 @@ pub const NAMES: [(i32, &std::ffi::CStr); 38] = [
     (STORE_ERROR_REJECTED, c"STORE_ERROR_REJECTED"),
     (STORE_ERROR_CALLED_IN_CALLBACK, c"STORE_ERROR_CALLED_IN_CALLBACK"),
     (STORE_ERROR_RUNTIME, c"STORE_ERROR_RUNTIME"),
+    (STORE_CANCELLED, c"STORE_CANCELLED"),
 ];
 
 #[cfg(test)]
@@ -156,7 +159,8 @@ mod tests {
         assert_eq!(NAMES.len(), Code::ALL.len() + 5);
         for code in Code::ALL {
             let camel = format!("{code:?}");
-            let mut name = "STORE_ERROR".to_owned();
+            // What somebody wanted is no error by its name.
+            let mut name = if code == Code::Cancelled { "STORE" } else { "STORE_ERROR" }.to_owned();
             for letter in camel.chars() {
                 if letter.is_uppercase() {
                     name.push('_');

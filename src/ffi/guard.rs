@@ -18,7 +18,7 @@ pub const MAX_OPTIONS_BYTES: usize = 1024 * 1024;
 pub const MAX_TEXT_BYTES: usize = isize::MAX as usize / 2;
 
 /// Runs the body of an exported function. Returns the outcome, or the number of the error that `error` then holds.
-pub fn call(error: *mut StoreError, body: impl FnOnce() -> Result<i32>) -> i32 {
+pub fn guarded(error: *mut StoreError, body: impl FnOnce() -> Result<i32>) -> i32 {
     let mut external = ExternError::success();
     let mut failure = None;
     let outcome = ffi_support::call_with_result(
@@ -103,7 +103,7 @@ mod tests {
     fn a_panic_becomes_an_error_without_its_text() {
         panics::silence();
         let mut error = StoreError::success();
-        let number = call(&raw mut error, || panic!("payload\0 inside"));
+        let number = guarded(&raw mut error, || panic!("payload\0 inside"));
         assert_eq!((number, error.code), (-1, -1));
         // SAFETY: call filled it.
         let message = unsafe { std::ffi::CStr::from_ptr(error.message) }.to_string_lossy().into_owned();
@@ -116,12 +116,12 @@ mod tests {
     #[test]
     fn an_error_comes_out_with_its_number_and_success_without() {
         let mut error = StoreError::success();
-        let number = call(&raw mut error, || Err(Error::new(Code::Throttled, "slow\0down")));
+        let number = guarded(&raw mut error, || Err(Error::new(Code::Throttled, "slow\0down")));
         assert_eq!((number, error.retriable), (Code::Throttled.number(), 1));
         // SAFETY: call filled it, freed once.
         unsafe { error.free() };
-        assert_eq!(call(std::ptr::null_mut(), || Ok(2)), 2);
-        assert_eq!(call(&raw mut error, || Ok(0)), 0);
+        assert_eq!(guarded(std::ptr::null_mut(), || Ok(2)), 2);
+        assert_eq!(guarded(&raw mut error, || Ok(0)), 0);
         assert!(error.message.is_null());
     }
 

@@ -1,8 +1,8 @@
 //! Open stores by handle, across forks.
 //!
-//! A handle is a count, so it is never given out twice: one that is zero, closed or invented is recognised, however many
-//! were opened since. The registry is what is true; every stripe of threads has a list of its own of the open stores, so
-//! that calls on different threads do not wait for each other, nor for the processors' caches. No lock is held across I/O.
+//! A handle is never given out twice: one that is zero, closed or invented is recognised, however many were opened since.
+//! The registry is what is true; every stripe of threads has a list of its own of the open stores, so that calls on
+//! different threads do not wait for each other, nor for the processors' caches. No lock is held across I/O.
 //!
 //! A fork takes all these locks first and releases them on both sides, so a child never finds the registry
 //! half-changed. In the child, and where the runtime was replaced, every store is made anew from its options at the first
@@ -10,7 +10,7 @@
 
 use std::collections::HashMap;
 use std::ops::Deref;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockWriteGuard, Weak};
 
 use foldhash::fast::FixedState;
@@ -18,19 +18,16 @@ use foldhash::fast::FixedState;
 use crate::model::data_set::Collection;
 use crate::model::options::Options;
 use crate::model::{Code, Error, Result};
+use crate::numbers::{self, Kind};
 use crate::runtime;
 use crate::store::Store;
 use crate::store::calls::Call;
-use crate::store::init::Report;
+use crate::store::init::{Progress, Report};
 use crate::stripes::{Apart, STRIPES, Striped};
 
 /// Far more than any program uses, so that one that forgets to close its stores hears of it while it has memory: a handle
 /// costs about half a kilobyte.
 const MOST_HANDLES: usize = 65_536;
-
-/// Spreads the handles over the numbers that are positive in every language, so that one that is invented is not open. It
-/// is odd, so no two counts give the same.
-const SPREAD: u64 = 0x9E37_79B9_7F4A_7C15;
 
 static REGISTRY: Mutex<Option<Registry>> = Mutex::new(None);
 
@@ -43,11 +40,18 @@ pub struct Opened {
     store: Arc<Store>,
     /// Whether a data set is known to be stored, by an answer that this handle had.
     initialized: Arc<AtomicBool>,
+    /// The number of the queue that takes this handle's finished calls, or zero.
+    completes_to: Arc<AtomicU64>,
 }
 
 impl Opened {
     fn new(store: Arc<Store>) -> Self {
-        Opened { store, initialized: Arc::default() }
+        Opened { store, initialized: Arc::default(), completes_to: Arc::default() }
+    }
+
+    /// The number of the queue that takes this handle's finished calls, or zero.
+    pub fn completes_to(&self) -> &AtomicU64 {
+        &self.completes_to
     }
 
     /// [`Calls::initialized`]. Once this handle has heard that a data set is stored it stays so, whatever becomes of the
@@ -70,9 +74,10 @@ impl Opened {
     pub fn init(
         &self,
         data: Vec<Collection>,
+        progress: &Progress,
     ) -> Call<'static, Report, impl Future<Output = Result<Report>> + Send + use<>> {
         let known = Arc::clone(&self.initialized);
-        self.store.calls().init(data).noting(move |_| known.store(true, Ordering::Relaxed))
+        self.store.calls().init(data, progress).noting(move |_| known.store(true, Ordering::Relaxed))
     }
 }
 
@@ -101,8 +106,6 @@ impl Open {
 struct Registry {
     /// The generation these stores were made in, see [`runtime::generation`].
     generation: u64,
-    /// How many handles there ever were.
-    count: u64,
     handles: Handles,
     /// Live stores that equal options share.
     shared: HashMap<Options, Weak<Store>>,
@@ -114,7 +117,6 @@ impl Registry {
     fn new() -> Self {
         Registry {
             generation: runtime::generation(),
-            count: 0,
             handles: Open::NOTHING.handles,
             shared: HashMap::new(),
             persistent: HashMap::new(),
@@ -148,8 +150,7 @@ impl Registry {
     }
 
     fn insert(&mut self, store: Arc<Store>) -> u64 {
-        self.count += 1;
-        let handle = self.count.wrapping_mul(SPREAD) & (u64::MAX >> 1);
+        let handle = numbers::next(Kind::Store);
         let opened = Opened::new(store);
         for open in OPEN.iter() {
             let mut open = write(open);
@@ -238,7 +239,12 @@ pub fn close(handle: u64) -> Result<()> {
 }
 
 fn invalid(handle: u64) -> Error {
-    let what = if handle == 0 { "zero" } else { "not an open store" };
+    let what = match numbers::kind_of(handle) {
+        _ if handle == 0 => "zero",
+        Some(Kind::Queue) => "a completion queue's, not a store's",
+        Some(Kind::Call) => "a call's, not a store's",
+        Some(Kind::Store) | None => "not an open store",
+    };
     Error::new(
         Code::InvalidHandle,
         format!("the handle {handle} is {what}: use the one that store_open gave, until store_close"),

@@ -6,6 +6,7 @@
 pub mod buffers;
 pub mod callbacks;
 pub mod codes;
+pub mod completions;
 pub mod error;
 pub mod guard;
 pub mod handles;

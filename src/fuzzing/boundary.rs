@@ -366,7 +366,8 @@ fn one_call<'a>(session: &mut Session, input: &mut Input<'a>) {
             }
         }
         16 => events(session, input),
-        17 | 18 => without_blocking(session, input),
+        17 => without_blocking(session, input),
+        18 => queues(session, input),
         _ => nothing_to_free(i32::try_from(input.number()).unwrap_or(i32::MAX)),
     }
 }
@@ -560,41 +561,131 @@ unsafe extern "C" fn done(user_data: *mut c_void, result: *mut StoreResult) {
 /// Longer than any call may take, however busy the machine.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// Any asynchronous call, ending in a function or in a queue, cancelled or not: it ends once, or is refused.
 fn without_blocking(session: &Session, input: &mut Input<'_>) {
-    let (handle, which, callback) = (session.handle(input), input.byte(), input.byte());
+    let (handle, which, ends_in) = (session.handle(input), input.byte(), input.byte());
     let (kind, key, item) = (Text::kind(input), Text::key(input), Text::payload(input));
     let (sender, receiver): (_, Receiver<usize>) = sync_channel(1);
     let sender: *mut SyncSender<usize> = Box::into_raw(Box::new(sender));
-    let callback = (callback < 250).then_some(done as unsafe extern "C" fn(_, _));
+    let done = (ends_in < 150).then_some(done as unsafe extern "C" fn(_, _));
+    let queue = (150..250).contains(&ends_in).then(|| queue_of(handle));
     let given = Given::any(input);
-    // SAFETY: every text is as it says, or refused; the sender lives until the callback was called.
+    let (mut number, user_data) = (0, sender.cast::<c_void>());
+    let call = or_null(input.byte(), &mut number);
+    // SAFETY: every text is as it says, or refused; the sender lives until the call has ended.
     let (code, _) = checked(|error| unsafe {
         let (kind, kind_len, key, key_len) = (kind.pointer, kind.length, key.pointer, key.length);
         match which % 6 {
-            0 => store_get_async(handle, kind, kind_len, key, key_len, callback, sender.cast(), error),
-            1 => store_get_all_async(handle, kind, kind_len, callback, sender.cast(), error),
+            0 => store_get_async(handle, kind, kind_len, key, key_len, done, user_data, call, error),
+            1 => store_get_all_async(handle, kind, kind_len, done, user_data, call, error),
             2 => {
-                let (item, item_len) = (item.pointer, item.length);
-                let version = i64::from(which);
-                let sender = sender.cast();
+                let (item, item_len, version) = (item.pointer, item.length, i64::from(which));
                 store_upsert_async(
-                    handle, kind, kind_len, key, key_len, version, 0, item, item_len, callback, sender, error,
+                    handle, kind, kind_len, key, key_len, version, 0, item, item_len, done, user_data, call, error,
                 )
             }
             3 => {
                 let (first, length) = (given.collections.as_ptr(), given.collections.len());
-                store_init_async(handle, first, length, callback, sender.cast(), error)
+                store_init_async(handle, first, length, done, user_data, call, error)
             }
-            4 => store_init_json_async(handle, item.pointer, item.length, callback, sender.cast(), error),
-            _ => store_initialized_async(handle, callback, sender.cast(), error),
+            4 => store_init_json_async(handle, item.pointer, item.length, done, user_data, call, error),
+            _ => store_initialized_async(handle, done, user_data, call, error),
         }
     });
+    let cancels = input.byte() % 2 == 1;
+    if cancels && number != 0 {
+        // SAFETY: a number is all it takes.
+        assert_eq!(checked(|error| unsafe { store_cancel(number, error) }).0, codes::STORE_OK);
+    }
     if code == codes::STORE_OK {
-        let result = receiver.recv_timeout(PATIENCE).expect("one callback, in time");
-        look_at(result as *mut StoreResult);
-    } else {
-        // SAFETY: refused, so that nobody else has it.
+        let result = match queue {
+            None => receiver.recv_timeout(PATIENCE).expect("one callback, in time") as *mut StoreResult,
+            Some(queue) => {
+                let (taken, result) = taken_from(queue).expect("in the queue, in time");
+                assert_eq!(taken, user_data);
+                result
+            }
+        };
+        // SAFETY: it was handed over just now, and not freed.
+        assert!(cancels || unsafe { store_result_code(result) } != codes::STORE_CANCELLED);
+        look_at(result);
+    }
+    if code != codes::STORE_OK || queue.is_some() {
+        // SAFETY: refused, or handed through, so that nobody else has it.
         drop(unsafe { Box::from_raw(sender) });
+    }
+    if let Some(queue) = queue {
+        assert!(taken_from_at_once(queue).is_none(), "it ended once");
+        // SAFETY: a number is all it takes.
+        assert_eq!(checked(|error| unsafe { store_completions_close(queue, error) }).0, codes::STORE_OK);
+    }
+}
+
+/// A queue that takes what is finished of a store, if that is one.
+fn queue_of(store: u64) -> u64 {
+    let mut queue = 0;
+    // SAFETY: the out-param is live.
+    unsafe {
+        assert_eq!(checked(|error| store_completions_open(&raw mut queue, error)).0, codes::STORE_OK);
+        let (code, _) = checked(|error| store_complete_to(store, queue, error));
+        assert!([codes::STORE_OK, codes::STORE_ERROR_INVALID_HANDLE].contains(&code));
+    }
+    queue
+}
+
+fn taken_from(queue: u64) -> Option<(*mut c_void, *mut StoreResult)> {
+    take(queue, i64::try_from(PATIENCE.as_millis()).unwrap_or(i64::MAX))
+}
+
+fn taken_from_at_once(queue: u64) -> Option<(*mut c_void, *mut StoreResult)> {
+    take(queue, 0)
+}
+
+fn take(queue: u64, timeout_ms: i64) -> Option<(*mut c_void, *mut StoreResult)> {
+    let (mut user_data, mut result) = (std::ptr::null_mut(), std::ptr::null_mut());
+    // SAFETY: the out-params are live.
+    let (code, _) = checked(|error| unsafe {
+        store_completions_next(queue, timeout_ms, &raw mut user_data, &raw mut result, error)
+    });
+    assert_eq!(code == codes::STORE_OK, !result.is_null());
+    (code == codes::STORE_OK).then_some((user_data, result))
+}
+
+/// The functions of queues with numbers of all kinds, and places that are there or not.
+fn queues(session: &Session, input: &mut Input<'_>) {
+    let store = session.handle(input);
+    let queue = queue_of(store);
+    let number = match input.byte() % 4 {
+        0 => queue,
+        1 => store,
+        2 => 0,
+        _ => input.number() as u64,
+    };
+    let is_open = number == queue;
+    let expected = |or| if is_open { or } else { codes::STORE_ERROR_INVALID_HANDLE };
+    let (mut user_data, mut result, mut opened) = (std::ptr::null_mut(), std::ptr::null_mut(), 0);
+    let (first, second, third) = (input.byte(), input.byte(), input.byte());
+    // SAFETY: the out-params are live or NULL; nothing comes out, since no call ends here.
+    unsafe {
+        let (places, no_place) =
+            ((or_null(first, &mut user_data), or_null(second, &mut result)), first.max(second) >= 250);
+        let (code, _) =
+            checked(|error| store_completions_next(number, i64::from(third % 2), places.0, places.1, error));
+        let none = if no_place { codes::STORE_ERROR_NULL_ARGUMENT } else { expected(codes::STORE_NOT_FOUND) };
+        assert_eq!((code, result.is_null()), (none, true));
+        assert_eq!(checked(|error| store_completions_notify(number, -1, error)).0, expected(codes::STORE_OK));
+        let (code, _) = checked(|error| store_completions_notify(number, i64::MAX, error));
+        assert_eq!(code, codes::STORE_ERROR_INVALID_HANDLE);
+        checked(|error| store_complete_to(number, queue, error));
+        let (code, _) = checked(|error| store_cancel(number, error));
+        assert_eq!(code, codes::STORE_ERROR_INVALID_HANDLE);
+        let (code, _) = checked(|error| store_completions_open(or_null(third, &mut opened), error));
+        assert_eq!(code == codes::STORE_OK, opened != 0);
+        for (open, code) in [(opened, code), (queue, codes::STORE_OK), (queue, codes::STORE_ERROR_INVALID_HANDLE)] {
+            if open != 0 {
+                assert_eq!(checked(|error| store_completions_close(open, error)).0, code);
+            }
+        }
     }
 }
 

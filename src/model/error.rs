@@ -76,6 +76,8 @@ pub enum Code {
     CalledInCallback = -44,
     /// The library's threads could not be started.
     Runtime = -45,
+    /// Somebody ended the call before it was over.
+    Cancelled = -46,
 }
 
 impl Code {
@@ -93,7 +95,8 @@ impl Code {
     }
 
     /// Whether a value that was read earlier may be served in place of this failure: whatever the reason why DynamoDB
-    /// was not asked or did not answer, yes; only where the question itself was wrong is there nothing to stand in for.
+    /// was not asked or did not answer, yes; only where the question itself was wrong, or nobody asks any more, is there
+    /// nothing to stand in for.
     pub fn older_may_stand_in(self) -> bool {
         !matches!(
             self,
@@ -114,6 +117,7 @@ impl Code {
                 | Code::DuplicateKey
                 | Code::EmptyItem
                 | Code::CalledInCallback
+                | Code::Cancelled
         )
     }
 
@@ -123,7 +127,7 @@ impl Code {
     }
 
     /// Every code, for tests and for looking one up by number.
-    pub const ALL: [Code; 33] = [
+    pub const ALL: [Code; 34] = [
         Code::Panic,
         Code::NullArgument,
         Code::InvalidUtf8,
@@ -157,6 +161,7 @@ impl Code {
         Code::Rejected,
         Code::CalledInCallback,
         Code::Runtime,
+        Code::Cancelled,
     ];
 }
 
@@ -220,7 +225,8 @@ mod tests {
     fn what_may_pass_never_hides_an_older_value_and_a_wrong_question_always_does() {
         for code in Code::ALL {
             let wrong_question = (-17..=-2).contains(&code.number()) || code == Code::CalledInCallback;
-            assert_eq!(code.older_may_stand_in(), !wrong_question, "{code:?}");
+            let nobody_asks = code == Code::Cancelled;
+            assert_eq!(code.older_may_stand_in(), !wrong_question && !nobody_asks, "{code:?}");
             assert!(!code.retriable() || code.older_may_stand_in(), "{code:?}");
         }
     }

@@ -29,7 +29,7 @@ pub struct Sentinel {
 
 /// What a descriptor stands for: device and inode, which no two open pipes share.
 #[cfg(not(miri))]
-type Identity = (libc::dev_t, libc::ino_t);
+pub type Identity = (libc::dev_t, libc::ino_t);
 
 #[cfg(not(miri))]
 impl Sentinel {
@@ -37,13 +37,13 @@ impl Sentinel {
     /// it: when its time is over, its number may be the host's.
     pub fn new() -> io::Result<Self> {
         let (pipe, _) = io::pipe()?;
-        let identity = identity(pipe.as_raw_fd()).ok_or_else(io::Error::last_os_error)?;
+        let (identity, _) = identity(pipe.as_raw_fd()).ok_or_else(io::Error::last_os_error)?;
         Ok(Sentinel { pipe, identity })
     }
 
     /// Whether it is still there, and so what was opened with it.
     pub fn is_intact(&self) -> bool {
-        identity(self.pipe.as_raw_fd()) == Some(self.identity)
+        identity(self.pipe.as_raw_fd()).is_some_and(|(identity, _)| identity == self.identity)
     }
 }
 
@@ -60,12 +60,13 @@ impl Sentinel {
     }
 }
 
+/// What a number stands for, and its mode.
 #[cfg(not(miri))]
-fn identity(number: RawFd) -> Option<Identity> {
+pub fn identity(number: RawFd) -> Option<(Identity, libc::mode_t)> {
     // SAFETY: `stat` is plain data that fstat fills, for any number.
     unsafe {
         let mut status: libc::stat = std::mem::zeroed();
-        (libc::fstat(number, &raw mut status) == 0).then_some((status.st_dev, status.st_ino))
+        (libc::fstat(number, &raw mut status) == 0).then_some(((status.st_dev, status.st_ino), status.st_mode))
     }
 }
 

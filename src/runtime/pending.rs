@@ -1,13 +1,16 @@
 //! Calls that wait for their outcome: each gets exactly one, whatever becomes of the threads that work on it.
 //!
-//! The outcome comes from the call's future; or, should the runtime die under it, from whoever finds the runtime dead.
+//! The outcome comes from the call's future; or, should somebody cancel the call, from giving that future up; or, should the
+//! runtime die under it, from whoever finds the runtime dead.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+
+use futures_util::stream::AbortHandle;
 
 use super::lock;
 use crate::model::{Error, Result};
+use crate::numbers::{self, Kind};
 
 /// Where the outcome goes.
 type Done<T> = Box<dyn FnOnce(Result<T>) + Send>;
@@ -50,28 +53,35 @@ impl<T> Ends for Call<T> {
 
 /// The calls that one runtime works on.
 #[derive(Default)]
-pub struct Pending {
-    next: AtomicU64,
-    calls: Mutex<HashMap<u64, Arc<dyn Ends>>>,
+pub struct Pending(Mutex<HashMap<u64, Underway>>);
+
+struct Underway {
+    call: Arc<dyn Ends>,
+    cancel: AbortHandle,
 }
 
 impl Pending {
-    /// Remembers a call.
-    pub fn add(&self, call: Arc<dyn Ends>) -> u64 {
-        let number = self.next.fetch_add(1, Ordering::Relaxed);
-        lock(&self.calls).insert(number, call);
+    /// Remembers a call, whose future is given up by `cancel`. Its number never comes back.
+    pub fn add(&self, call: Arc<dyn Ends>, cancel: AbortHandle) -> u64 {
+        let number = numbers::next(Kind::Call);
+        lock(&self.0).insert(number, Underway { call, cancel });
         number
+    }
+
+    /// What gives up the future of a call; `None` if the call is over.
+    pub fn cancel_of(&self, number: u64) -> Option<AbortHandle> {
+        lock(&self.0).get(&number).map(|underway| underway.cancel.clone())
     }
 
     /// Forgets a call, which has had its outcome.
     pub fn remove(&self, number: u64) {
-        let call = lock(&self.calls).remove(&number);
-        drop(call);
+        let underway = lock(&self.0).remove(&number);
+        drop(underway);
     }
 
     /// All that have not ended.
     pub fn take(&self) -> Vec<Arc<dyn Ends>> {
-        lock(&self.calls).drain().map(|(_, call)| call).collect()
+        lock(&self.0).drain().map(|(_, underway)| underway.call).collect()
     }
 }
 
@@ -89,7 +99,8 @@ mod tests {
             let (sender, receiver) = channel();
             let pending = Pending::default();
             let call = Call::new(move |outcome: Result<u8>| sender.send(outcome).expect("the test waits"));
-            let number = pending.add(Arc::<Call<u8>>::clone(&call));
+            let number = pending.add(Arc::<Call<u8>>::clone(&call), AbortHandle::new_pair().0);
+            assert!(pending.cancel_of(number).is_some());
             match first {
                 "end" => call.end(Ok(7)),
                 "fail" => pending.take().iter().for_each(|call| call.fail(error())),
@@ -99,7 +110,7 @@ mod tests {
             call.fail(error());
             assert!(!call.recall());
             pending.remove(number);
-            assert!(pending.take().is_empty());
+            assert!(pending.cancel_of(number).is_none() && pending.take().is_empty());
             let outcomes: Vec<_> = receiver.try_iter().map(|outcome| outcome.map_err(|error| error.code)).collect();
             let expected = if first == "recall" { vec![] } else { vec![expected] };
             assert_eq!(outcomes, expected, "{first}");

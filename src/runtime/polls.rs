@@ -81,6 +81,11 @@ pub fn is_under_way() -> bool {
     COUNTED.try_with(Cell::get).unwrap_or_default()
 }
 
+/// How often this process's ancestry has forked since the library was used.
+pub fn forks() -> usize {
+    FORKS.load(Ordering::Relaxed)
+}
+
 /// How many of our threads are inside a function of the host.
 pub fn threads_outside() -> usize {
     OUTSIDE.load(Ordering::Relaxed)

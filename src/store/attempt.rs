@@ -32,6 +32,23 @@ pub enum Attempt<'a> {
     BigSegmentsMetadata,
     /// Reading the big segments that name a context.
     BigSegmentsMembership,
+    /// Looking for what may be wrong.
+    Examine,
+}
+
+impl Attempt<'_> {
+    /// What is to be said where it is cancelled.
+    pub fn when_cancelled(&self) -> &'static str {
+        match self {
+            Attempt::Upsert { .. } => {
+                "it was cancelled, and may have been written or not: read the item, or upsert it again, which is safe"
+            }
+            Attempt::Init => {
+                "it was cancelled before it was finished: its report says what was done, writes that were under way aside; init again to go on"
+            }
+            _ => "it was cancelled before there was an answer",
+        }
+    }
 }
 
 impl fmt::Display for Attempt<'_> {
@@ -43,6 +60,7 @@ impl fmt::Display for Attempt<'_> {
             Attempt::Init => f.write_str("initialising"),
             Attempt::Initialized => f.write_str("reading whether the store is initialised"),
             Attempt::BigSegmentsMetadata => f.write_str("reading the big segments' metadata"),
+            Attempt::Examine => f.write_str("looking for what may be wrong"),
             Attempt::BigSegmentsMembership => f.write_str("reading a big-segment membership"),
         }
     }

@@ -6,12 +6,13 @@ use std::time::{Duration, Instant};
 
 use super::attempt::Attempt;
 use super::big_segments::Membership;
-use super::report::Report;
+use super::report::{Progress, Report};
 use super::{Found, FoundAll, Store, Upserted};
-use crate::model::Result;
 use crate::model::data_set::Collection;
 use crate::model::row::Item;
-use crate::runtime;
+use crate::model::{Code, Error, Result};
+use crate::runtime::panics::caught;
+use crate::runtime::{self, Softly};
 
 /// A call that is described and not begun. Its work ends itself at the deadline, and is given up by being dropped.
 #[must_use = "a call does nothing until it is run"]
@@ -22,6 +23,8 @@ pub enum Call<'a, T, W> {
     Ask {
         /// When the work ends, whatever happened by then.
         deadline: Instant,
+        /// Until when it is waited for at first, and whether that is all that it is worth waiting.
+        softly: Option<Softly<'a>>,
         /// What errors begin with.
         attempt: Attempt<'a>,
         /// What brings the answer.
@@ -34,15 +37,28 @@ impl<T: Send + 'static, W: Future<Output = Result<T>> + Send + 'static> Call<'_,
     pub fn wait(self) -> Result<T> {
         match self {
             Call::Answered(answer) => Ok(answer),
-            Call::Ask { deadline, attempt, work } => runtime::block_on(deadline, attempt, work),
+            Call::Ask { deadline, softly, attempt, work } => runtime::block_on(deadline, softly, attempt, work),
         }
     }
 
     /// Runs it; `done` gets its answer, on one of the library's threads. An error here means that it never will.
     pub fn then(self, done: impl FnOnce(Result<T>) + Send + 'static) -> Result<()> {
+        self.begin(drop, done)
+    }
+
+    /// The same; `begun` gets the number to cancel it by before it begins.
+    pub fn begin(self, begun: impl FnOnce(u64), done: impl FnOnce(Result<T>) + Send + 'static) -> Result<()> {
         match self {
-            Call::Answered(answer) => runtime::spawn_then(async { Ok(answer) }, done),
-            Call::Ask { work, .. } => runtime::spawn_then(work, done),
+            Call::Answered(answer) => runtime::spawn_then(async { Ok(answer) }, begun, done),
+            Call::Ask { work, attempt, .. } => {
+                // Who cancels a call does not know what it was, and its work is gone by then.
+                let cancelled = format!("{attempt}: {}", attempt.when_cancelled());
+                let named = move |error: Error| match error.code {
+                    Code::Cancelled => Error::new(Code::Cancelled, cancelled),
+                    _ => error,
+                };
+                runtime::spawn_then(work, begun, move |outcome| done(outcome.map_err(named)))
+            }
         }
     }
 }
@@ -58,10 +74,20 @@ impl<'a, T, W: Future<Output = Result<T>> + Send> Call<'a, T, W> {
                 note(&answer);
                 Call::Answered(answer)
             }
-            Call::Ask { deadline, attempt, work } => {
-                Call::Ask { deadline, attempt, work: async move { work.await.inspect(note) } }
+            Call::Ask { deadline, softly, attempt, work } => {
+                Call::Ask { deadline, softly, attempt, work: async move { work.await.inspect(note) } }
             }
         }
+    }
+}
+
+impl<'a, T, W> Call<'a, T, W> {
+    /// The same call, waited for only softly.
+    fn waiting(mut self, wait: Option<Softly<'a>>) -> Self {
+        if let Call::Ask { softly, .. } = &mut self {
+            *softly = wait;
+        }
+        self
     }
 }
 
@@ -75,27 +101,36 @@ impl Calls<'_> {
         self,
         kind: &'a str,
         key: &'a str,
-    ) -> Call<'a, Option<Found>, impl Future<Output = Result<Option<Found>>> + Send + use<>> {
+    ) -> Call<'a, Option<Found>, impl Future<Output = Result<Option<Found>>> + Send + use<>>
+    where
+        Self: 'a,
+    {
         if let Some(found) = self.0.cached(kind, key) {
             return Call::Answered(found);
         }
         let (owned_kind, owned_key) = (kind.to_owned(), key.to_owned());
-        let deadline = Instant::now() + self.0.options.timeout;
-        self.ask(self.0.row_patience(kind, key), Attempt::Get { kind, key }, |store, _| async move {
+        let softly =
+            self.softly(self.0.stands_in_for_row(kind, key, true), move || self.0.stands_in_for_row(kind, key, false));
+        let call = self.ask(self.0.options.timeout, Attempt::Get { kind, key }, |store, deadline| async move {
             store.read(&owned_kind, &owned_key, deadline).await
-        })
+        });
+        call.waiting(softly)
     }
 
     /// All rows of a kind, tombstones too.
-    pub fn all<'a>(self, kind: &'a str) -> Call<'a, FoundAll, impl Future<Output = Result<FoundAll>> + Send + use<>> {
+    pub fn all<'a>(self, kind: &'a str) -> Call<'a, FoundAll, impl Future<Output = Result<FoundAll>> + Send + use<>>
+    where
+        Self: 'a,
+    {
         if let Some(found) = self.0.cached_list(kind) {
             return Call::Answered(found);
         }
         let owned = kind.to_owned();
-        let deadline = Instant::now() + self.0.options.all_timeout;
-        self.ask(self.0.list_patience(kind), Attempt::All { kind }, |store, _| async move {
+        let softly = self.softly(self.0.stands_in_for_list(kind, true), move || self.0.stands_in_for_list(kind, false));
+        let call = self.ask(self.0.options.all_timeout, Attempt::All { kind }, |store, deadline| async move {
             store.read_all(&owned, deadline).await
-        })
+        });
+        call.waiting(softly)
     }
 
     /// Writes an item if the stored one is older or missing.
@@ -110,13 +145,16 @@ impl Calls<'_> {
         })
     }
 
-    /// Replaces the data set of the given kinds, then marks the store as initialised.
+    /// Replaces the data set of the given kinds, then marks the store as initialised. What it has done by now stands in
+    /// `progress`, for whoever ends it early.
     pub fn init(
         self,
         data: Vec<Collection>,
+        progress: &Progress,
     ) -> Call<'static, Report, impl Future<Output = Result<Report>> + Send + use<>> {
+        let progress = progress.clone();
         self.ask(self.0.options.init_timeout, Attempt::Init, |store, deadline| async move {
-            store.replace(data, deadline).await
+            store.replace(data, deadline, &progress).await
         })
     }
 
@@ -154,6 +192,12 @@ impl Calls<'_> {
         })
     }
 
+    /// The soft wait of a read for which something may stand in, as long as that is so.
+    fn softly<'a>(self, stands_in: bool, still: impl Fn() -> bool + 'a) -> Option<Softly<'a>> {
+        let until = Instant::now() + self.0.soft_wait();
+        stands_in.then(|| Softly { until, worth: Box::new(still) })
+    }
+
     /// Work that holds the store for as long as it takes, at most `patience` from now.
     fn ask<'a, T, W>(
         self,
@@ -162,7 +206,7 @@ impl Calls<'_> {
         work: impl FnOnce(Arc<Store>, Instant) -> W,
     ) -> Call<'a, T, W> {
         let deadline = Instant::now() + patience;
-        Call::Ask { deadline, attempt, work: work(Arc::clone(self.0), deadline) }
+        Call::Ask { deadline, softly: None, attempt, work: work(Arc::clone(self.0), deadline) }
     }
 }
 
@@ -176,7 +220,7 @@ impl Store {
     /// [`Calls::get`].
     pub fn get(self: &Arc<Self>, kind: &str, key: &str) -> Result<Option<Found>> {
         // On this thread, which waits anyway; what is asynchronous looks on the library's.
-        if let Some(found) = self.cached(kind, key).or_else(|| self.on_host(kind, key)) {
+        if let Some(found) = self.cached(kind, key).or_else(|| self.at_hand(kind, key)) {
             return Ok(found);
         }
         self.calls().get(kind, key).wait().or_else(|error| self.instead_of_row(kind, key, error))
@@ -184,7 +228,7 @@ impl Store {
 
     /// [`Calls::all`].
     pub fn all(self: &Arc<Self>, kind: &str) -> Result<FoundAll> {
-        if let Some(found) = self.cached_list(kind).or_else(|| self.list_on_host(kind)) {
+        if let Some(found) = self.cached_list(kind).or_else(|| self.list_at_hand(kind)) {
             return Ok(found);
         }
         self.calls().all(kind).wait().or_else(|error| self.instead_of_list(kind, error))
@@ -195,22 +239,29 @@ impl Store {
         self: &Arc<Self>,
         kind: &str,
         key: &str,
+        begun: impl FnOnce(u64),
         done: impl FnOnce(Result<Option<Found>>) + Send + 'static,
     ) -> Result<()> {
         let (store, question) = (Arc::clone(self), (kind.to_owned(), key.to_owned()));
         let done = move |outcome: Result<_>| {
-            done(outcome.or_else(|error| store.instead_of_row(&question.0, &question.1, error)));
+            // There is one outcome, whatever happens here.
+            done(caught(|| outcome.or_else(|error| store.instead_of_row(&question.0, &question.1, error))));
         };
-        self.calls().get(kind, key).then(done)
+        self.calls().get(kind, key).begin(begun, done)
     }
 
     /// [`Calls::all`], without waiting.
-    pub fn all_then(self: &Arc<Self>, kind: &str, done: impl FnOnce(Result<FoundAll>) + Send + 'static) -> Result<()> {
+    pub fn all_then(
+        self: &Arc<Self>,
+        kind: &str,
+        begun: impl FnOnce(u64),
+        done: impl FnOnce(Result<FoundAll>) + Send + 'static,
+    ) -> Result<()> {
         let (store, question) = (Arc::clone(self), kind.to_owned());
         let done = move |outcome: Result<_>| {
-            done(outcome.or_else(|error| store.instead_of_list(&question, error)));
+            done(caught(|| outcome.or_else(|error| store.instead_of_list(&question, error))));
         };
-        self.calls().all(kind).then(done)
+        self.calls().all(kind).begin(begun, done)
     }
 
     /// [`Calls::upsert`].
@@ -220,7 +271,7 @@ impl Store {
 
     /// [`Calls::init`].
     pub fn init(self: &Arc<Self>, data: Vec<Collection>) -> Result<Report> {
-        self.calls().init(data).wait()
+        self.calls().init(data, &Progress::default()).wait()
     }
 
     /// [`Calls::initialized`].

@@ -6,9 +6,11 @@
 //!    what others undid meanwhile is written again, and leftovers go if nothing newer than the data set has come.
 //! 4. The `$inited` row is written after everything else was acknowledged, and only if it is missing.
 //!
-//! Killed anywhere, this leaves the old data set usable, or no `$inited`; called again, it goes on where it stopped.
+//! Killed or cancelled anywhere, this leaves the old data set usable, or no `$inited`; called again, it goes on where it
+//! stopped.
 
 use std::collections::{BTreeMap, HashSet};
+use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -18,7 +20,7 @@ use super::Store;
 use super::attempt::Attempt;
 use super::host_cache::Stamp;
 use super::report::{Kept, LeftOut, Replaced};
-pub use super::report::{Report, TooLarge};
+pub use super::report::{Progress, Report, TooLarge};
 use super::upsert::{Conditions, Put};
 use crate::dynamo::{Effort, Pace, When, Written};
 use crate::model::data_set::Collection;
@@ -32,29 +34,74 @@ use crate::model::{Result, size};
 /// How often an init looks again while others undo what it writes. Each time somebody else's init went by.
 const MOST_LOOKS: usize = 8;
 
+/// The report of an init that is under way. Where that ends, also in the middle, what was done by then stays known.
+struct Reporting<'i> {
+    store: &'i Store,
+    progress: &'i Progress,
+    report: Report,
+    ended: bool,
+}
+
+impl Deref for Reporting<'_> {
+    type Target = Report;
+
+    fn deref(&self) -> &Report {
+        &self.report
+    }
+}
+
+impl DerefMut for Reporting<'_> {
+    fn deref_mut(&mut self) -> &mut Report {
+        &mut self.report
+    }
+}
+
+impl Drop for Reporting<'_> {
+    fn drop(&mut self) {
+        if !self.ended {
+            self.store.events.emit(LogLevel::Warn, || {
+                let table = &self.store.options.table;
+                format!("initialising table \"{table}\" was given up in the middle, with {}", self.report.summary())
+            });
+        }
+        self.progress.is(std::mem::take(&mut self.report));
+    }
+}
+
 impl Store {
     /// Replaces the data set of the given kinds.
-    pub(super) async fn replace(self: &Arc<Self>, data: Vec<Collection>, deadline: Instant) -> Result<Report> {
+    pub(super) async fn replace(
+        self: &Arc<Self>,
+        data: Vec<Collection>,
+        deadline: Instant,
+        progress: &Progress,
+    ) -> Result<Report> {
         let Some(telling) = self.reading.telling_all(self, &data) else {
-            return self.replace_rows(data, deadline).await;
+            return self.replace_rows(data, deadline, progress).await;
         };
-        let outcome = self.replace_rows(data, deadline).await;
+        let outcome = self.replace_rows(data, deadline, progress).await;
         match &outcome {
-            Err(error) if error.code.older_may_stand_in() => {}
+            Err(error) if error.code.older_may_stand_in() => telling.failed(),
             _ => telling.ended(),
         }
         outcome
     }
 
     /// Replaces the data set of the given kinds, of which the store was told before.
-    pub(super) async fn replace_rows(&self, data: Vec<Collection>, deadline: Instant) -> Result<Report> {
-        let mut report = Report::default();
-        let given = self.given(data, &mut report)?;
+    pub(super) async fn replace_rows(
+        &self,
+        data: Vec<Collection>,
+        deadline: Instant,
+        progress: &Progress,
+    ) -> Result<Report> {
+        let mut report = Reporting { store: self, progress, report: Report::default(), ended: false };
+        let given = self.given(data, &mut report).await?;
         let pace = Pace::new(self.options.write_concurrency);
         let effort = Effort { deadline, pace: Some(&pace) };
         let kinds = given.iter().map(|given| given.collection.kind.clone()).collect();
         let replacing = self.reading.replacing(kinds);
         let outcome = self.carry_out(&given, effort, &mut report).await;
+        report.ended = true;
         let table = &self.options.table;
         if let Err(error) = outcome {
             let summary = report.summary();
@@ -70,7 +117,7 @@ impl Store {
         replacing.done();
         self.share(&given, report.kept.is_empty() && report.too_large.is_empty()).await;
         self.events.emit(LogLevel::Info, || format!("initialised table \"{table}\": {}", report.summary()));
-        Ok(report)
+        Ok(report.clone())
     }
 
     /// Puts the data set into the host's files: as what the table has, or else to stand in until somebody asks.
@@ -96,36 +143,35 @@ impl Store {
     }
 
     /// Takes out what DynamoDB cannot hold.
-    fn given(&self, data: Vec<Collection>, report: &mut Report) -> Result<Vec<Given>> {
-        data.into_iter()
-            .map(|mut collection| {
-                let mut set_aside = HashSet::new();
-                let mut rows = Vec::with_capacity(collection.rows.len());
-                for row in std::mem::take(&mut collection.rows) {
-                    match size::too_large(&self.namespaces, &collection.kind, &row)? {
-                        None => rows.push(row),
-                        Some(bytes) => {
-                            self.report_too_large(&collection.kind, &row.key, bytes);
-                            let (kind, key) = (collection.kind.clone(), row.key.to_string());
-                            report.too_large.push(TooLarge { kind, key, bytes });
-                            set_aside.insert(row.key);
-                        }
+    async fn given(&self, data: Vec<Collection>, report: &mut Report) -> Result<Vec<Given>> {
+        let mut given = Vec::with_capacity(data.len());
+        for mut collection in data {
+            let mut set_aside = HashSet::new();
+            let mut rows = Vec::with_capacity(collection.rows.len());
+            for row in std::mem::take(&mut collection.rows) {
+                let key = row.key.clone();
+                match self.fitted(&collection.kind, row).await? {
+                    Ok(row) => rows.push(row),
+                    Err(bytes) => {
+                        report.add_too_large(&collection.kind, &key, bytes);
+                        set_aside.insert(key);
                     }
                 }
-                for _ in 0..collection.empty_keys {
-                    report.left_out.entry(LeftOut::EmptyKey).or_default().add(&collection.kind, "");
-                }
-                if collection.empty_keys > 0 {
-                    self.events.emit(LogLevel::Error, || {
-                        format!(
-                            "an item of kind \"{}\" has an empty key, which DynamoDB does not take, and was left out",
-                            collection.kind
-                        )
-                    });
-                }
-                Ok(Given { collection: Collection { rows, ..collection }, set_aside })
-            })
-            .collect()
+            }
+            for _ in 0..collection.empty_keys {
+                report.left_out.entry(LeftOut::EmptyKey).or_default().add(&collection.kind, "");
+            }
+            if collection.empty_keys > 0 {
+                self.events.emit(LogLevel::Error, || {
+                    format!(
+                        "an item of kind \"{}\" has an empty key, which DynamoDB does not take, and was left out",
+                        collection.kind
+                    )
+                });
+            }
+            given.push(Given { collection: Collection { rows, ..collection }, set_aside });
+        }
+        Ok(given)
     }
 
     async fn carry_out(&self, given: &[Given], effort: Effort<'_>, report: &mut Report) -> Result<()> {
@@ -138,6 +184,11 @@ impl Store {
         for &(c, i) in &plan.newer {
             let collection = &given[c].collection;
             report.kept.entry(Kept::Newer).or_default().add(&collection.kind, &collection.rows[i].key);
+        }
+        for &(c, i) in &plan.does_not_fit {
+            let collection = &given[c].collection;
+            let (kind, row) = (&collection.kind, &collection.rows[i]);
+            report.add_too_large(kind, &row.key, self.report_too_large(kind, row));
         }
         for (c, key) in &plan.tombstones {
             report.kept.entry(Kept::Tombstone).or_default().add(&given[*c].collection.kind, key);
@@ -199,6 +250,15 @@ impl Store {
                         if let Some(reason) = replaced {
                             report.replaced.entry(reason).or_default().add(kind, key);
                         }
+                        if given[c].collection.rows[i].deflated.is_some() {
+                            report.deflated.add(kind, key);
+                        }
+                    }
+                    // Somebody put an older row there, since the plan was made, that leaves no room.
+                    Put::TooLarge => {
+                        let row = &given[c].collection.rows[i];
+                        report.add_too_large(kind, key, size::row_bytes(&self.namespaces.of(kind)?, row));
+                        newer.push(write.place);
                     }
                     Put::Newer(_) => {
                         report.kept.entry(Kept::Newer).or_default().add(kind, key);
@@ -212,13 +272,12 @@ impl Store {
 
     async fn write_one<'w>(&self, given: &[Given], write: &'w Write, effort: Effort<'_>) -> Result<(&'w Write, Put)> {
         let collection = &given[write.place.0].collection;
-        let namespace = self.namespaces.of(&collection.kind)?;
         let first = match &write.unless {
             Unless::Newer => When::NotOlder,
             Unless::Changed(read) => When::AsRead(read),
         };
         let how = Conditions { first, then: When::NotOlder };
-        Ok((write, self.put(&namespace, &collection.rows[write.place.1], how, effort).await?))
+        Ok((write, self.put(&collection.kind, &collection.rows[write.place.1], how, effort).await?))
     }
 
     /// Deletes leftovers, and puts back what turns out to be needed.
@@ -240,7 +299,10 @@ impl Store {
             let mut deletes = self.side_by_side(wave.iter().map(|deletion| self.delete_one(given, deletion, effort)));
             while let Some((deletion, outcome)) = deletes.try_next().await? {
                 match outcome {
-                    Written::Done => deleted.push(deletion.clone()),
+                    Written::Done => {
+                        report.deleted += 1;
+                        deleted.push(deletion.clone());
+                    }
                     Written::Conflict(Some(row)) => {
                         let kind = &given[deletion.kind].collection.kind;
                         let key = row.key.unwrap_or_default();
@@ -251,7 +313,6 @@ impl Store {
                 }
             }
         }
-        report.deleted += deleted.len();
         let named = |deletion: &Deletion| matches!(given[deletion.kind].collection.kind.as_str(), FEATURES | SEGMENTS);
         if !deleted.iter().any(named) {
             return Ok(());
@@ -259,8 +320,7 @@ impl Store {
         let third = self.look(given, effort).await?;
         for restored in later::needed_after_all(given, &deleted, look, &third) {
             let kind = &given[restored.kind].collection.kind;
-            let namespace = self.namespaces.of(kind)?;
-            if self.table.put(&namespace, &restored.row, When::Absent, effort).await? == Written::Done {
+            if self.put_back(kind, &restored.row, &restored.was, effort).await? == Written::Done {
                 report.deleted -= 1;
                 report.kept.entry(Kept::NeededAfterAll).or_default().add(kind, &restored.row.key);
             }

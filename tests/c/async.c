@@ -97,7 +97,7 @@ static void get_gives_the_item(void)
   REQUEST(request);
   store_item item;
   put_flag(store, "flag", 7, "{\"a\":1}");
-  CHECK_CODE(STORE_OK, store_get_async(store, TEXT("features"), TEXT("flag"), on_done, &request, &error), &error);
+  CHECK_CODE(STORE_OK, store_get_async(store, TEXT("features"), TEXT("flag"), on_done, &request, NULL, &error), &error);
   store_result *result = result_of(&request);
   check_succeeded(result);
   check_holds(result, ITEM);
@@ -114,7 +114,7 @@ static void get_of_a_missing_row_is_an_outcome(void)
 {
   uint64_t store = open_store("");
   REQUEST(request);
-  CHECK_CODE(STORE_OK, store_get_async(store, TEXT("features"), TEXT("none"), on_done, &request, &error), &error);
+  CHECK_CODE(STORE_OK, store_get_async(store, TEXT("features"), TEXT("none"), on_done, &request, NULL, &error), &error);
   store_result *result = result_of(&request);
   CHECK_INT(STORE_NOT_FOUND, store_result_code(result));
   CHECK_CODE(STORE_OK, store_result_error(result, &error), &error);
@@ -132,7 +132,7 @@ static void get_all_gives_the_list(void)
   size_t count;
   put_flag(store, "one", 1, "{}");
   put_flag(store, "two", 2, "{}");
-  CHECK_CODE(STORE_OK, store_get_all_async(store, TEXT("features"), on_done, &request, &error), &error);
+  CHECK_CODE(STORE_OK, store_get_all_async(store, TEXT("features"), on_done, &request, NULL, &error), &error);
   store_result *result = result_of(&request);
   check_succeeded(result);
   check_holds(result, ITEMS);
@@ -153,7 +153,8 @@ static void upsert_gives_its_outcome_and_the_newer_item(void)
   store_item item;
   REQUEST(written);
   CHECK_CODE(STORE_OK,
-             store_upsert_async(store, TEXT("features"), TEXT("flag"), 5, 0, TEXT("{\"v\":5}"), on_done, &written, &error),
+             store_upsert_async(store, TEXT("features"), TEXT("flag"), 5, 0, TEXT("{\"v\":5}"), on_done, &written, NULL,
+                                &error),
              &error);
   store_result *result = result_of(&written);
   check_succeeded(result);
@@ -162,7 +163,8 @@ static void upsert_gives_its_outcome_and_the_newer_item(void)
 
   REQUEST(older);
   CHECK_CODE(STORE_OK,
-             store_upsert_async(store, TEXT("features"), TEXT("flag"), 4, 0, TEXT("{}"), on_done, &older, &error), &error);
+             store_upsert_async(store, TEXT("features"), TEXT("flag"), 4, 0, TEXT("{}"), on_done, &older, NULL, &error),
+             &error);
   result = result_of(&older);
   CHECK_INT(STORE_NEWER_EXISTS, store_result_code(result));
   CHECK_CODE(STORE_OK, store_result_error(result, &error), &error);
@@ -175,6 +177,7 @@ static void upsert_gives_its_outcome_and_the_newer_item(void)
   REQUEST(too_large);
   CHECK_CODE(STORE_OK,
              store_upsert_async(store, TEXT("features"), TEXT("flag"), 6, 0, large, sizeof large, on_done, &too_large,
+                                NULL,
                                 &error),
              &error);
   result = result_of(&too_large);
@@ -183,7 +186,8 @@ static void upsert_gives_its_outcome_and_the_newer_item(void)
 
   REQUEST(deleted);
   CHECK_CODE(STORE_OK,
-             store_upsert_async(store, TEXT("features"), TEXT("flag"), 7, 1, NULL, 0, on_done, &deleted, &error), &error);
+             store_upsert_async(store, TEXT("features"), TEXT("flag"), 7, 1, NULL, 0, on_done, &deleted, NULL, &error),
+             &error);
   result = result_of(&deleted);
   check_succeeded(result);
   store_result_free(result);
@@ -202,7 +206,7 @@ static void init_and_initialized_give_report_and_answer(void)
   int32_t initialized;
   for (int32_t expected = 0; expected <= 1; expected++) {
     REQUEST(asked);
-    CHECK_CODE(STORE_OK, store_initialized_async(store, on_done, &asked, &error), &error);
+    CHECK_CODE(STORE_OK, store_initialized_async(store, on_done, &asked, NULL, &error), &error);
     store_result *result = result_of(&asked);
     check_succeeded(result);
     check_holds(result, INITIALIZED);
@@ -211,7 +215,7 @@ static void init_and_initialized_give_report_and_answer(void)
     store_result_free(result);
 
     REQUEST(given);
-    CHECK_CODE(STORE_OK, store_init_async(store, all, 1, on_done, &given, &error), &error);
+    CHECK_CODE(STORE_OK, store_init_async(store, all, 1, on_done, &given, NULL, &error), &error);
     result = result_of(&given);
     check_succeeded(result);
     check_holds(result, REPORT);
@@ -222,7 +226,8 @@ static void init_and_initialized_give_report_and_answer(void)
   }
   REQUEST(json);
   CHECK_CODE(STORE_OK,
-             store_init_json_async(store, TEXT("{\"flags\":{\"two\":{\"version\":2}}}"), on_done, &json, &error), &error);
+             store_init_json_async(store, TEXT("{\"flags\":{\"two\":{\"version\":2}}}"), on_done, &json, NULL, &error),
+             &error);
   store_result *result = result_of(&json);
   check_succeeded(result);
   CHECK_CODE(STORE_OK, store_result_report(result, &report, &error), &error);
@@ -237,7 +242,7 @@ static void available_gives_its_code(void)
 {
   uint64_t store = open_store("");
   REQUEST(request);
-  CHECK_CODE(STORE_OK, store_available_async(store, on_done, &request, &error), &error);
+  CHECK_CODE(STORE_OK, store_available_async(store, on_done, &request, NULL, &error), &error);
   store_result *result = result_of(&request);
   check_succeeded(result);
   check_holds(result, NONE);
@@ -246,7 +251,7 @@ static void available_gives_its_code(void)
 
   store = open_store_at("http://127.0.0.1:1", "\"timeout_ms\":300");
   REQUEST(refused);
-  CHECK_CODE(STORE_OK, store_available_async(store, on_done, &refused, &error), &error);
+  CHECK_CODE(STORE_OK, store_available_async(store, on_done, &refused, NULL, &error), &error);
   result = result_of(&refused);
   CHECK_CODE(STORE_ERROR_CONNECTION, store_result_error(result, &error), &error);
   store_result_free(result);
@@ -264,7 +269,7 @@ static void big_segments_give_time_and_membership(void)
   int32_t included;
   for (int written = 0; written <= 1; written++) {
     REQUEST(metadata);
-    CHECK_CODE(STORE_OK, store_big_segments_metadata_async(store, on_done, &metadata, &error), &error);
+    CHECK_CODE(STORE_OK, store_big_segments_metadata_async(store, on_done, &metadata, NULL, &error), &error);
     store_result *result = result_of(&metadata);
     CHECK_INT(written ? STORE_OK : STORE_NOT_FOUND, store_result_code(result));
     check_holds(result, written ? METADATA : NONE);
@@ -275,7 +280,8 @@ static void big_segments_give_time_and_membership(void)
     store_result_free(result);
 
     REQUEST(named);
-    CHECK_CODE(STORE_OK, store_big_segments_membership_async(store, TEXT("hash"), on_done, &named, &error), &error);
+    CHECK_CODE(STORE_OK, store_big_segments_membership_async(store, TEXT("hash"), on_done, &named, NULL, &error),
+               &error);
     result = result_of(&named);
     CHECK_INT(written ? STORE_OK : STORE_NOT_FOUND, store_result_code(result));
     check_holds(result, written ? MEMBERSHIP : NONE);
@@ -293,7 +299,7 @@ static void big_segments_give_time_and_membership(void)
     put_row("big_segments_user", "hash", "\"excluded\":{\"SS\":[\"a.g1\"]}");
   }
   REQUEST(empty);
-  CHECK_CODE(STORE_OK, store_big_segments_membership_async(store, NULL, 0, on_done, &empty, &error), &error);
+  CHECK_CODE(STORE_OK, store_big_segments_membership_async(store, NULL, 0, on_done, &empty, NULL, &error), &error);
   store_result *result = result_of(&empty);
   CHECK_CODE(STORE_ERROR_EMPTY_KEY, store_result_error(result, &error), &error);
   store_result_free(result);
@@ -323,7 +329,8 @@ static void what_is_cached_is_had_without_waiting(void)
   CHECK_INT(4711, item.version);
   CHECK_INT(0, statistic(chain.store, "requests"));
   CHECK_CODE(STORE_OK,
-             store_get_async(chain.store, TEXT("features"), TEXT("flag"), on_done_cached, &chain, &error), &error);
+             store_get_async(chain.store, TEXT("features"), TEXT("flag"), on_done_cached, &chain, NULL, &error),
+             &error);
   store_result_free(result_of(&chain.last));
   CHECK_CODE(STORE_NOT_FOUND, store_get(chain.store, TEXT("features"), TEXT("none"), &item, &error), &error);
   CHECK_CODE(STORE_NOT_FOUND, store_get_cached(chain.store, TEXT("features"), TEXT("none"), &item, &error), &error);
@@ -336,7 +343,7 @@ static void a_failure_reaches_the_callback(void)
 {
   uint64_t store = open_store_at("http://127.0.0.1:1", "\"timeout_ms\":300");
   REQUEST(request);
-  CHECK_CODE(STORE_OK, store_get_async(store, TEXT("features"), TEXT("flag"), on_done, &request, &error), &error);
+  CHECK_CODE(STORE_OK, store_get_async(store, TEXT("features"), TEXT("flag"), on_done, &request, NULL, &error), &error);
   store_result *result = result_of(&request);
   CHECK_INT(STORE_ERROR_CONNECTION, store_result_code(result));
   CHECK_INT(STORE_ERROR_CONNECTION, store_result_error(result, &error));
@@ -348,7 +355,7 @@ static void a_failure_reaches_the_callback(void)
 
   store = open_store("");
   REQUEST(empty);
-  CHECK_CODE(STORE_OK, store_get_async(store, TEXT("features"), TEXT(""), on_done, &empty, &error), &error);
+  CHECK_CODE(STORE_OK, store_get_async(store, TEXT("features"), TEXT(""), on_done, &empty, NULL, &error), &error);
   result = result_of(&empty);
   CHECK_CODE(STORE_ERROR_EMPTY_KEY, store_result_error(result, &error), &error);
   check_holds(result, NONE);
@@ -362,14 +369,17 @@ static void a_refused_call_has_no_callback(void)
   static const store_collection wrong[] = {{TEXT("features"), twice, 2}};
   uint64_t store = open_store("");
   REQUEST(request);
-  CHECK_CODE(STORE_ERROR_NULL_ARGUMENT, store_get_async(store, TEXT("features"), TEXT("k"), NULL, &request, &error),
+  CHECK_CODE(STORE_ERROR_NULL_ARGUMENT, store_get_async(store, TEXT("features"), TEXT("k"), NULL, &request, NULL,
+                                                        &error),
              &error);
   CHECK_CODE(STORE_ERROR_INVALID_UTF8,
-             store_get_async(store, TEXT("features"), TEXT("\xff"), on_done, &request, &error), &error);
-  CHECK_CODE(STORE_ERROR_INVALID_HANDLE, store_get_async(0, TEXT("features"), TEXT("k"), on_done, &request, &error),
+             store_get_async(store, TEXT("features"), TEXT("\xff"), on_done, &request, NULL, &error), &error);
+  CHECK_CODE(STORE_ERROR_INVALID_HANDLE, store_get_async(0, TEXT("features"), TEXT("k"), on_done, &request, NULL,
+                                                         &error),
              &error);
-  CHECK_CODE(STORE_ERROR_DUPLICATE_KEY, store_init_async(store, wrong, 1, on_done, &request, &error), &error);
-  CHECK_CODE(STORE_ERROR_INVALID_JSON, store_init_json_async(store, TEXT("{"), on_done, &request, &error), &error);
+  CHECK_CODE(STORE_ERROR_DUPLICATE_KEY, store_init_async(store, wrong, 1, on_done, &request, NULL, &error), &error);
+  CHECK_CODE(STORE_ERROR_INVALID_JSON, store_init_json_async(store, TEXT("{"), on_done, &request, NULL, &error),
+             &error);
   /* What a refused call might have started all the same would be done before this, which starts later. */
   put_flag(store, "flag", 1, "{}");
   CHECK_INT(0, atomic_load(&request.calls));
@@ -381,7 +391,8 @@ static void on_written(void *user_data, store_result *result)
   struct chain *chain = user_data;
   CHECK_INT(STORE_OK, store_result_code(result));
   store_result_free(result);
-  CHECK_CODE(STORE_OK, store_get_async(chain->store, TEXT("features"), TEXT("flag"), on_done, &chain->last, NULL), NULL);
+  CHECK_CODE(STORE_OK, store_get_async(chain->store, TEXT("features"), TEXT("flag"), on_done, &chain->last, NULL, NULL),
+             NULL);
 }
 
 static void a_callback_may_start_the_next_call(void)
@@ -389,7 +400,8 @@ static void a_callback_may_start_the_next_call(void)
   struct chain chain = {.store = open_store("")};
   sem_init(&chain.last.done, 0, 0);
   CHECK_CODE(STORE_OK,
-             store_upsert_async(chain.store, TEXT("features"), TEXT("flag"), 1, 0, TEXT("{}"), on_written, &chain, &error),
+             store_upsert_async(chain.store, TEXT("features"), TEXT("flag"), 1, 0, TEXT("{}"), on_written, &chain, NULL,
+                                &error),
              &error);
   store_result *result = result_of(&chain.last);
   check_holds(result, ITEM);
@@ -426,7 +438,8 @@ static void a_blocking_call_inside_a_callback_is_refused(void)
   struct chain chain = {.store = open_store("")};
   sem_init(&chain.last.done, 0, 0);
   CHECK_CODE(STORE_OK,
-             store_get_async(chain.store, TEXT("features"), TEXT("flag"), on_done_blocking, &chain, &error), &error);
+             store_get_async(chain.store, TEXT("features"), TEXT("flag"), on_done_blocking, &chain, NULL, &error),
+             &error);
   store_result_free(result_of(&chain.last));
 }
 
@@ -441,7 +454,8 @@ static void calls_in_flight_outlive_their_store(void)
     int length = snprintf(key, sizeof key, "flag-%d", call);
     sem_init(&requests[call].done, 0, 0);
     CHECK_CODE(STORE_OK,
-               store_get_async(store, TEXT("features"), key, (size_t)length, on_done, &requests[call], &error), &error);
+               store_get_async(store, TEXT("features"), key, (size_t)length, on_done, &requests[call], NULL, &error),
+               &error);
   }
   await_requests(listener, CALLS);
   CHECK_CODE(STORE_OK, store_close(store, &error), &error);
@@ -463,7 +477,7 @@ static void a_thousand_calls_at_once_each_get_their_own_answer(void)
     sem_init(&requests[call].done, 0, 0);
     CHECK_CODE(STORE_OK,
                store_upsert_async(store, TEXT("features"), keys[call], (size_t)length, call, 0, keys[call],
-                                  (size_t)length, on_done, &requests[call], &error),
+                                  (size_t)length, on_done, &requests[call], NULL, &error),
                &error);
   }
   for (int call = 0; call < CALLS; call++) {
@@ -472,7 +486,8 @@ static void a_thousand_calls_at_once_each_get_their_own_answer(void)
     store_result_free(result);
     atomic_store(&requests[call].calls, 0);
     CHECK_CODE(STORE_OK,
-               store_get_async(store, TEXT("features"), keys[call], strlen(keys[call]), on_done, &requests[call], &error),
+               store_get_async(store, TEXT("features"), keys[call], strlen(keys[call]), on_done, &requests[call], NULL,
+                               &error),
                &error);
   }
   for (int call = 0; call < CALLS; call++) {

@@ -628,7 +628,7 @@ static void a_call_in_flight_stays_its_callers(void)
   uint64_t store = used_store("");
   silent = open_store_at(url, "\"timeout_ms\":500");
   sem_init(&called, 0, 0);
-  CHECK_CODE(STORE_OK, store_get_async(silent, TEXT("features"), TEXT("flag"), on_timeout, &callbacks, &error), &error);
+  CHECK_CODE(STORE_OK, store_get_async(silent, TEXT("features"), TEXT("flag"), on_timeout, &callbacks, NULL, &error), &error);
   await_requests(listener, 1);
   for (int number = 0; number < IN_FLIGHT_FORKS; number++) {
     children[number] = fork_with_watchdog();
@@ -739,7 +739,7 @@ static void a_child_of_a_callback_is_not_inside_it(void)
   shared = used_store("");
   sem_init(&called, 0, 0);
   for (int returns = 0; returns <= 1; returns++) {
-    CHECK_CODE(STORE_OK, store_get_async(shared, TEXT("features"), TEXT("flag"), fork_on_done, &returns, &error), &error);
+    CHECK_CODE(STORE_OK, store_get_async(shared, TEXT("features"), TEXT("flag"), fork_on_done, &returns, NULL, &error), &error);
     await_call();
     use(shared);
   }

@@ -14,6 +14,8 @@ static const uint64_t SEED = 88172645463325252u;
 
 /* What valid calls are made with; made once in each process. */
 static uint64_t live;
+/* A store of its own whose calls end in the queue, and the number of one that is over. */
+static uint64_t queued, live_queue, live_call;
 static store_items *list;
 static store_membership *membership;
 static store_result *results[RESULTS];
@@ -69,25 +71,28 @@ static void prepare(void)
   memset(untouched, UNTOUCHED, sizeof untouched);
   sem_init(&called, 0, 0);
   live = open_store("");
+  queued = open_store("\"shared\":false");
+  CHECK_CODE(STORE_OK, store_completions_open(&live_queue, &error), &error);
+  CHECK_CODE(STORE_OK, store_complete_to(queued, live_queue, &error), &error);
   put_flag(live, "flag", 1, "{}");
   snprintf(marker, sizeof marker, "%s:big_segments_metadata", current_test);
   put_row("big_segments_metadata", marker, "\"synchronizedOn\":{\"N\":\"1\"}");
   put_row("big_segments_user", "hash", "\"included\":{\"SS\":[\"a.g1\"]}");
   CHECK_CODE(STORE_OK, store_get_all(live, TEXT("features"), &list, &error), &error);
   CHECK_CODE(STORE_OK, store_big_segments_membership(live, TEXT("hash"), &membership, &error), &error);
-  CHECK_INT(STORE_OK, store_get_async(live, TEXT("features"), TEXT("flag"), keep, data, NULL));
+  CHECK_INT(STORE_OK, store_get_async(live, TEXT("features"), TEXT("flag"), keep, data, &live_call, NULL));
   results[OF_GET] = awaited();
-  CHECK_INT(STORE_OK, store_get_all_async(live, TEXT("features"), keep, data, NULL));
+  CHECK_INT(STORE_OK, store_get_all_async(live, TEXT("features"), keep, data, NULL, NULL));
   results[OF_GET_ALL] = awaited();
-  CHECK_INT(STORE_OK, store_upsert_async(live, TEXT("features"), TEXT("flag"), 1, 0, TEXT("{}"), keep, data, NULL));
+  CHECK_INT(STORE_OK, store_upsert_async(live, TEXT("features"), TEXT("flag"), 1, 0, TEXT("{}"), keep, data, NULL, NULL));
   results[OF_UPSERT] = awaited();
-  CHECK_INT(STORE_OK, store_initialized_async(live, keep, data, NULL));
+  CHECK_INT(STORE_OK, store_initialized_async(live, keep, data, NULL, NULL));
   results[OF_INITIALIZED] = awaited();
-  CHECK_INT(STORE_OK, store_init_json_async(live, TEXT("{\"kind\":{}}"), keep, data, NULL));
+  CHECK_INT(STORE_OK, store_init_json_async(live, TEXT("{\"kind\":{}}"), keep, data, NULL, NULL));
   results[OF_INIT] = awaited();
-  CHECK_INT(STORE_OK, store_big_segments_metadata_async(live, keep, data, NULL));
+  CHECK_INT(STORE_OK, store_big_segments_metadata_async(live, keep, data, NULL, NULL));
   results[OF_METADATA] = awaited();
-  CHECK_INT(STORE_OK, store_big_segments_membership_async(live, TEXT("hash"), keep, data, NULL));
+  CHECK_INT(STORE_OK, store_big_segments_membership_async(live, TEXT("hash"), keep, data, NULL, NULL));
   results[OF_MEMBERSHIP] = awaited();
 }
 
@@ -118,7 +123,7 @@ static void make_freeable(enum owned owned, void *place)
     CHECK_CODE(STORE_OK, store_big_segments_membership(live, TEXT("hash"), place, &error), &error);
     break;
   case A_RESULT:
-    CHECK_INT(STORE_OK, store_initialized_async(live, keep, data, NULL));
+    CHECK_INT(STORE_OK, store_initialized_async(live, keep, data, NULL, NULL));
     *(store_result **)place = awaited();
     break;
   case A_STRING:
@@ -126,6 +131,8 @@ static void make_freeable(enum owned owned, void *place)
     break;
   case NOTHING:
   case A_HANDLE:
+  case A_QUEUE:
+  case A_CALL:
     FAIL("there is nothing to free");
   }
 }
@@ -133,6 +140,26 @@ static void make_freeable(enum owned owned, void *place)
 static int is_struct(enum owned owned)
 {
   return owned == AN_ERROR || owned == AN_ITEM;
+}
+
+static uint64_t live_number(enum owned owned)
+{
+  return owned == A_HANDLE ? live : owned == A_QUEUE ? live_queue : live_call;
+}
+
+static uint64_t opened(enum owned owned, const char *options)
+{
+  uint64_t queue;
+  if (owned == A_HANDLE) {
+    return open_store(options);
+  }
+  CHECK_INT(STORE_OK, store_completions_open(&queue, NULL));
+  return queue;
+}
+
+static int32_t closed(enum owned owned, uint64_t number)
+{
+  return owned == A_HANDLE ? store_close(number, NULL) : store_completions_close(number, NULL);
 }
 
 /* A valid call. */
@@ -147,7 +174,9 @@ static void fill(const struct function *function, struct attempt *attempt)
     value->number = (uint64_t)argument->number;
     switch (argument->kind) {
     case HANDLE:
-      value->number = function->consumes_handle ? open_store("") : live;
+      value->number = function->consumes_handle ? opened(argument->owned, "")
+                      : argument->number        ? queued
+                                                : live_number(argument->owned);
       break;
     case TEXT_IN:
       value->pointer = argument->text;
@@ -160,6 +189,10 @@ static void fill(const struct function *function, struct attempt *attempt)
       break;
     case OUT:
       value->pointer = attempt->places[place];
+      if (argument->owned == A_RESULT) {
+        /* Whoever waits for one as long as it takes, gets one. */
+        CHECK_INT(STORE_OK, store_initialized_async(queued, NULL, data, NULL, NULL));
+      }
       break;
     case ERROR_OUT:
       value->pointer = &attempt->error;
@@ -197,7 +230,11 @@ static void free_place(enum owned owned, void *place)
 {
   switch (owned) {
   case A_HANDLE:
-    CHECK_INT(STORE_OK, store_close(*(uint64_t *)place, NULL));
+  case A_QUEUE:
+    CHECK_INT(STORE_OK, closed(owned, *(uint64_t *)place));
+    break;
+  case A_CALL:
+    CHECK_INT(STORE_OK, store_cancel(*(uint64_t *)place, NULL));
     break;
   case A_STRING:
     store_string_free(*(char **)place);
@@ -262,8 +299,8 @@ static void check_kept(const struct function *function, struct attempt *attempt,
       store_result *result = awaited();
       CHECK(is_documented(function, store_result_code(result)));
       store_result_free(result);
-    } else if (argument->kind == HANDLE && function->consumes_handle && value->number != live) {
-      store_close(value->number, NULL);
+    } else if (argument->kind == HANDLE && function->consumes_handle && value->number != live_number(argument->owned)) {
+      closed(argument->owned, value->number);
     }
   }
 }
@@ -281,7 +318,7 @@ static void check_call(const struct function *function, int argument, const stru
     fill(function, &attempt);
     if (faulty != NULL) {
       if (function->consumes_handle && function->arguments[argument].kind == HANDLE) {
-        store_close(attempt.values[argument].number, NULL);
+        closed(function->arguments[argument].owned, attempt.values[argument].number);
       }
       if (function->arguments[argument].kind == FREED) {
         free_place(function->arguments[argument].owned, attempt.places[argument]);
@@ -332,7 +369,8 @@ static uint64_t next_random(uint64_t *state)
 static void check_handle(const struct function *function, int argument, uint64_t handle)
 {
   const struct value value = {.number = handle};
-  check_call(function, argument, &value, STORE_ERROR_INVALID_HANDLE, "handle");
+  const char *named = function->arguments[argument].owned == A_HANDLE ? "handle" : "number";
+  check_call(function, argument, &value, STORE_ERROR_INVALID_HANDLE, named);
 }
 
 /* Without the checks of a single call, so that there can be many. */
@@ -340,35 +378,38 @@ static void check_random_handles(const struct function *function, int argument)
 {
   uint64_t state = SEED;
   struct attempt attempt;
+  enum owned owned = function->arguments[argument].owned;
   fill(function, &attempt);
   if (function->consumes_handle) {
-    store_close(attempt.values[argument].number, NULL);
+    closed(owned, attempt.values[argument].number);
   }
   attempt.values[function->count - 1].pointer = NULL;
   CHECK_INT(ERROR_OUT, function->arguments[function->count - 1].kind);
   for (int number = 0; number < RANDOM_HANDLES; number++) {
     /* Half of them are the live one but for its lower half, where place and generation are. */
     uint64_t random = next_random(&state);
-    uint64_t handle = number % 2 == 0 ? random : (live & ~UINT64_C(0xffffffff)) | (random & 0xffffffff);
+    uint64_t right = live_number(owned);
+    uint64_t handle = number % 2 == 0 ? random : (right & ~UINT64_C(0xffffffff)) | (random & 0xffffffff);
     attempt.values[argument].number = handle;
-    if (handle != live) {
+    if (handle != right) {
       CHECK_INT(STORE_ERROR_INVALID_HANDLE, function->call(attempt.values));
     }
   }
 }
 
-static uint64_t closed_handle(void)
+static uint64_t closed_handle(enum owned owned)
 {
-  uint64_t store = open_store("\"shared\":false");
-  CHECK_INT(STORE_OK, store_close(store, NULL));
-  return store;
+  uint64_t handle = opened(owned, "\"shared\":false");
+  CHECK_INT(STORE_OK, closed(owned, handle));
+  return handle;
 }
 
 /* Closing while sixteen threads call */
 
 static const struct function *closing;
 static int closing_argument;
-static _Atomic uint64_t closing_store;
+static enum owned closing_what;
+static _Atomic uint64_t closing_handle;
 static atomic_int calls, accepted, closes;
 
 static void *call_until_closed(void *unused)
@@ -382,9 +423,9 @@ static void *call_until_closed(void *unused)
     memset(&attempt, 0, sizeof attempt);
     fill(closing, &attempt);
     if (closing->consumes_handle) {
-      store_close(attempt.values[closing_argument].number, NULL);
+      closed(closing_what, attempt.values[closing_argument].number);
     }
-    attempt.values[closing_argument].number = closing_store;
+    attempt.values[closing_argument].number = closing_handle;
     for (int place = 0; place < closing->count; place++) {
       if (closing->arguments[place].kind == CALLBACK) {
         asynchronous = 1;
@@ -404,7 +445,7 @@ static void *call_until_closed(void *unused)
     atomic_fetch_add(&calls, 1);
     struct attempt kept = attempt;
     if (closing->consumes_handle) {
-      kept.values[closing_argument].number = live;
+      kept.values[closing_argument].number = live_number(closing_what);
     }
     check_kept(closing, &kept, code, 1);
     store_error_free(&attempt.error);
@@ -417,9 +458,10 @@ static void check_closing_meanwhile(const struct function *function, int argumen
   pthread_t threads[CLOSING_THREADS];
   closing = function;
   closing_argument = argument;
+  closing_what = function->arguments[argument].owned;
   for (int round = 0; round < CLOSING_ROUNDS; round++) {
     /* Every other one is the last handle of its store. */
-    closing_store = open_store(round % 2 == 0 ? "" : "\"shared\":false");
+    closing_handle = opened(closing_what, round % 2 == 0 ? "" : "\"shared\":false");
     atomic_store(&calls, 0);
     atomic_store(&accepted, 0);
     atomic_store(&callbacks, 0);
@@ -431,7 +473,7 @@ static void check_closing_meanwhile(const struct function *function, int argumen
     while (atomic_load(&calls) < CLOSING_THREADS) {
       pause_briefly();
     }
-    atomic_fetch_add(&closes, store_close(closing_store, NULL) == STORE_OK);
+    atomic_fetch_add(&closes, closed(closing_what, closing_handle) == STORE_OK);
     for (int place = 0; place < CLOSING_THREADS; place++) {
       pthread_join(threads[place], NULL);
     }
@@ -559,18 +601,25 @@ void check_cell(const struct function *function, int place, enum fault fault)
     return;
   case ONE_BIT_WRONG:
     for (int bit = 0; bit < 64; bit++) {
-      check_handle(function, place, live ^ (UINT64_C(1) << bit));
+      check_handle(function, place, live_number(argument->owned) ^ (UINT64_C(1) << bit));
+    }
+    return;
+  case OTHER_KIND:
+    for (enum owned other = A_HANDLE; other <= A_CALL; other++) {
+      if (other != argument->owned) {
+        check_handle(function, place, live_number(other));
+      }
     }
     return;
   case CLOSED:
-    check_handle(function, place, closed_handle());
+    check_handle(function, place, closed_handle(argument->owned));
     return;
   case PLACE_TAKEN:
-    handle = closed_handle();
-    value.number = open_store("\"shared\":false");
+    handle = closed_handle(argument->owned);
+    value.number = opened(argument->owned, "\"shared\":false");
     CHECK(value.number != handle);
     check_handle(function, place, handle);
-    CHECK_INT(STORE_OK, store_close(value.number, NULL));
+    CHECK_INT(STORE_OK, closed(argument->owned, value.number));
     return;
   case RANDOM:
     check_random_handles(function, place);

@@ -11,7 +11,7 @@ enum { MOST_ARGUMENTS = 20 };
 
 /* What an argument is, which decides which faults it can have. */
 enum kind {
-  HANDLE,    /* a store */
+  HANDLE,    /* the number of a store, a queue or a call */
   TEXT_IN,   /* pointer and length */
   ARRAY,     /* pointer to structs, and how many */
   NUMBER,    /* any number */
@@ -27,8 +27,8 @@ enum kind {
   USER_DATA,
 };
 
-/* What comes out of a place, and how it is freed. */
-enum owned { NOTHING, A_HANDLE, A_STRING, AN_ITEM, A_LIST, A_MEMBERSHIP, A_RESULT, AN_ERROR };
+/* What comes out of a place, and how it is freed; or what a number stands for. */
+enum owned { NOTHING, A_HANDLE, A_QUEUE, A_CALL, A_STRING, AN_ITEM, A_LIST, A_MEMBERSHIP, A_RESULT, AN_ERROR };
 
 enum results { OF_GET, OF_GET_ALL, OF_UPSERT, OF_INITIALIZED, OF_INIT, OF_METADATA, OF_MEMBERSHIP, RESULTS };
 
@@ -36,8 +36,8 @@ struct argument {
   const char *name;
   enum kind kind;
   const char *text;      /* a valid text, for TEXT_IN */
-  int64_t number;        /* a valid number; for RESULT, which of `enum results` */
-  enum owned owned;      /* of OUT and FREED */
+  int64_t number;        /* a valid number; for RESULT, which of `enum results`; for HANDLE, whether the call changes it */
+  enum owned owned;      /* of OUT, FREED and HANDLE */
   int may_be_null;       /* of OUT and LOGGER */
   int32_t written_on;    /* of OUT: the outcome that it is written with */
 };
@@ -81,6 +81,7 @@ enum fault {
   ZERO,
   ALL_ONES,
   ONE_BIT_WRONG,
+  OTHER_KIND,
   CLOSED,
   PLACE_TAKEN,
   RANDOM,

@@ -187,7 +187,7 @@ static void sixteen_calls_in_flight(void)
   for (int place = 0; place < EACH; place++) {
     CHECK_INT(0, pthread_create(&thread, NULL, blocked_get, (void *)(intptr_t)place));
     int length = snprintf(key, sizeof key, "async-%d", place);
-    CHECK_INT(STORE_OK, store_get_async(shared, TEXT("features"), key, (size_t)length, ignore, NULL, NULL));
+    CHECK_INT(STORE_OK, store_get_async(shared, TEXT("features"), key, (size_t)length, ignore, NULL, NULL, NULL));
   }
   await_requests(listener, 2 * EACH);
 }
@@ -222,7 +222,7 @@ static void a_host_may_exit_inside_a_callback(void)
   pid_t child = fork_with_watchdog();
   if (child == 0) {
     uint64_t store = open_store("");
-    CHECK_INT(STORE_OK, store_get_async(store, TEXT("features"), TEXT("flag"), exit_at_once, NULL, NULL));
+    CHECK_INT(STORE_OK, store_get_async(store, TEXT("features"), TEXT("flag"), exit_at_once, NULL, NULL, NULL));
     for (;;) {
       pause();
     }
@@ -322,7 +322,7 @@ static void start_get(uint64_t store, struct outcome *outcome)
 {
   sem_init(&outcome->done, 0, 0);
   atomic_store(&outcome->calls, 0);
-  CHECK_CODE(STORE_OK, store_get_async(store, TEXT("features"), TEXT("flag"), on_outcome, outcome, &error), &error);
+  CHECK_CODE(STORE_OK, store_get_async(store, TEXT("features"), TEXT("flag"), on_outcome, outcome, NULL, &error), &error);
 }
 
 static int32_t await_outcome(struct outcome *outcome)
@@ -368,7 +368,7 @@ static void a_panic_below_the_library_is_an_error_that_passes(void)
       CHECK_INT(1, error.retriable);
       CHECK(error.message != NULL);
       store_error_free(&error);
-      CHECK_INT(STORE_ERROR_RUNTIME, store_get_async(store, TEXT("features"), TEXT("flag"), ignore, NULL, NULL));
+      CHECK_INT(STORE_ERROR_RUNTIME, store_get_async(store, TEXT("features"), TEXT("flag"), ignore, NULL, NULL, NULL));
     }
   }
   atomic_store(&threads_left, -1);

@@ -35,7 +35,7 @@ static int32_t init_from_structs(struct worker *worker, int64_t version, int asy
   if (asynchronously) {
     struct request request;
     sem_init(&request.done, 0, 0);
-    code = store_init_async(worker->store, all, 2, on_done, &request, error);
+    code = store_init_async(worker->store, all, 2, on_done, &request, NULL, error);
     if (code == STORE_OK) {
       store_result *result = result_of(&request);
       code = store_result_error(result, error);

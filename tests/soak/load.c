@@ -168,7 +168,7 @@ static void get_several_at_once(struct worker *worker)
     numbers[place] = (int)any(worker, KEYS);
     size_t length = name_key(key, worker->number, numbers[place]);
     sem_init(&requests[place].done, 0, 0);
-    int32_t code = store_get_async(plain, TEXT("features"), key, length, on_done, &requests[place], &error);
+    int32_t code = store_get_async(plain, TEXT("features"), key, length, on_done, &requests[place], NULL, &error);
     accepted[place] = code == STORE_OK;
     if (code != STORE_OK) {
       did(ASYNC_GET, code, &error);

@@ -123,7 +123,7 @@ static napi_value ask(napi_env env, napi_callback_info info, __typeof__(library.
   arguments_of(env, info, &arguments);
   struct call *call = new_call(&arguments, to_value, &promise);
   return call == NULL ? NULL
-                      : accepted(call, promise, function(arguments.store, call_answered, call, &error), &error);
+                      : accepted(call, promise, function(arguments.store, call_answered, call, NULL, &error), &error);
 }
 
 /* An asynchronous function that takes a store and a text. */
@@ -138,7 +138,7 @@ static napi_value ask_for(napi_env env, napi_callback_info info, __typeof__(libr
   arguments_of(env, info, &arguments);
   if (text_of(env, arguments.values[1], &text)) {
     if ((call = new_call(&arguments, to_value, &promise)) != NULL) {
-      int32_t code = function(arguments.store, text.bytes, text.length, call_answered, call, &error);
+      int32_t code = function(arguments.store, text.bytes, text.length, call_answered, call, NULL, &error);
       accepted(call, promise, code, &error);
     }
     text_free(&text);
@@ -164,7 +164,7 @@ static napi_value get_item(napi_env env, const struct arguments *arguments, cons
   struct call *call = new_call(arguments, item_outcome, &promise);
   if (call != NULL) {
     code = library.store_get_async(arguments->store, kind->bytes, kind->length, key->bytes, key->length, call_answered,
-                                   call, &error);
+                                   call, NULL, &error);
     accepted(call, promise, code, &error);
   }
   return promise;
@@ -222,7 +222,7 @@ static napi_value upsert(napi_env env, napi_callback_info info)
       text_of(env, arguments.values[5], &item) && (call = new_call(&arguments, item_outcome, &promise)) != NULL) {
     int32_t code =
         library.store_upsert_async(arguments.store, kind.bytes, kind.length, key.bytes, key.length, version, deleted,
-                                   item.bytes, item.length, call_answered, call, &error);
+                                   item.bytes, item.length, call_answered, call, NULL, &error);
     accepted(call, promise, code, &error);
   }
   text_free(&kind);

@@ -170,9 +170,9 @@ static void *start(void *value)
   struct data_set *data = value;
   struct store_error error;
   int32_t code = data->json != NULL ? library.store_init_json_async(data->store, data->json, data->json_length,
-                                                                    call_answered, data->call, &error)
+                                                                    call_answered, data->call, NULL, &error)
                                     : library.store_init_async(data->store, data->kinds, data->count, call_answered,
-                                                               data->call, &error);
+                                                               data->call, NULL, &error);
   if (code < STORE_OK) {
     call_refused(data->call, code, &error);
   }

@@ -23,6 +23,12 @@ const UNUSED: Readonly<Record<string, string>> = {
   store_available: 'store_available_async is used',
   store_big_segments_metadata: 'store_big_segments_metadata_async is used',
   store_big_segments_membership: 'store_big_segments_membership_async is used',
+  store_cancel: 'no call can be given up yet',
+  store_completions_open: 'callbacks are queued for the loop',
+  store_complete_to: 'as above',
+  store_completions_next: 'as above',
+  store_completions_notify: 'as above',
+  store_completions_close: 'as above',
   store_set_logger: 'calls on a thread of the library; events are pulled',
 };
 

@@ -7,6 +7,10 @@
 //! | probing | are served that at once | closed by an answer; open for twice as long if there is none |
 //!
 //! Reads that have nothing ask for themselves in every state, and any answer to any of them closes it.
+//!
+//! The pauses end where they would be felt: five seconds after an outage everything is fresh again, also where the last
+//! probe met silence and has to lose an attempt of two seconds first. A probe every two seconds is less than what a
+//! process that reads asks while nothing is wrong.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -17,7 +21,7 @@ use crate::runtime::lock;
 /// After a failure DynamoDB is left alone this long, less the jitter, by whoever has something to stand in,
 pub const FIRST_PAUSE: Duration = Duration::from_millis(500);
 /// then twice as long after each probe that fails, and at most this long.
-pub const LONGEST_PAUSE: Duration = Duration::from_millis(8_000);
+pub const LONGEST_PAUSE: Duration = Duration::from_millis(2_000);
 
 /// What a read sees of the breaker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,6 +97,8 @@ pub struct Breaker(Mutex<Inner>);
 
 struct Inner {
     state: State,
+    /// Since when it is not closed.
+    since: Option<Moment>,
     probes: u64,
 }
 
@@ -105,12 +111,17 @@ pub struct Probe {
 impl Breaker {
     /// Closed.
     pub fn new() -> Arc<Breaker> {
-        Arc::new(Breaker(Mutex::new(Inner { state: State::Closed, probes: 0 })))
+        Arc::new(Breaker(Mutex::new(Inner { state: State::Closed, since: None, probes: 0 })))
     }
 
     /// What a read sees.
     pub fn circuit(&self, now: Moment) -> Circuit {
         lock(&self.0).state.circuit(now)
+    }
+
+    /// Since when DynamoDB is not known to answer; `None` while it does.
+    pub fn away_since(&self) -> Option<Moment> {
+        lock(&self.0).since
     }
 
     /// The right to probe, if it is time and nobody else does. The probe takes `at_most` so long.
@@ -125,6 +136,7 @@ impl Breaker {
     /// DynamoDB answered. Returns whether that is news.
     pub fn answered(&self) -> bool {
         let mut inner = lock(&self.0);
+        inner.since = None;
         std::mem::replace(&mut inner.state, State::Closed) != State::Closed
     }
 
@@ -132,6 +144,7 @@ impl Breaker {
     pub fn failed(&self, now: Moment) -> bool {
         let mut inner = lock(&self.0);
         let news = inner.state == State::Closed;
+        inner.since = inner.since.or(Some(now));
         inner.state = inner.state.failed(now, fastrand::f64());
         news
     }
@@ -160,10 +173,10 @@ mod tests {
     }
 
     #[test]
-    fn pauses_double_from_half_a_second_to_eight_and_an_answer_ends_them() {
+    fn pauses_double_from_half_a_second_to_two() {
         let mut now = 1_000;
         let mut state = State::Closed.failed(at(now), 0.0);
-        for (number, pause) in [500, 1_000, 2_000, 4_000, 8_000, 8_000, 8_000].into_iter().enumerate() {
+        for (number, pause) in [500, 1_000, 2_000, 2_000, 2_000].into_iter().enumerate() {
             assert_eq!(state.circuit(at(now)), Circuit::Open);
             assert_eq!(due(state, now), now + pause);
             now += pause;
@@ -172,6 +185,37 @@ mod tests {
             assert_eq!(state.circuit(at(now)), Circuit::Open, "somebody probes");
             state = state.probe_failed(number, at(now), 0.0);
         }
+    }
+
+    #[test]
+    fn whenever_an_outage_ends_a_read_finds_out_within_five_seconds() {
+        // What a probe that meets silence loses before it asks again: by default an attempt, after the pause between two.
+        let attempt = 2_000;
+        let mut state = State::Closed.failed(at(0), 0.0);
+        let mut begun = Vec::new();
+        let mut now = 0;
+        for number in 0..10 {
+            now = due(state, now);
+            begun.push(now);
+            state = state.probed(number, at(now), PROBE).expect("it is time");
+            now += attempt;
+            state = state.probe_failed(number, at(now), 0.0);
+        }
+        for pair in begun.windows(2) {
+            assert!(pair[1] - pair[0] <= 5_000, "{begun:?}");
+        }
+    }
+
+    #[test]
+    fn it_knows_since_when_dynamodb_is_away() {
+        let breaker = Breaker::new();
+        assert_eq!(breaker.away_since(), None);
+        breaker.failed(at(100));
+        breaker.failed(at(900));
+        drop(breaker.probe(at(900), PROBE));
+        assert_eq!(breaker.away_since(), Some(at(100)), "what fails later is the same outage");
+        breaker.answered();
+        assert_eq!(breaker.away_since(), None);
     }
 
     #[test]

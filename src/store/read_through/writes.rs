@@ -24,7 +24,7 @@ impl ReadThrough {
             .iter()
             .flat_map(|of| of.rows.iter().map(|row| (of.kind.clone(), row.key.clone(), row.version)))
             .collect();
-        Some(TellingAll { store, told, number: told.init(data, Moment::now()), rows, ended: false })
+        Some(TellingAll { store, told, number: told.init(data, Moment::now()), rows })
     }
 
     /// A write of whole kinds begins.
@@ -44,11 +44,18 @@ pub struct Writing<'a> {
 }
 
 impl<'a> Writing<'a> {
-    /// What is to be written, where that is kept: it stands in from now on, and is written again unless this ends well.
+    /// What is to be written, where that is kept: it stands in from now on.
     pub fn telling(&mut self, row: &NewRow) {
         if let Some(told) = &self.reading.told {
             told.upsert(self.kind, row, Moment::now());
             self.told = Some((row.clone(), told));
+        }
+    }
+
+    /// It did not get through, and is to be written again.
+    pub fn failed(&mut self) {
+        if let Some((_, told)) = &self.told {
+            told.upsert_failed(self.kind, self.key);
         }
     }
 
@@ -62,6 +69,7 @@ impl<'a> Writing<'a> {
         self.ended = true;
         if let Some((_, told)) = &self.told {
             told.written(self.kind, &row.key, row.version);
+            told.met(self.kind, &mut Row::clone(row), Moment::now());
         }
         if let Some(host) = &self.reading.host {
             host.with(|host| host.wrote_row(self.kind, row, Stamp::now()));
@@ -83,8 +91,9 @@ impl Drop for Writing<'_> {
         if self.ended {
             return;
         }
-        if let Some((_, told)) = &self.told {
-            told.upsert_failed(self.kind, self.key);
+        // Who cancelled it does not want it written later.
+        if std::thread::panicking() {
+            self.failed();
         }
         if let Some(host) = &self.reading.host {
             host.with(|host| match &self.told {
@@ -95,29 +104,32 @@ impl Drop for Writing<'_> {
     }
 }
 
-/// An init that was told. Unless it ends well, it is written again; also where it is abandoned.
+/// An init that was told. What it was given stands in, however it ends; if it was cancelled, it is not written later.
 pub struct TellingAll<'a> {
     store: &'a Arc<Store>,
     told: &'a Told,
     number: u64,
     rows: Vec<(String, Box<str>, i64)>,
-    ended: bool,
 }
 
 impl TellingAll<'_> {
     /// There is nothing to write again.
-    pub fn ended(mut self) {
-        self.ended = true;
+    pub fn ended(self) {
         self.told.initialised(self.number);
         self.rows.iter().for_each(|(kind, key, version)| self.told.written(kind, key, *version));
+    }
+
+    /// It did not get through, and is to be written again.
+    pub fn failed(&self) {
+        self.told.init_failed(self.number);
+        self.store.write_again_later();
     }
 }
 
 impl Drop for TellingAll<'_> {
     fn drop(&mut self) {
-        if !self.ended {
-            self.told.init_failed(self.number);
-            self.store.write_again_later();
+        if std::thread::panicking() {
+            self.failed();
         }
     }
 }

@@ -30,7 +30,7 @@ namespace Flagstore
                     {
                         return Started(
                             Native.store_get_async(
-                                handle.Number, startOfKind, Length(ofKind), startOfKey, Length(ofKey), callback, userData, &error),
+                                handle.Number, startOfKind, Length(ofKind), startOfKey, Length(ofKey), callback, userData, null, &error),
                             &error);
                     }
                 },
@@ -90,7 +90,7 @@ namespace Flagstore
                     fixed (byte* startOfKind = ofKind)
                     {
                         return Started(
-                            Native.store_get_all_async(handle.Number, startOfKind, Length(ofKind), callback, userData, &error), &error);
+                            Native.store_get_all_async(handle.Number, startOfKind, Length(ofKind), callback, userData, null, &error), &error);
                     }
                 },
                 result =>
@@ -127,7 +127,7 @@ namespace Flagstore
                         return Started(
                             Native.store_upsert_async(
                                 handle.Number, startOfKind, Length(ofKind), startOfKey, Length(ofKey),
-                                item.Version, item.Deleted ? 1 : 0, start, Length(payload), callback, userData, &error),
+                                item.Version, item.Deleted ? 1 : 0, start, Length(payload), callback, userData, null, &error),
                             &error);
                     }
                 },
@@ -173,7 +173,7 @@ namespace Flagstore
                     {
                         store_error error;
                         return Started(
-                            Native.store_init_async(handle.Number, data.Collections, data.Count, callback, userData, &error), &error);
+                            Native.store_init_async(handle.Number, data.Collections, data.Count, callback, userData, null, &error), &error);
                     },
                     Reported,
                     cancellationToken);
@@ -194,7 +194,7 @@ namespace Flagstore
                     fixed (byte* start = text)
                     {
                         return Started(
-                            Native.store_init_json_async(handle.Number, start, Length(text), callback, userData, &error), &error);
+                            Native.store_init_json_async(handle.Number, start, Length(text), callback, userData, null, &error), &error);
                     }
                 },
                 Reported,
@@ -209,7 +209,7 @@ namespace Flagstore
                 (callback, userData) =>
                 {
                     store_error error;
-                    return Started(Native.store_initialized_async(handle.Number, callback, userData, &error), &error);
+                    return Started(Native.store_initialized_async(handle.Number, callback, userData, null, &error), &error);
                 },
                 result =>
                 {
@@ -231,7 +231,7 @@ namespace Flagstore
                 (callback, userData) =>
                 {
                     store_error error;
-                    return Started(Native.store_available_async(handle.Number, callback, userData, &error), &error);
+                    return Started(Native.store_available_async(handle.Number, callback, userData, null, &error), &error);
                 },
                 result =>
                 {
@@ -250,7 +250,7 @@ namespace Flagstore
                 (callback, userData) =>
                 {
                     store_error error;
-                    return Started(Native.store_big_segments_metadata_async(handle.Number, callback, userData, &error), &error);
+                    return Started(Native.store_big_segments_metadata_async(handle.Number, callback, userData, null, &error), &error);
                 },
                 result =>
                 {
@@ -279,7 +279,7 @@ namespace Flagstore
                     {
                         return Started(
                             Native.store_big_segments_membership_async(
-                                handle.Number, start, Length(hash), callback, userData, &error),
+                                handle.Number, start, Length(hash), callback, userData, null, &error),
                             &error);
                     }
                 },

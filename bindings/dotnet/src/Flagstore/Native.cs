@@ -118,40 +118,40 @@ namespace Flagstore
 
         [DllImport(Soname, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
         internal static extern int store_get_async(
-             ulong store, byte* kind, UIntPtr kind_len, byte* key, UIntPtr key_len, IntPtr callback, IntPtr user_data,
+             ulong store, byte* kind, UIntPtr kind_len, byte* key, UIntPtr key_len, IntPtr done, IntPtr user_data, ulong* call,
             store_error* error);
 
         [DllImport(Soname, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
         internal static extern int store_get_all_async(
-             ulong store, byte* kind, UIntPtr kind_len, IntPtr callback, IntPtr user_data, store_error* error);
+             ulong store, byte* kind, UIntPtr kind_len, IntPtr done, IntPtr user_data, ulong* call, store_error* error);
 
         [DllImport(Soname, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
         internal static extern int store_upsert_async(
              ulong store, byte* kind, UIntPtr kind_len, byte* key, UIntPtr key_len, long version, int deleted, byte* item,
-            UIntPtr item_len, IntPtr callback, IntPtr user_data, store_error* error);
+            UIntPtr item_len, IntPtr done, IntPtr user_data, ulong* call, store_error* error);
 
         [DllImport(Soname, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
         internal static extern int store_init_async(
-             ulong store, store_collection* collections, UIntPtr collections_len, IntPtr callback, IntPtr user_data,
+             ulong store, store_collection* collections, UIntPtr collections_len, IntPtr done, IntPtr user_data, ulong* call,
             store_error* error);
 
         [DllImport(Soname, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
         internal static extern int store_init_json_async(
-             ulong store, byte* json, UIntPtr json_len, IntPtr callback, IntPtr user_data, store_error* error);
+             ulong store, byte* json, UIntPtr json_len, IntPtr done, IntPtr user_data, ulong* call, store_error* error);
 
         [DllImport(Soname, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
-        internal static extern int store_initialized_async( ulong store, IntPtr callback, IntPtr user_data, store_error* error);
+        internal static extern int store_initialized_async( ulong store, IntPtr done, IntPtr user_data, ulong* call, store_error* error);
 
         [DllImport(Soname, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
-        internal static extern int store_available_async(ulong store, IntPtr callback, IntPtr user_data, store_error* error);
+        internal static extern int store_available_async(ulong store, IntPtr done, IntPtr user_data, ulong* call, store_error* error);
 
         [DllImport(Soname, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
         internal static extern int store_big_segments_metadata_async(
-             ulong store, IntPtr callback, IntPtr user_data, store_error* error);
+             ulong store, IntPtr done, IntPtr user_data, ulong* call, store_error* error);
 
         [DllImport(Soname, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
         internal static extern int store_big_segments_membership_async(
-             ulong store, byte* hash, UIntPtr hash_len, IntPtr callback, IntPtr user_data, store_error* error);
+             ulong store, byte* hash, UIntPtr hash_len, IntPtr done, IntPtr user_data, ulong* call, store_error* error);
 
         [DllImport(Soname, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
         internal static extern int store_result_code(void* result);

@@ -194,10 +194,15 @@ impl Cache {
     }
 
     fn counted<T>(&self, look: Look<T>) -> Look<T> {
-        if !matches!(look.verdict, Verdict::Wait | Verdict::WaitSoftly) {
-            self.hits.add();
+        if matches!(look.verdict, Verdict::Fresh | Verdict::Refresh) {
+            self.count_hit();
         }
         look
+    }
+
+    /// One more value that was served without waiting.
+    pub fn count_hit(&self) {
+        self.hits.add();
     }
 
     fn never_waits(&self) -> bool {

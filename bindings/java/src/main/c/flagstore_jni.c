@@ -536,7 +536,7 @@ JNIEXPORT jbyteArray JNICALL Java_io_flagstore_Native_getAsync(JNIEnv *env, jcla
   if (take(env, key, &of_key) && taken && (call = begin(env, number, false)) != NULL) {
     store_error error;
     int32_t code = library.store_get_async((uint64_t)store, of_kind.bytes, of_kind.len, of_key.bytes, of_key.len,
-                                           completed, call, &error);
+                                           completed, call, NULL, &error);
     array = begun(env, code, &error, call);
   }
   drop(&of_kind);
@@ -552,7 +552,7 @@ JNIEXPORT jbyteArray JNICALL Java_io_flagstore_Native_getAllAsync(JNIEnv *env, j
   jbyteArray array = NULL;
   if (take(env, kind, &of_kind) && (call = begin(env, number, true)) != NULL) {
     store_error error;
-    int32_t code = library.store_get_all_async((uint64_t)store, of_kind.bytes, of_kind.len, completed, call, &error);
+    int32_t code = library.store_get_all_async((uint64_t)store, of_kind.bytes, of_kind.len, completed, call, NULL, &error);
     array = begun(env, code, &error, call);
   }
   drop(&of_kind);
@@ -571,7 +571,7 @@ JNIEXPORT jbyteArray JNICALL Java_io_flagstore_Native_upsertAsync(JNIEnv *env, j
   if (take(env, item, &payload) && taken && (call = begin(env, number, false)) != NULL) {
     store_error error;
     int32_t code = library.store_upsert_async((uint64_t)store, of_kind.bytes, of_kind.len, of_key.bytes, of_key.len,
-                                              version, deleted, payload.bytes, payload.len, completed, call, &error);
+                                              version, deleted, payload.bytes, payload.len, completed, call, NULL, &error);
     array = begun(env, code, &error, call);
   }
   drop(&of_kind);
