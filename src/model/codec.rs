@@ -39,9 +39,10 @@ pub fn new_row(kind: &str, item: &Item) -> Result<NewRow> {
             format!("the version {} of \"{}\" of kind \"{kind}\" is negative", item.version, item.key),
         ));
     }
-    let text = match &item.item {
-        // The deletions of other kinds are their callers' own.
-        Some(given) if !given.is_empty() && !(item.deleted && matches!(kind, FEATURES | SEGMENTS)) => given.clone(),
+    // The deletions of other kinds are their callers' own.
+    let of_sdks = item.deleted && matches!(kind, FEATURES | SEGMENTS);
+    let text = match item.item.as_deref() {
+        Some(given) if !given.is_empty() && !of_sdks => given.to_owned(),
         _ if item.deleted => tombstone(kind, &item.key, item.version),
         _ => {
             return Err(Error::new(
