@@ -239,8 +239,8 @@ RSpec.describe Flagstore::LaunchDarkly::DynamoDB do
     end
 
     it 'is told of an outage in which older values stand in, and each client of it' do
-      skip 'the client is the SDK\'s; with_sdk/client.rb has it' if SDK_IS_REAL
       faults = Endpoint.faults
+      skip 'the client is the SDK\'s; with_sdk/client.rb has it' if SDK_IS_REAL
       faults.reset
       store = open_feature_store(dynamodb_opts: { **endpoint.dynamodb_opts, endpoint: faults.url })
       other = open_feature_store(prefix: "#{prefix}-other")
