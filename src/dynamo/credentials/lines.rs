@@ -37,7 +37,9 @@ fn section(line: &str, kind: Kind) -> String {
     };
     let inner = inner.trim();
     match inner.split_once([' ', '\t']) {
-        Some((prefix, name)) if matches!(kind, Kind::Config) => format!("[{prefix} {}]", encoded(unquoted(name.trim()))),
+        Some((prefix, name)) if matches!(kind, Kind::Config) => {
+            format!("[{prefix} {}]", encoded(unquoted(name.trim())))
+        }
         _ => format!("[{}]", encoded(unquoted(inner))),
     }
 }
