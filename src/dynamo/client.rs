@@ -5,7 +5,6 @@ use std::time::{Duration, Instant, SystemTime};
 
 use aws_config::Region;
 use aws_sdk_dynamodb::config::endpoint::DefaultResolver;
-use aws_smithy_runtime_api::client::http::SharedHttpConnector;
 
 use super::counters::Counters;
 use super::credentials::{
@@ -13,7 +12,7 @@ use super::credentials::{
 };
 use super::exchange::Connection;
 use super::failure::Place;
-use super::http::{self, Connector, Proxies};
+use super::http::{self, Connector, Proxies, Sends};
 use super::identity::{Destination, Identities};
 use super::pool::Pool;
 use super::resolver::Resolver;
@@ -58,10 +57,10 @@ impl DynamoTable {
         DynamoTable { options, counters, shared, generation, connection: OnceLock::new(), connecting, runtimes }
     }
 
-    /// A table whose requests go through another connector. The options give everything.
+    /// A table whose requests something else sends. The options give everything.
     #[cfg(any(test, fuzzing))]
-    pub fn through(options: Options, connector: SharedHttpConnector) -> Result<Self> {
-        let pool = Pool::new(Box::new(move || connector.clone()));
+    pub fn through(options: Options, client: Arc<dyn Sends>) -> Result<Self> {
+        let pool = Pool::new(Box::new(move || Arc::clone(&client)));
         let connection = Target::given(&options)?.connection(&options, &Arc::new(Runtimes::none()), pool)?;
         let table = DynamoTable::new(options, Arc::default());
         Ok(DynamoTable { connection: OnceLock::from(Arc::new(connection)), ..table })
@@ -329,5 +328,6 @@ fn pool(options: &Options, endpoint: Option<&str>, bundle: Option<&str>, most: u
     let connector = Connector::new(resolver, Proxies::of(options)?, trust, options.connect_timeout);
     // Certificates are read once; connecting anew reads no file.
     let connector = Arc::new(connector);
-    Ok(Pool::new(Box::new(move || SharedHttpConnector::new(http::Client::new(Arc::clone(&connector), most as usize)))))
+    let connect = move || Arc::new(http::Client::new(Arc::clone(&connector), most as usize)) as Arc<dyn Sends>;
+    Ok(Pool::new(Box::new(connect)))
 }

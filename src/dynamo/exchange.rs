@@ -15,21 +15,23 @@ use aws_sdk_dynamodb::operation::put_item::{PutItem, PutItemInput};
 use aws_sdk_dynamodb::operation::query::{Query, QueryInput};
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::interceptors::context::Input;
-use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::runtime_plugin::RuntimePlugin;
 use aws_smithy_runtime_api::client::ser_de::{SerializeRequest, SharedRequestSerializer};
 use aws_smithy_types::config_bag::{ConfigBag, FrozenLayer, Layer};
+use http::header::{CONTENT_TYPE, DATE, USER_AGENT};
+use http::{HeaderValue, Method};
 use serde::de::DeserializeOwned;
 
 use super::counters::Counters;
 use super::failure::{Failure, Place, of_connection};
-use super::identity::{Identities, Identity};
+use super::http::{Request, Response};
+use super::identity::{Identities, Identity, TARGET};
 use super::pool::{Generation, Pool};
 use super::refusal::{Meaning, Refusal};
 use super::skew::Clock;
 
 /// What names this client in AWS's logs.
-const USER_AGENT: &str = concat!("flagstore/", env!("CARGO_PKG_VERSION"));
+const NAME: &str = concat!("flagstore/", env!("CARGO_PKG_VERSION"));
 
 /// What requests need, made from the options at the first.
 pub struct Connection {
@@ -46,13 +48,18 @@ pub struct Connection {
 
 /// An operation of the SDK, by what is asked.
 pub trait Operation: Any + Debug + Send + Sync + Sized {
+    /// What DynamoDB knows it by.
+    const TARGET: &'static str;
+
     /// Where the SDK keeps how it is written.
     fn layer(connection: &Connection) -> &FrozenLayer;
 }
 
 macro_rules! operation {
-    ($input:ty, $layer:ident) => {
+    ($input:ty, $layer:ident, $name:literal) => {
         impl Operation for $input {
+            const TARGET: &'static str = concat!("DynamoDB_20120810.", $name);
+
             fn layer(connection: &Connection) -> &FrozenLayer {
                 &connection.$layer
             }
@@ -60,10 +67,10 @@ macro_rules! operation {
     };
 }
 
-operation!(GetItemInput, get_item);
-operation!(QueryInput, query);
-operation!(PutItemInput, put_item);
-operation!(DeleteItemInput, delete_item);
+operation!(GetItemInput, get_item, "GetItem");
+operation!(QueryInput, query, "Query");
+operation!(PutItemInput, put_item, "PutItem");
+operation!(DeleteItemInput, delete_item, "DeleteItem");
 
 impl Connection {
     /// Connects nothing yet.
@@ -98,7 +105,7 @@ impl Connection {
                 return Err(Failure::TimedOut { after: ends.saturating_duration_since(started), anew });
             }
         };
-        serde_json::from_slice(answer.body().bytes().unwrap_or_default()).map_err(|_| not_dynamodb())
+        serde_json::from_slice(answer.body()).map_err(|_| not_dynamodb())
     }
 
     /// A success of DynamoDB's. `used` tells, also of an attempt that is given up, which connections it was on.
@@ -107,17 +114,17 @@ impl Connection {
         counters: &Counters,
         input: O,
         used: &mut Option<Arc<Generation>>,
-    ) -> Result<HttpResponse, Failure> {
+    ) -> Result<Response, Failure> {
         let identity = self.identities.current(self.now()).await.map_err(Failure::Credentials)?;
         let mut request = written(O::layer(self), input).map_err(unsent)?;
         identity.sign(&mut request, self.now()).map_err(unsent)?;
         let connections = used.insert(self.pool.current(Instant::now(), SystemTime::now()));
         Counters::add(&counters.requests);
-        let response = match connections.call(request).await {
+        let response = match connections.send(request).await {
             Ok(response) => response,
-            Err(error) => {
+            Err(failed) => {
                 let anew = self.pool.suspect(connections);
-                return Err(of_connection(&error, anew));
+                return Err(of_connection(failed, anew));
             }
         };
         self.pool.answered(connections, Instant::now(), SystemTime::now());
@@ -128,7 +135,7 @@ impl Connection {
     }
 
     /// What a refusal says. What it complains about is put right where that is possible.
-    async fn refused(&self, response: &HttpResponse, identity: &Arc<Identity>) -> Failure {
+    async fn refused(&self, response: &Response, identity: &Arc<Identity>) -> Failure {
         let mut refusal = Refusal::read(response, &identity.secrets());
         refusal.mended = match refusal.meaning {
             Meaning::Time => self.learn_the_time(response),
@@ -139,8 +146,9 @@ impl Connection {
         Failure::Refused(Box::new(refusal))
     }
 
-    fn learn_the_time(&self, response: &HttpResponse) -> bool {
-        self.clock.learn(response.headers().get("date"), SystemTime::now())
+    fn learn_the_time(&self, response: &Response) -> bool {
+        let date = response.headers().get(DATE).and_then(|date| date.to_str().ok());
+        self.clock.learn(date, SystemTime::now())
     }
 
     /// Whether there is another identity than the one that the service does not take.
@@ -172,21 +180,28 @@ fn not_dynamodb() -> Failure {
     Failure::Foreign("something that is no DynamoDB response".into())
 }
 
-fn written<O: Operation>(layer: &FrozenLayer, input: O) -> Result<HttpRequest, BoxError> {
+/// What the SDK's serializer writes, under headers that are the same each time.
+fn written<O: Operation>(layer: &FrozenLayer, input: O) -> Result<Request, BoxError> {
     let serializer = layer.load::<SharedRequestSerializer>().ok_or("the SDK has no serializer for it")?;
-    let mut request = serializer.serialize_input(Input::erase(input), &mut ConfigBag::base())?;
-    request.headers_mut().insert("user-agent", USER_AGENT);
+    let mut serialized = serializer.serialize_input(Input::erase(input), &mut ConfigBag::base())?;
+    let mut request = Request::new(serialized.take_body());
+    *request.method_mut() = Method::POST;
+    let headers = request.headers_mut();
+    headers.reserve(8);
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-amz-json-1.0"));
+    headers.insert(TARGET, HeaderValue::from_static(O::TARGET));
+    headers.insert(USER_AGENT, HeaderValue::from_static(NAME));
     Ok(request)
 }
 
 /// Whether a success is DynamoDB's: a proxy or a wrong endpoint that says 200 would otherwise make every flag read as
 /// missing and every write as done.
-fn is_of_dynamodb(response: &HttpResponse) -> bool {
+fn is_of_dynamodb(response: &Response) -> bool {
     let headers = response.headers();
-    let typed = headers.get("content-type").is_some_and(|content| content.starts_with("application/x-amz-json"));
+    let typed =
+        headers.get(CONTENT_TYPE).is_some_and(|content| content.as_bytes().starts_with(b"application/x-amz-json"));
     // DynamoDB's shortest answer is `{}`.
-    let empty = response.body().bytes().is_some_and(<[u8]>::is_empty);
-    !empty && (typed || headers.contains_key("x-amzn-requestid"))
+    !response.body().is_empty() && (typed || headers.contains_key("x-amzn-requestid"))
 }
 
 #[cfg(test)]
@@ -195,12 +210,10 @@ mod tests {
     use std::time::Duration;
 
     use aws_credential_types::Credentials;
-    use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture, SharedHttpConnector};
-    use aws_smithy_runtime_api::http::StatusCode;
-    use aws_smithy_types::body::SdkBody;
 
     use super::super::answers::{One, Spelled};
     use super::super::credentials::Life;
+    use super::super::http::{Answer, Sends};
     use super::super::identity::Destination;
     use super::*;
     use crate::runtime::lock;
@@ -212,9 +225,9 @@ mod tests {
         asked: Arc<Mutex<Vec<String>>>,
     }
 
-    impl HttpConnector for Service {
-        fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-            let signature = request.headers().get("authorization").expect("it is signed");
+    impl Sends for Service {
+        fn send(&self, request: Request) -> Answer {
+            let signature = request.headers()["authorization"].to_str().expect("text");
             let key = signature.split(['=', '/']).nth(1).expect("a key").to_owned();
             let (status, body) = if key == self.taken {
                 (200, "{}")
@@ -222,16 +235,15 @@ mod tests {
                 (400, r#"{"__type":"x#ExpiredTokenException","message":"It has expired"}"#)
             };
             lock(&self.asked).push(key);
-            let mut response = HttpResponse::new(StatusCode::try_from(status).expect("a status"), SdkBody::from(body));
-            response.headers_mut().insert("content-type", "application/x-amz-json-1.0");
-            HttpConnectorFuture::ready(Ok(response))
+            let response = http::Response::builder().status(status).header(CONTENT_TYPE, "application/x-amz-json-1.0");
+            Box::pin(std::future::ready(Ok(response.body(body.into()).expect("a response"))))
         }
     }
 
     /// What becomes of requests on a source that gives these keys one after the other, and the keys that were used.
     fn asked(keys: &'static [&'static str], requests: usize) -> (Vec<Result<(), Failure>>, Vec<String>) {
         let service = Service { taken: "NEWKEY", asked: Arc::default() };
-        let connector = SharedHttpConnector::new(service.clone());
+        let client: Arc<dyn Sends> = Arc::new(service.clone());
         let destination = Destination {
             region: "eu-west-1".into(),
             endpoint: Some("http://127.0.0.1:1".into()),
@@ -247,7 +259,7 @@ mod tests {
         };
         let connection = Connection::new(
             Place { table: "flags".into(), at: "eu-west-1".into() },
-            Pool::new(Box::new(move || connector.clone())),
+            Pool::new(Box::new(move || Arc::clone(&client))),
             Identities::loaded(destination, Duration::from_secs(10), load),
         );
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");

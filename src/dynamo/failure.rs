@@ -7,9 +7,6 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::time::Duration;
 
-use aws_smithy_runtime_api::client::result::ConnectorError;
-use aws_smithy_types::error::ErrorMetadata;
-
 use super::credentials::{LoadFailure, LoadFailureKind};
 use super::http::{self, Failed, Kind, Unconnected};
 use super::refusal::{Meaning, Refusal};
@@ -197,18 +194,14 @@ impl Failure {
 }
 
 /// No answer, because of the connection.
-pub fn of_connection(error: &ConnectorError, anew: bool) -> Failure {
-    match causes(error).find_map(|cause| cause.downcast_ref::<Failed>()) {
-        Some(Failed::Unmade(why)) => Failure::Unsent(why.clone()),
-        Some(Failed::Unconnected(Unconnected { kind, why, late })) => {
-            Failure::Connection { kind: *kind, why: why.clone(), late: *late, anew }
-        }
-        Some(Failed::Lost(why)) => Failure::Connection { kind: Kind::Network, why: why.clone(), late: false, anew },
-        Some(Failed::Cut) => Failure::Cut,
-        Some(Failed::TooLong) => {
+pub fn of_connection(failed: Failed, anew: bool) -> Failure {
+    match failed {
+        Failed::Unconnected(Unconnected { kind, why, late }) => Failure::Connection { kind, why, late, anew },
+        Failed::Lost(why) => Failure::Connection { kind: Kind::Network, why, late: false, anew },
+        Failed::Cut => Failure::Cut,
+        Failed::TooLong => {
             Failure::Foreign(format!("more than {} MiB, which DynamoDB never does", http::LONGEST_BODY >> 20))
         }
-        None => Failure::Connection { kind: Kind::Network, why: innermost(error), late: error.is_timeout(), anew },
     }
 }
 
@@ -305,17 +298,7 @@ fn causes<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (
 
 /// The cause at the bottom says most and repeats nothing, such as "Connection refused (os error 111)".
 pub fn innermost(error: &(dyn StdError + 'static)) -> String {
-    let deepest = causes(error).last().unwrap_or(error);
-    let Some(service) = deepest.downcast_ref::<ErrorMetadata>() else {
-        let text = deepest.to_string();
-        // The metadata service's failures end with the whole answer, whatever that holds.
-        return shortened(text.split(" Response {").next().unwrap_or_default());
-    };
-    // What STS and its like say. AWS's message on a wrong signature quotes the signed request, so it is left out.
-    match (service.code().unwrap_or("an error without a name"), service.message()) {
-        (code, Some(message)) if !code.contains("Signature") => shortened(&format!("{code}: {message}")),
-        (code, _) => shortened(code),
-    }
+    shortened(&causes(error).last().unwrap_or(error).to_string())
 }
 
 /// At most 200 characters on one line.

@@ -7,13 +7,11 @@ mod connect;
 mod proxy;
 
 use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, Instant};
 
-use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture};
-use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
-use aws_smithy_runtime_api::client::result::ConnectorError;
-use aws_smithy_runtime_api::http::HttpError;
 use aws_smithy_types::body::SdkBody;
 use http::Uri;
 use http::header::{HOST, PROXY_AUTHORIZATION};
@@ -34,7 +32,6 @@ const IDLE: Duration = Duration::from_secs(60);
 /// types and names make several times as long, but not sixteen times.
 pub const LONGEST_BODY: usize = 16 << 20;
 
-type Request = http::Request<SdkBody>;
 type Sender = SendRequest<SdkBody>;
 
 /// Sends requests to one endpoint.
@@ -74,8 +71,6 @@ enum Route {
 /// Why a request has no answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Failed {
-    /// It is no request that HTTP knows.
-    Unmade(String),
     /// There is no connection.
     Unconnected(Unconnected),
     /// The connection ended before any of the answer came.
@@ -89,7 +84,7 @@ pub enum Failed {
 impl fmt::Display for Failed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Failed::Unmade(why) | Failed::Lost(why) => f.write_str(why),
+            Failed::Lost(why) => f.write_str(why),
             Failed::Unconnected(why) => fmt::Display::fmt(why, f),
             Failed::Cut => f.write_str("the connection broke in the middle of the answer"),
             Failed::TooLong => f.write_str("the answer is too long"),
@@ -105,15 +100,23 @@ impl fmt::Debug for Client {
     }
 }
 
-impl HttpConnector for Client {
-    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+/// A request, whose URL is whole.
+pub type Request = http::Request<SdkBody>;
+/// An answer, read to its end.
+pub type Response = http::Response<Bytes>;
+/// An answer, later.
+pub type Answer = Pin<Box<dyn Future<Output = Result<Response, Failed>> + Send>>;
+
+/// What sends requests.
+pub trait Sends: fmt::Debug + Send + Sync {
+    /// Sends one.
+    fn send(&self, request: Request) -> Answer;
+}
+
+impl Sends for Client {
+    fn send(&self, request: Request) -> Answer {
         let client = self.clone();
-        HttpConnectorFuture::new(async move {
-            let failed = |why: Failed| ConnectorError::other(why.into(), None);
-            let unmade = |error: HttpError| failed(Failed::Unmade(error.to_string()));
-            let response = client.send(request.try_into_http1x().map_err(unmade)?).await.map_err(failed)?;
-            HttpResponse::try_from(response.map(SdkBody::from)).map_err(unmade)
-        })
+        Box::pin(async move { client.answer(request).await })
     }
 }
 
@@ -123,8 +126,8 @@ impl Client {
         Client { connector, idle: Arc::default(), most }
     }
 
-    /// Sends a request, whose URL is whole, and gives the answer to it, read to its end.
-    pub async fn send(&self, mut request: Request) -> Result<http::Response<Bytes>, Failed> {
+    /// The answer to a request.
+    pub async fn answer(&self, mut request: Request) -> Result<Response, Failed> {
         let to = request.uri().clone();
         loop {
             let (mut connection, used) = match self.kept(&to) {

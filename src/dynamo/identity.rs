@@ -9,18 +9,28 @@ use aws_credential_types::Credentials;
 use aws_sdk_dynamodb::config::endpoint::{DefaultResolver, Params, ResolveEndpoint};
 use aws_sigv4::sign::v4::{calculate_signature, generate_signing_key};
 use aws_smithy_runtime_api::box_error::BoxError;
-use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
 use futures_util::FutureExt;
+use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
+use http::{HeaderName, HeaderValue, Uri};
+use hyper::body::Bytes;
 use sha2::{Digest, Sha256};
 
 use super::credentials::{LoadFailure, LoadFailureKind, Loaded, Loader};
+use super::http::Request;
 use super::seen::{self, Shown};
 use crate::runtime::lock;
 
 /// DynamoDB's name in signatures, where the endpoint does not say another.
 const SERVICE: &str = "dynamodb";
+
+/// The header with the operation.
+pub const TARGET: HeaderName = HeaderName::from_static("x-amz-target");
+/// The header with the time of the signature.
+const DATE: HeaderName = HeaderName::from_static("x-amz-date");
+/// The header with the session's token.
+const TOKEN: HeaderName = HeaderName::from_static("x-amz-security-token");
 
 /// What decides where requests go, besides the account of the credentials.
 #[derive(Debug)]
@@ -52,8 +62,9 @@ enum Origin {
 /// Credentials and what follows from them.
 pub struct Identity {
     credentials: Credentials,
-    url: String,
-    host: String,
+    uri: Uri,
+    host: HeaderValue,
+    token: Option<HeaderValue>,
     /// The URL's path as it is signed.
     path: String,
     region: String,
@@ -145,10 +156,12 @@ impl Identity {
         let path = format!("{}/", path.trim_end_matches('/'));
         let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
         let usual = if scheme == "https" { ":443" } else { ":80" };
+        let token = credentials.session_token().map(HeaderValue::from_str).transpose()?;
         Ok(Identity {
             credentials,
-            url: format!("{scheme}://{authority}{path}"),
-            host: host.strip_suffix(usual).unwrap_or(host).to_owned(),
+            uri: format!("{scheme}://{authority}{path}").parse()?,
+            host: HeaderValue::from_str(host.strip_suffix(usual).unwrap_or(host))?,
+            token,
             path: encoded(&path),
             region,
             service,
@@ -180,29 +193,32 @@ impl Identity {
 
     /// Addresses a request and signs it: AWS Signature Version 4, as its documentation "Create a signed AWS API request"
     /// has it, for a POST without query.
-    pub fn sign(&self, request: &mut HttpRequest, now: SystemTime) -> Result<(), BoxError> {
+    pub fn sign(&self, request: &mut Request, now: SystemTime) -> Result<(), BoxError> {
         let seconds = now.duration_since(SystemTime::UNIX_EPOCH)?.as_secs();
         let time = DateTime::from_secs(i64::try_from(seconds)?).fmt(Format::DateTime)?;
         let time: String = time.chars().filter(|letter| !"-:".contains(*letter)).collect();
         let day = &time[..8];
 
-        request.set_uri(self.url.as_str())?;
+        *request.uri_mut() = self.uri.clone();
         let headers = request.headers_mut();
-        headers.try_insert("host", self.host.clone())?;
-        headers.try_insert("x-amz-date", time.clone())?;
-        if let Some(token) = self.credentials.session_token() {
-            headers.try_insert("x-amz-security-token", token.to_owned())?;
+        headers.insert(HOST, self.host.clone());
+        headers.insert(DATE, HeaderValue::from_str(&time)?);
+        if let Some(token) = &self.token {
+            headers.insert(TOKEN, token.clone());
         }
 
-        let mut names = String::new();
-        let mut canonical = format!("POST\n{}\n\n", self.path);
-        for name in ["content-type", "host", "x-amz-date", "x-amz-security-token", "x-amz-target"] {
-            if let Some(value) = request.headers().get(name) {
-                for part in [name, ":", value.trim(), "\n"] {
+        let mut names = String::with_capacity(80);
+        let mut canonical = String::with_capacity(512);
+        for part in ["POST\n", &self.path, "\n\n"] {
+            canonical.push_str(part);
+        }
+        for name in [CONTENT_TYPE, HOST, DATE, TOKEN, TARGET] {
+            if let Some(value) = request.headers().get(&name) {
+                for part in [name.as_str(), ":", value.to_str()?.trim(), "\n"] {
                     canonical.push_str(part);
                 }
                 names.push_str(if names.is_empty() { "" } else { ";" });
-                names.push_str(name);
+                names.push_str(name.as_str());
             }
         }
         let body = request.body().bytes().ok_or("the request's body is not in memory")?;
@@ -214,10 +230,8 @@ impl Identity {
         let to_sign = format!("AWS4-HMAC-SHA256\n{time}\n{scope}\n{}", hash(canonical.as_bytes()));
         let signature = calculate_signature(self.key_of(day, now), to_sign.as_bytes());
         let id = self.credentials.access_key_id();
-        request.headers_mut().try_insert(
-            "authorization",
-            format!("AWS4-HMAC-SHA256 Credential={id}/{scope}, SignedHeaders={names}, Signature={signature}"),
-        )?;
+        let signed = format!("AWS4-HMAC-SHA256 Credential={id}/{scope}, SignedHeaders={names}, Signature={signature}");
+        request.headers_mut().insert(AUTHORIZATION, HeaderValue::from_maybe_shared(Bytes::from(signed))?);
         Ok(())
     }
 
@@ -239,7 +253,12 @@ impl Identity {
 fn hash(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let digit = |value: u8| char::from(DIGITS[usize::from(value)]);
-    Sha256::digest(bytes).iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+    let mut hexadecimal = String::with_capacity(64);
+    for byte in Sha256::digest(bytes).as_slice() {
+        hexadecimal.push(digit(byte >> 4));
+        hexadecimal.push(digit(byte & 15));
+    }
+    hexadecimal
 }
 
 /// A URL's path, encoded once more, as every service but S3 wants it signed.
@@ -263,16 +282,16 @@ mod tests {
 
     use super::*;
 
-    fn request(body: &'static str) -> HttpRequest {
-        let mut request = HttpRequest::new(SdkBody::from(body));
-        request.set_method("POST").expect("a method");
-        request.headers_mut().insert("content-type", "application/x-amz-json-1.0");
-        request.headers_mut().insert("x-amz-target", "DynamoDB_20120810.GetItem");
+    fn request(body: &'static str) -> Request {
+        let mut request = Request::new(SdkBody::from(body));
+        *request.method_mut() = http::Method::POST;
+        request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/x-amz-json-1.0"));
+        request.headers_mut().insert(TARGET, HeaderValue::from_static("DynamoDB_20120810.GetItem"));
         request
     }
 
     /// What the SDK's own signer puts into the header.
-    fn signed_by_the_sdk(request: &HttpRequest, credentials: Credentials, now: SystemTime) -> String {
+    fn signed_by_the_sdk(request: &Request, credentials: Credentials, now: SystemTime) -> String {
         let identity = credentials.into();
         let params = SigningParams::builder()
             .identity(&identity)
@@ -283,10 +302,10 @@ mod tests {
             .build()
             .expect("all is given");
         let headers =
-            ["content-type", "x-amz-target"].map(|name| (name, request.headers().get(name).expect("it is set")));
+            ["content-type", "x-amz-target"].map(|name| (name, request.headers()[name].to_str().expect("text")));
         let body = SignableBody::Bytes(request.body().bytes().expect("in memory"));
-        let signable =
-            SignableRequest::new("POST", request.uri(), headers.into_iter(), body).expect("it can be signed");
+        let signable = SignableRequest::new("POST", request.uri().to_string(), headers.into_iter(), body)
+            .expect("it can be signed");
         let (instructions, _) = sign(signable, &params.into()).expect("it can be signed").into_parts();
         let mut headers = instructions.headers();
         headers.find_map(|(name, value)| (name == "authorization").then(|| value.to_owned())).expect("it is signed")
@@ -313,7 +332,7 @@ mod tests {
                     let now = start + Duration::from_secs(seconds);
                     let mut request = request("{\"TableName\":\"flags\"}");
                     identity.sign(&mut request, now).expect("it can be signed");
-                    let ours = request.headers().get("authorization").expect("it is signed");
+                    let ours = request.headers()["authorization"].to_str().expect("text");
                     assert_eq!(ours, signed_by_the_sdk(&request, credentials.clone(), now), "{url}");
                 }
             }
@@ -379,7 +398,7 @@ mod tests {
             (None, Destination { dual_stack: Some(true), ..destination() }, "https://dynamodb.eu-west-1.api.aws/"),
             (Some("123456789012"), Destination { endpoint: local, ..destination() }, "http://127.0.0.1:8000/"),
         ] {
-            assert_eq!(identity(account, &destination).expect("an identity").url, url);
+            assert_eq!(identity(account, &destination).expect("an identity").uri, url);
         }
         let required = Destination { account_id_mode: "required".into(), ..destination() };
         assert!(identity(None, &required).is_err());

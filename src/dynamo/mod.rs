@@ -10,7 +10,7 @@ mod counters;
 mod credentials;
 mod exchange;
 mod failure;
-mod http;
+pub mod http;
 mod identity;
 mod in_flight;
 #[cfg(any(test, miri, fuzzing))]

@@ -9,15 +9,14 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant, SystemTime};
 
-use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture, SharedHttpConnector};
-use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use super::http::{Answer, Request, Sends};
 
 /// A machine whose clock went on for so much longer than it ran was suspended or frozen meanwhile. Clocks that are
 /// set, rather than slewed, look the same and cost a few new connections.
 const FROZEN: Duration = Duration::from_secs(5);
 
 /// Makes the connections of one generation.
-pub type Connect = dyn Fn() -> SharedHttpConnector + Send + Sync;
+pub type Connect = dyn Fn() -> Arc<dyn Sends> + Send + Sync;
 
 /// The connections in use, and how to get new ones.
 pub struct Pool {
@@ -28,7 +27,7 @@ pub struct Pool {
 
 /// Connections that were made since the ones before were suspected.
 pub struct Generation {
-    connector: SharedHttpConnector,
+    client: Arc<dyn Sends>,
     /// Whether any of them ever brought an answer. What never did is not dead, but away.
     answered: AtomicBool,
     /// By how many milliseconds the wall clock was ahead of the running time when the last answer came.
@@ -86,13 +85,13 @@ impl Pool {
 }
 
 impl Generation {
-    fn new(connector: SharedHttpConnector) -> Self {
-        Generation { connector, answered: AtomicBool::new(false), ahead: AtomicI64::new(0) }
+    fn new(client: Arc<dyn Sends>) -> Self {
+        Generation { client, answered: AtomicBool::new(false), ahead: AtomicI64::new(0) }
     }
 
     /// Sends a request.
-    pub fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        self.connector.call(request)
+    pub fn send(&self, request: Request) -> Answer {
+        self.client.send(request)
     }
 }
 
@@ -106,16 +105,15 @@ impl fmt::Debug for Pool {
 mod tests {
     use std::sync::atomic::AtomicU32;
 
-    use aws_smithy_runtime_api::client::result::ConnectorError;
-
+    use super::super::http::Failed;
     use super::*;
 
     #[derive(Debug)]
     struct Nobody;
 
-    impl HttpConnector for Nobody {
-        fn call(&self, _: HttpRequest) -> HttpConnectorFuture {
-            HttpConnectorFuture::ready(Err(ConnectorError::io("nobody is there".into())))
+    impl Sends for Nobody {
+        fn send(&self, _: Request) -> Answer {
+            Box::pin(std::future::ready(Err(Failed::Lost("nobody is there".into()))))
         }
     }
 
@@ -124,7 +122,7 @@ mod tests {
         let counted = Arc::clone(&made);
         let connect = move || {
             counted.fetch_add(1, Ordering::Relaxed);
-            SharedHttpConnector::new(Nobody)
+            Arc::new(Nobody) as Arc<dyn Sends>
         };
         (Pool::new(Box::new(connect)), made)
     }

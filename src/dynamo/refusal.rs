@@ -1,10 +1,10 @@
 //! What DynamoDB says when it refuses a request, and what it means by that.
 
 use aws_runtime::retries::classifiers::{THROTTLING_ERRORS, TRANSIENT_ERRORS};
-use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use serde::Deserialize;
 
 use super::answers::{Spelled, Spelling};
+use super::http::Response;
 use super::quote;
 use crate::model::row::RawRow;
 
@@ -70,10 +70,9 @@ struct Body {
 
 impl Refusal {
     /// Reads an answer that is no success. `secrets` are those of the request.
-    pub fn read(response: &HttpResponse, secrets: &[&str]) -> Refusal {
-        let body = response.body().bytes().unwrap_or_default();
-        let body: Body = serde_json::from_slice(body).unwrap_or_default();
-        let header = |name| response.headers().get(name);
+    pub fn read(response: &Response, secrets: &[&str]) -> Refusal {
+        let body: Body = serde_json::from_slice(response.body()).unwrap_or_default();
+        let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
         let name = body.name.as_deref().or_else(|| header("x-amzn-errortype")).map(bare).unwrap_or_default();
         let words = body.message.or(body.capital_message).unwrap_or_default();
         let status = response.status().as_u16();
@@ -164,17 +163,15 @@ fn is_about_keys(words: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use aws_smithy_runtime_api::http::StatusCode;
-    use aws_smithy_types::body::SdkBody;
-
     use super::*;
     use crate::model::row::Attribute;
 
     fn read(status: u16, headers: &[(&'static str, &'static str)], body: &str) -> Refusal {
-        let mut response = HttpResponse::new(StatusCode::try_from(status).expect("a status"), SdkBody::from(body));
+        let mut response = http::Response::builder().status(status);
         for (name, value) in headers {
-            response.headers_mut().insert(*name, *value);
+            response = response.header(*name, *value);
         }
+        let response = response.body(body.to_owned().into()).expect("a response");
         Refusal::read(&response, &["AKIDSECRET"])
     }
 

@@ -1,23 +1,21 @@
 //! What a server answers, through the whole client.
 //!
-//! `response` puts the SDK's own connector aside and hands its answers to everything above it; `wire` answers on a
+//! `response` puts the connections aside and hands its answers to everything above it; `wire` answers on a
 //! loopback socket, so that the HTTP client is part of it, at a twentieth of the speed.
 
 use std::collections::VecDeque;
+use std::future::ready;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture, SharedHttpConnector};
-use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
-use aws_smithy_runtime_api::client::result::ConnectorError;
-use aws_smithy_runtime_api::http::StatusCode;
-use aws_smithy_types::body::SdkBody;
+use http::{HeaderName, HeaderValue, StatusCode};
 
 use super::boundary::checked;
 use crate::abi::*;
+use crate::dynamo::http::{Answer as Sent, Failed, Kind, Request, Response, Sends, Unconnected};
 use crate::dynamo::{Counters, DynamoTable};
 use crate::ffi::buffers::StoreItem;
 use crate::ffi::{codes, handles};
@@ -63,22 +61,28 @@ impl Answer {
 #[derive(Debug, Clone, Default)]
 struct Answers(Arc<Mutex<VecDeque<Answer>>>);
 
-impl HttpConnector for Answers {
-    fn call(&self, _: HttpRequest) -> HttpConnectorFuture {
+impl Sends for Answers {
+    fn send(&self, _: Request) -> Sent {
         let Some(answer) = lock(&self.0).pop_front() else {
-            return HttpConnectorFuture::ready(Err(ConnectorError::io("no more answers".into())));
+            return Box::pin(ready(Err(Failed::Lost("no more answers".into()))));
         };
-        HttpConnectorFuture::ready(match StatusCode::try_from(answer.status) {
+        Box::pin(ready(match StatusCode::try_from(answer.status) {
             Ok(status) => {
-                let mut response = HttpResponse::new(status, SdkBody::from(answer.body));
+                let mut response = Response::new(answer.body.into());
+                *response.status_mut() = status;
                 for (name, value) in answer.headers {
-                    let _ = response.headers_mut().try_append(name, value);
+                    if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+                        response.headers_mut().append(name, value);
+                    }
                 }
                 Ok(response)
             }
-            Err(_) if answer.status == 1 => Err(ConnectorError::timeout("no answer".into())),
-            Err(error) => Err(ConnectorError::other(error.into(), None)),
-        })
+            Err(_) if answer.status == 1 => {
+                let late = Unconnected { kind: Kind::Network, why: String::new(), late: true };
+                Err(Failed::Unconnected(late))
+            }
+            Err(_) => Err(Failed::Cut),
+        }))
     }
 }
 
@@ -111,9 +115,8 @@ pub fn response(data: &[u8]) {
     static BENCH: OnceLock<Bench<Answers>> = OnceLock::new();
     let Bench { turn, answers, table } = BENCH.get_or_init(|| {
         let answers = Answers::default();
-        let connector = SharedHttpConnector::new(answers.clone());
         let options = options("http://127.0.0.1:1".into());
-        let table = DynamoTable::through(options, connector);
+        let table = DynamoTable::through(options, Arc::new(answers.clone()));
         Bench { turn: Mutex::default(), answers, table: Arc::new(table.expect("a client costs no network")) }
     });
     let _turn = lock(turn);

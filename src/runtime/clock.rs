@@ -66,6 +66,7 @@ pub fn wall_now() -> u64 {
 
 /// Both clocks at once, for what is asked often: each up to [`WALL_TICK`] behind, the first one like [`boot_now`] all the same.
 #[cfg(all(any(target_os = "linux", target_os = "android"), not(miri)))]
+#[inline]
 pub fn both_now() -> (u64, u64) {
     // The clock that stands still while the machine is suspended can be had in ticks, for a quarter of the price; the one that
     // goes on cannot. The kernel lets the latter and the wall clock catch up together, so as long as the wall clock is as far

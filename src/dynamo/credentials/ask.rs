@@ -5,14 +5,13 @@
 
 use std::time::{Duration, Instant};
 
-use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_types::body::SdkBody;
-use http::Response;
-use hyper::body::Bytes;
+use http::header::USER_AGENT;
+use http::{HeaderName, HeaderValue, Method};
 
 use super::outcome::{is_transient, without_secrets};
 use super::{LoadFailure, LoadFailureKind};
-use crate::dynamo::http::{Client, Failed};
+use crate::dynamo::http::{Client, Failed, Request, Response};
 
 /// How often one service is asked before its failure counts.
 const ATTEMPTS: u32 = 3;
@@ -20,7 +19,7 @@ const ATTEMPTS: u32 = 3;
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 
 /// What names this client.
-const USER_AGENT: &str = concat!("flagstore/", env!("CARGO_PKG_VERSION"));
+const NAME: &str = concat!("flagstore/", env!("CARGO_PKG_VERSION"));
 
 /// A service, and how it is asked.
 pub struct Service<'a> {
@@ -35,7 +34,7 @@ pub struct Service<'a> {
     /// What no message may hold: what it is given to present, and may echo.
     pub secrets: &'a [String],
     /// What its refusals say.
-    pub said: fn(&Response<Bytes>) -> Said,
+    pub said: fn(&Response) -> Said,
 }
 
 /// The name and the text of an error, as far as a service gives them.
@@ -74,10 +73,7 @@ impl From<Unanswered> for LoadFailure {
 
 impl Service<'_> {
     /// The answer to what `question` makes, anew for each attempt.
-    pub async fn answer(
-        &self,
-        question: impl Fn() -> Result<HttpRequest, LoadFailure>,
-    ) -> Result<Response<Bytes>, Unanswered> {
+    pub async fn answer(&self, question: impl Fn() -> Result<Request, LoadFailure>) -> Result<Response, Unanswered> {
         let mut asked = 0;
         loop {
             let outcome = self.once(question().map_err(Unanswered::Failed)?).await;
@@ -91,13 +87,11 @@ impl Service<'_> {
         }
     }
 
-    async fn once(&self, mut request: HttpRequest) -> Result<Response<Bytes>, Unanswered> {
+    async fn once(&self, mut request: Request) -> Result<Response, Unanswered> {
         let failed = |kind, why: &str| Unanswered::Failed(LoadFailure::new(kind, self.words(why)));
-        request.headers_mut().insert("user-agent", USER_AGENT);
-        let request = request.try_into_http1x();
-        let request = request.map_err(|_| failed(LoadFailureKind::Misconfigured, "cannot be asked"))?;
+        request.headers_mut().insert(USER_AGENT, HeaderValue::from_static(NAME));
         let time = self.attempt.min(self.ends.saturating_duration_since(Instant::now()));
-        let response = match tokio::time::timeout(time, self.client.send(request)).await {
+        let response = match tokio::time::timeout(time, self.client.answer(request)).await {
             Ok(Ok(response)) => response,
             Ok(Err(Failed::Unconnected(why))) if why.late => {
                 let why = if why.why.is_empty() { "no connection in time" } else { &why.why };
@@ -111,7 +105,7 @@ impl Service<'_> {
         if response.status().is_success() { Ok(response) } else { Err(self.refused(&response)) }
     }
 
-    fn refused(&self, response: &Response<Bytes>) -> Unanswered {
+    fn refused(&self, response: &Response) -> Unanswered {
         let (status, mut said) = (response.status().as_u16(), (self.said)(response));
         said.code.get_or_insert_with(|| format!("status {status}"));
         let mut failure = self.no(&said);
@@ -147,23 +141,18 @@ impl Service<'_> {
 }
 
 /// A request, its URL whole.
-pub fn request(
-    method: &str,
-    url: &str,
-    headers: &[(&'static str, &str)],
-    body: &str,
-) -> Result<HttpRequest, LoadFailure> {
+pub fn request(method: &str, url: &str, headers: &[(&'static str, &str)], body: &str) -> Result<Request, LoadFailure> {
     let unusable =
         || LoadFailure::new(LoadFailureKind::Misconfigured, "what is to be asked for credentials has no usable URL");
-    let mut request = HttpRequest::new(SdkBody::from(body));
-    request.set_method(method).map_err(|_| unusable())?;
-    request.set_uri(url).map_err(|_| unusable())?;
+    let mut request = Request::new(SdkBody::from(body));
+    *request.method_mut() = Method::from_bytes(method.as_bytes()).map_err(|_| unusable())?;
+    *request.uri_mut() = url.parse().map_err(|_| unusable())?;
     for (name, value) in headers {
-        let unsendable = || {
+        let value = HeaderValue::from_str(value).map_err(|_| {
             let why = format!("the header {name} would hold a line break or another character that no header can");
             LoadFailure::new(LoadFailureKind::Misconfigured, why)
-        };
-        request.headers_mut().try_insert(*name, (*value).to_owned()).map_err(|_| unsendable())?;
+        })?;
+        request.headers_mut().insert(HeaderName::from_static(name), value);
     }
     Ok(request)
 }

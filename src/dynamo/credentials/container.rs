@@ -6,13 +6,12 @@ use std::time::SystemTime;
 use aws_credential_types::Credentials;
 use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
-use http::{Response, Uri};
-use hyper::body::Bytes;
+use http::Uri;
 use serde_json::Value;
 
 use super::ask::{Said, Service, request};
 use super::{LoadFailure, LoadFailureKind};
-use crate::dynamo::http::is_loopback;
+use crate::dynamo::http::{Response, is_loopback};
 use crate::model::environment::Environment;
 
 /// Where ECS answers, for a URL that is only a path.
@@ -83,7 +82,7 @@ pub fn handed_out(service: &Service<'_>, body: &[u8], source: &'static str) -> R
 }
 
 /// What it says of a refusal: only its names of errors, since an agent may echo what it was sent.
-pub fn said(response: &Response<Bytes>) -> Said {
+pub fn said(response: &Response) -> Said {
     let body: Value = serde_json::from_slice(response.body()).unwrap_or_default();
     let text = |names: [&str; 2]| names.iter().find_map(|name| body.get(name)?.as_str()).map(ToOwned::to_owned);
     let code = text(["code", "Code"]).map(|code| format!("status {}, {code}", response.status().as_u16()));

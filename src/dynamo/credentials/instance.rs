@@ -3,13 +3,12 @@
 use std::time::{Duration, Instant};
 
 use aws_credential_types::Credentials;
-use http::{Response, Uri};
-use hyper::body::Bytes;
+use http::Uri;
 
 use super::ask::{Said, Service, Unanswered, request};
 use super::container::handed_out;
 use super::{Files, LoadFailure, LoadFailureKind};
-use crate::dynamo::http::Client;
+use crate::dynamo::http::{Client, Response};
 
 /// How long one attempt may take: it is on the same machine, or not there at all.
 const ATTEMPT: Duration = Duration::from_secs(1);
@@ -107,6 +106,6 @@ fn service(client: &Client, ends: Instant) -> Service<'_> {
     Service { name: "the metadata service", client, attempt: ATTEMPT, ends, secrets: &[], said: |_| Said::default() }
 }
 
-fn text(response: &Response<Bytes>) -> String {
+fn text(response: &Response) -> String {
     String::from_utf8_lossy(response.body()).into_owned()
 }

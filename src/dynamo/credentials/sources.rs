@@ -19,7 +19,7 @@ use super::{
     Files, Life, LoadFailure, LoadFailureKind, container, files, missing_profile, profiles, program, sso, sts,
     unsendable,
 };
-use crate::dynamo::http::{Client, Connector, Proxies};
+use crate::dynamo::http::{Client, Connector, Proxies, Response};
 use crate::dynamo::identity::service_url;
 use crate::dynamo::resolver::Resolver;
 use crate::dynamo::trust::Trust;
@@ -272,7 +272,7 @@ impl Load<'_> {
         name: &'static str,
         client: &'b Client,
         secrets: &'b [String],
-        said: fn(&http::Response<hyper::body::Bytes>) -> super::ask::Said,
+        said: fn(&Response) -> super::ask::Said,
     ) -> Service<'b> {
         Service { name, client, attempt: self.options().timeout, ends: self.ends(), secrets, said }
     }

@@ -7,12 +7,11 @@ use std::time::{Duration, SystemTime};
 use aws_credential_types::Credentials;
 use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
-use http::Response;
-use hyper::body::Bytes;
 use serde_json::{Map, Value, json};
 
 use super::ask::{Said, Service, encoded, request};
 use super::{LoadFailure, LoadFailureKind};
+use crate::dynamo::http::Response;
 
 /// A sign-in is renewed so long before its end, as the AWS CLI does it.
 const LEAD: Duration = Duration::from_secs(5 * 60);
@@ -179,7 +178,7 @@ fn read(body: &[u8], account: &str) -> Option<Credentials> {
 }
 
 /// What the service says of a refusal.
-pub fn said(response: &Response<Bytes>) -> Said {
+pub fn said(response: &Response) -> Said {
     let body: Value = serde_json::from_slice(response.body()).unwrap_or_default();
     let text = |name: &str| body.get(name).and_then(Value::as_str).map(ToOwned::to_owned);
     let header = response.headers().get("x-amzn-errortype").and_then(|code| code.to_str().ok());

@@ -6,12 +6,11 @@ use std::time::SystemTime;
 use aws_credential_types::Credentials;
 use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
-use http::Response;
-use hyper::body::Bytes;
 
 use super::ask::{Said, Service, encoded, request};
 use super::profile::Role;
 use super::{LoadFailure, LoadFailureKind};
+use crate::dynamo::http::Response;
 use crate::dynamo::identity::Identity;
 
 /// Where STS is asked.
@@ -79,11 +78,7 @@ impl Role {
     }
 }
 
-fn credentials(
-    service: &Service<'_>,
-    response: &Response<Bytes>,
-    source: &'static str,
-) -> Result<Credentials, LoadFailure> {
+fn credentials(service: &Service<'_>, response: &Response, source: &'static str) -> Result<Credentials, LoadFailure> {
     let xml = String::from_utf8_lossy(response.body());
     let read = || {
         let mut credentials = Credentials::builder()
@@ -102,7 +97,7 @@ fn credentials(
 }
 
 /// What STS says of a refusal.
-pub fn said(response: &Response<Bytes>) -> Said {
+pub fn said(response: &Response) -> Said {
     let xml = String::from_utf8_lossy(response.body());
     Said { code: element(&xml, "Code"), message: element(&xml, "Message") }
 }

@@ -17,6 +17,7 @@ pub struct Moment {
 
 impl Moment {
     /// Now.
+    #[inline]
     pub fn now() -> Moment {
         let (boot, wall) = both_now();
         Moment { boot, wall }
