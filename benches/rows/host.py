@@ -71,5 +71,3 @@ def _script(bench, store):
     settings = php.options(bench.tools, "extension")
     command = [php.program(), "-n", *settings, bench.clients / "fresh.php", store]
     return lambda: run(command, bench.tools.environment())["seconds"]
-
-

@@ -44,6 +44,13 @@ _PLACES = {
         "store/read_through/breaker.rs",
         r"const LONGEST_PAUSE: Duration = Duration::from_millis\(([\d_]+)\);",
     ),
+    "BREAKER_LEFT": (
+        "store/read_through/breaker.rs",
+        r"const LEFT_TO_OTHERS: Duration = Duration::from_millis\(([\d_]+)\);",
+    ),
+    # The cache of a host.
+    "HOST_ASKS_AT": ("store/host_cache/mod.rs", r"const BEFORE_ASKING: f64 = ([\d.]+);"),
+    "HOST_LOOKS": ("store/read_through/host.rs", r"const BETWEEN_LOOKS: Duration = Duration::from_millis\((\d+)\);"),
     # Options that are not given.
     "SOFT_WAIT": ("model/options.rs", r"\n\s+soft_wait: Duration::from_millis\(([\d_]+)\),"),
     "ATTEMPT_TIMEOUT": ("model/options.rs", r"\n\s+attempt_timeout: Duration::from_millis\(([\d_]+)\),"),
@@ -117,7 +124,12 @@ _RULES = {
         "store/read_through/breaker.rs",
         r"pause\.saturating_mul\(2\)\.min\(LONGEST_PAUSE\).*pause\.mul_f64\(1\.0 - 0\.5 \* jitter\)",
     ),
-    "one read of a row at a time": ("store/read_through/mod.rs", r"flights\.join\("),
+    "what failed leaves the probe to others": (
+        "store/read_through/breaker.rs",
+        r"\(Circuit::ProbeDue, Some\(_\)\) if !self\.state\.is_due_for\(LEFT_TO_OTHERS, now\) => Circuit::Open",
+    ),
+    "one process of a host asks": ("store/read_through/host.rs", r"Some\(Some\(claim\)\) => match look\(\)"),
+    "one read of a row at a time": ("store/read_through/asking.rs", r"flights\.join\("),
 }
 
 

@@ -11,7 +11,9 @@ from . import constants as rust
 # One partition: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-key-design.html
 READ_UNITS, WRITE_UNITS = 3_000, 1_000  # a second
 LATENCY = 0.005
-OK, THROTTLED, FAILED, SILENT = "ok", "throttled", "failed", "silent"
+OK, THROTTLED, FAILED, SILENT, SLOW = "ok", "throttled", "failed", "silent", "slow"
+# How long an answer takes where DynamoDB is slow.
+SLOW_LATENCY = 0.6
 
 
 class Simulation:
@@ -42,7 +44,7 @@ class Table:
     """One partition. What was not used in a second is lost: bursts of five minutes' leftovers are not counted on."""
 
     def __init__(self, simulation, outage=None):
-        """`outage` is when it begins and ends, and what becomes of requests meanwhile."""
+        """`outage` is when it begins and ends, what becomes of requests meanwhile, and of which share of them."""
         self._simulation, self._outage = simulation, outage
         self._units = {"read": READ_UNITS, "write": WRITE_UNITS}
         self._rates = dict(self._units)
@@ -54,7 +56,7 @@ class Table:
         now = self._simulation.now
         counts = self.seconds.setdefault(int(now), [0, 0, 0])
         counts[0] += 1
-        if self._outage and self._outage[0] <= now < self._outage[1]:
+        if self._outage and self._outage[0] <= now < self._outage[1] and self._is_hit():
             counts[2] += 1
             return self._outage[2]
         rate = self._rates[kind]
@@ -68,6 +70,10 @@ class Table:
         self.used[kind] += units
         return OK
 
+    def _is_hit(self):
+        share = self._outage[3]
+        return share == 1 or self._simulation.random.random() < share
+
 
 def attempts(simulation, table, kind, units, deadline, pace=None, budget=None):
     """src/dynamo/retry.rs: a request until it succeeds, fails for good, or the deadline comes."""
@@ -79,7 +85,11 @@ def attempts(simulation, table, kind, units, deadline, pace=None, budget=None):
             return FAILED
         outcome = table.request(kind, units)
         # Silence is a connection on which no answer comes.
-        yield min(rust.ATTEMPT_TIMEOUT, deadline - simulation.now) if outcome == SILENT else LATENCY
+        if outcome == SILENT:
+            yield min(rust.ATTEMPT_TIMEOUT, deadline - simulation.now)
+        else:
+            yield SLOW_LATENCY if outcome == SLOW else LATENCY
+        outcome = OK if outcome == SLOW else outcome
         if pace:
             pace.answered(outcome)
         if outcome == OK:

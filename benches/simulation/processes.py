@@ -25,6 +25,7 @@ class Rules:
     breaker: bool = True  # after a failure, stale values are served for a while without trying
     tokens: bool = True  # bound what a store spends on trying again
     retry_jitter: bool = True
+    host: bool = True  # where processes share one, its cache is used
     diffing: bool = True
     pacing: bool = True
 
@@ -41,11 +42,20 @@ class Seen:
     ready_at: float = 0  # when the last one was
 
 
+@dataclass
+class Host:
+    """src/store/host_cache: what the processes of a host know together, of one flag."""
+
+    read: float = float("-inf")
+    claimed: bool = False
+
+
 class Reader:
     """src/store/read_through: one flag in one process, evaluated `rate` times a second, read first at `start`."""
 
-    def __init__(self, simulation, table, seen, rate, ttl, size):
+    def __init__(self, simulation, table, seen, rate, ttl, size, host=None):
         self._simulation, self._table, self._seen = simulation, table, seen
+        self._host = host if simulation.rules.host else None
         self._rate, self._ttl, self._units = rate, ttl, read_units(size, True)
         self._budget = Budget(simulation)
         self._expires, self._began, self._reading = 0.0, 0.0, 0
@@ -68,8 +78,11 @@ class Reader:
         """A value was read. Returns when it is refreshed, if it is."""
         simulation, rules = self._simulation, self._simulation.rules
         ttl = self._ttl * (1 - rust.TTL_JITTER * simulation.random.random() if rules.jitter else 1)
-        # What is older than its time to live was read again meanwhile, who knows when.
-        age = age if age < rust.REFRESH_AT * ttl else simulation.random.random() * rust.REFRESH_AT * ttl
+        if self._host and self._host.read > float("-inf"):
+            age = simulation.now - self._host.read
+        elif age >= rust.REFRESH_AT * ttl:
+            # What is older than its time to live was read again meanwhile, who knows when.
+            age = simulation.random.random() * rust.REFRESH_AT * ttl
         self._expires = simulation.now - age + ttl
         refresh = simulation.now - age + rust.REFRESH_AT * ttl
         evaluations = sum(simulation.exponential(self._rate) for _ in range(int(rust.HOT_HITS)))
@@ -79,7 +92,7 @@ class Reader:
         """Until an evaluation finds that the value must be read."""
         simulation = self._simulation
         if refresh is not None:
-            at = refresh + simulation.exponential(self._rate)
+            at = max(refresh, simulation.now) + simulation.exponential(self._rate)
             if at < self._expires:
                 yield max(0.0, at - simulation.now)
                 return
@@ -93,7 +106,23 @@ class Reader:
         self._began = simulation.now
         if not simulation.rules.coalescing and simulation.now >= self._expires:
             simulation.wake(self._others())
-        return (yield from self._attempts())
+        return (yield from (self._by_host() if self._host else self._attempts()))
+
+    def _by_host(self):
+        """Out of the host's files, unless this process is the one that asks."""
+        simulation, host = self._simulation, self._host
+        while True:
+            age = simulation.now - host.read
+            if age < rust.HOST_ASKS_AT * self._ttl or (age < self._ttl and host.claimed):
+                return OK
+            if not host.claimed:
+                host.claimed, began = True, simulation.now
+                outcome = yield from self._attempts()
+                host.claimed = False
+                if outcome == OK:
+                    host.read = began
+                return outcome
+            yield rust.HOST_LOOKS
 
     def _attempts(self):
         ends = self._simulation.now + rust.TIMEOUT
@@ -148,13 +177,15 @@ class Reader:
         return None
 
     def _failed(self, probing, opened):
-        """src/store/read_through/breaker.rs: a read failed, and the breaker opened then, if it was closed."""
+        """src/store/read_through/breaker.rs: a read failed, and the breaker opened then, if it was closed. A process has one
+        flag here: nobody else takes the probe that is left to others."""
         if not probing:
-            self._pause, self._probe_at = rust.BREAKER_FIRST, opened + self._jittered(rust.BREAKER_FIRST)
+            self._pause = rust.BREAKER_FIRST
+            self._probe_at = opened + self._jittered(rust.BREAKER_FIRST) + rust.BREAKER_LEFT
         if probing or self._probe_at < self._simulation.now:
             # A probe that was due meanwhile waited for the same answer.
             self._pause = min(2 * self._pause, rust.BREAKER_LONGEST)
-            self._probe_at = self._simulation.now + self._jittered(self._pause)
+            self._probe_at = self._simulation.now + self._jittered(self._pause) + rust.BREAKER_LEFT
 
     def _jittered(self, pause):
         return pause * (1 - 0.5 * self._simulation.random.random())

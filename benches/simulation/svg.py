@@ -3,7 +3,7 @@
 import math
 from html import escape
 
-WIDTH, PANEL, LEFT, RIGHT, TOP, BOTTOM = 860, 220, 70, 20, 44, 64
+WIDTH, PANEL, LEFT, RIGHT, TOP, BOTTOM = 860, 220, 84, 20, 44, 82
 COLORS = ("#0b6e4f", "#c2410c", "#1d4ed8", "#7c3aed", "#6b7280")
 
 
@@ -42,7 +42,7 @@ def _panel(panel, top, x_label, y_label):
     for x in range(0, seconds + 1, 10 if seconds <= 80 else 20):
         parts.append(f'<text x="{across(x):.1f}" y="{bottom + 16}" text-anchor="middle">{x}</text>')
     parts.append(f'<text x="{right}" y="{bottom + 32}" text-anchor="end">{escape(x_label)}</text>')
-    parts.append(f'<text x="{LEFT - 60}" y="{bottom + 32}">{escape(y_label)}</text>')
+    parts.append(f'<text x="{LEFT - 6}" y="{top - 12}" text-anchor="end" font-size="11">{escape(y_label)}</text>')
     y = up(limit[1])
     parts.append(f'<line x1="{LEFT}" x2="{right}" y1="{y:.1f}" y2="{y:.1f}" stroke="#111827" stroke-dasharray="6 4"/>')
     # The first line is drawn last, above the others.
@@ -54,14 +54,17 @@ def _panel(panel, top, x_label, y_label):
 
 
 def _legend(names, limit, y):
-    """Below the axis, where nothing else stands; each name has the room that it needs."""
+    """Below the axis, where nothing else stands; each name has the room that it needs, in a second row if it must be."""
     parts, x = [], LEFT
     for number, name in enumerate([*names, limit]):
+        room = 22 + round(7 * len(name)) + 16
+        if x + room > WIDTH - RIGHT:
+            x, y = LEFT, y + 18
         if number < len(names):
             parts.append(f'<rect x="{x}" y="{y - 5}" width="16" height="4" fill="{COLORS[number % len(COLORS)]}"/>')
         else:
             line = f'<line x1="{x}" x2="{x + 16}" y1="{y - 3}" y2="{y - 3}" stroke="#111827" stroke-dasharray="6 4"/>'
             parts.append(line)
         parts.append(f'<text x="{x + 22}" y="{y + 1}">{escape(name)}</text>')
-        x += 22 + round(6.4 * len(name)) + 16
+        x += room
     return parts

@@ -30,7 +30,7 @@ use again::Again;
 use attempt::Attempt;
 use big_segments::Membership;
 use events::{Event, Events, Logger};
-use read_through::{ReadThrough, flights};
+use read_through::{ReadThrough, too_late};
 use statistics::{Statistics, count};
 
 /// All rows of a kind, in the order of their keys.
@@ -207,7 +207,7 @@ impl Store {
                 Ok(initialised)
             }
             Ok(Err(error)) if !known || !error.code.older_may_stand_in() => Err(error),
-            Err(_) if !known => Err(flights::too_late().during(Attempt::Initialized)),
+            Err(_) if !known => Err(too_late().during(Attempt::Initialized)),
             _ => Ok(true),
         }
     }

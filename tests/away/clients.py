@@ -51,9 +51,8 @@ def java() -> Command:
     folder.mkdir(parents=True, exist_ok=True)
     jars = folder / "classpath"
     maven = ["mvn", "-B", "-q", "test-compile", "dependency:build-classpath", "-DincludeScope=test"]
-    made = subprocess.run(
-        [*maven, f"-Dmdep.outputFile={jars}"], cwd=binding, stdin=subprocess.DEVNULL, capture_output=True, text=True
-    )
+    quiet = {"stdin": subprocess.DEVNULL, "capture_output": True, "text": True}
+    made = subprocess.run([*maven, f"-Dmdep.outputFile={jars}"], cwd=binding, check=False, **quiet)
     if made.returncode != 0:
         raise Missing(f"Maven does not build the binding: {made.stdout[-500:]}")
     classpath = f"{binding / 'target' / 'classes'}:{jars.read_text().strip()}"

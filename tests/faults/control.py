@@ -56,7 +56,9 @@ class Control:
         elif path == "/log":
             return 200, {**self.state(), "requests": endpoint.log.records}
         else:
-            return 404, {"error": f"there is no {path}; there are /script /release /silence /shut /listen /reset /wait /counts /log"}
+            return 404, {
+                "error": f"there is no {path}; there are /script /release /silence /shut /listen /reset /wait /counts /log"
+            }
         return 200, self.state()
 
     def state(self) -> dict:

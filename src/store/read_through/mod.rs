@@ -15,7 +15,7 @@
 mod asking;
 pub mod breaker;
 pub mod cache;
-pub mod flights;
+mod flights;
 mod floors;
 mod host;
 pub mod moment;
@@ -43,6 +43,7 @@ use super::{Found, FoundAll, Rows, Store};
 use breaker::{Breaker, Circuit, Place};
 use cache::{Cache, Mark};
 use flights::Flights;
+pub(in crate::store) use flights::too_late;
 use floors::Floors;
 use host::Host;
 use moment::Moment;
