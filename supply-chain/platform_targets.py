@@ -21,6 +21,7 @@ HEADER = ROOT / "include" / "flagstore.h"
 TOOLS = ROOT / "build" / "tools"
 ZIG = [str(TOOLS / "bin" / "python"), "-m", "ziglang"]
 SONAME = "libflagstore.so." + re.search(r"ABI_MAJOR: u32 = (\d+)", (ROOT / "build.rs").read_text())[1]
+FRAMEWORKS = ROOT / "supply-chain" / "macos"
 INSTALL = ".ci/install platforms"
 
 
@@ -111,7 +112,7 @@ class MacOS(Target):
             *("-dylib", "-install_name", self.name, "-o", str(file), "-exported_symbols_list", str(listed)),
             *("-dead_strip", "-dead_strip_dylibs", "-x", "-S", "-adhoc_codesign"),
             *(word for name in exports for word in ("-u", f"_{name}")),
-            *(str(archive), str(system_library()), "-F", str(ROOT / "supply-chain" / "macos")),
+            *(str(archive), str(system_library()), "-F", str(FRAMEWORKS)),
             *("-framework", "Security", "-framework", "CoreFoundation"),
         ]
 
@@ -229,4 +230,6 @@ def reason_not_to_build(target: Target) -> str:
         return f"zig is not installed: {INSTALL}"
     if isinstance(target, MacOS) and not rust_lld().exists():
         return "Rust's toolchain has no rust-lld"
+    if isinstance(target, MacOS) and not FRAMEWORKS.is_dir():
+        return f"{FRAMEWORKS.relative_to(ROOT)} does not declare yet what Security and CoreFoundation export"
     return ""
