@@ -278,26 +278,32 @@ final class StoreTest extends TestCase
     }
 
     /**
-     * The project's README is held to the code; this package's to that.
+     * The project's README is held to the code; this package's to that. UPDATE_README=1 writes its rows anew.
      */
-    public function testEveryOptionHasARowInTheReadmeWithTheDefaultThatTheProjectGives(): void
+    public function testEveryOptionHasARowInTheReadmeAsTheProjectHasIt(): void
     {
-        $defaults = static function (string $file, int $column): array {
-            $section = preg_split('/^##+ Options$/m', (string) file_get_contents($file))[1];
-            preg_match_all('/^\| (`.*)\|$/m', $section, $rows);
-            $found = [];
-            foreach ($rows[1] as $row) {
-                $cells = array_map(trim(...), explode(' | ', $row));
-                preg_match_all('/`(\w+)`/', $cells[0], $names);
-                $found += array_fill_keys($names[1], $cells[$column] ?? null);
-            }
-            return $found;
+        $path = dirname(__DIR__) . '/README.md';
+        $read = static function (string $file): array {
+            [$before, $after] = explode("\n## Options\n", (string) file_get_contents($file), 2);
+            preg_match('/(?:^\| `.*\|\n)+/m', $after, $table);
+            return ["{$before}\n## Options\n", $after, $table[0]];
         };
-        $options = array_flip(self::optionNames());
-        $project = array_intersect_key($defaults(Endpoint::repository() . '/README.md', 2), $options);
-        self::assertSame([], array_diff_key($options, $project));
-        $here = $defaults(dirname(__DIR__) . '/README.md', 1);
-        self::assertSame(array_replace($project, ['persistent' => '**`true`**']), array_intersect_key($here, $project));
+        $rows = explode("\n", rtrim($read(Endpoint::repository() . '/README.md')[2]));
+        $expected = array_map(static function (string $row): string {
+            [$name, , $rest] = explode(' | ', $row, 3);
+            // The one default that is another here.
+            return str_starts_with($name, '| `persistent`')
+                ? '| `persistent` | **`true`** | (elsewhere `false`) connections and cache outlive the last handle, and so the request |'
+                : "{$name} | {$rest}";
+        }, $rows);
+        [$before, $after, $table] = $read($path);
+        if (getenv('UPDATE_README') !== false) {
+            file_put_contents($path, $before . str_replace($table, implode("\n", $expected) . "\n", $after));
+            self::markTestSkipped('written anew');
+        }
+        self::assertSame($expected, explode("\n", rtrim($table)));
+        preg_match_all('/`(\w+)`/', $table, $names);
+        self::assertSame([], array_diff(self::optionNames(), $names[1]));
     }
 
     public function testBoundsTakeNumbers(): void
@@ -469,7 +475,6 @@ final class StoreTest extends TestCase
         $comment = (string) (new \ReflectionClass(StoreInterface::class))->getDocComment();
         preg_match_all('/(\w+)\?: /', $comment, $names);
         self::assertSame([], array_diff(self::optionNames(), $names[1]));
-        self::assertSame([], array_diff($names[1], self::optionNames()));
     }
 
     public function testAnApplicationsTestsMayGiveItSomethingElse(): void

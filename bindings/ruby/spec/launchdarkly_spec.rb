@@ -346,10 +346,12 @@ RSpec.describe Flagstore::LaunchDarkly::DynamoDB do
       { max_attempts: 1, http_read_timeout: 0.5 } => { timeout_ms: 500, attempt_timeout_ms: 500 },
       { retry_limit: 0, http_open_timeout: 3 } => { timeout_ms: 3000, connect_timeout_ms: 3000 },
       { retry_mode: 'adaptive', user_agent_suffix: 'x' } => {},
+      { http_proxy: URI('http://proxy:3128') } => { proxy: 'http://proxy:3128' },
       { api_version: '2012-08-10' } => {}
     }.each do |given, translated|
       it "cross: #{given}" do
         expect(Flagstore::LaunchDarkly::AwsOptions.translated(given)).to eq translated
+        skip 'this library knows no proxy' unless option_names.include?(:proxy) || !translated.key?(:proxy)
         Flagstore::Store.open(table: TABLE, **translated).close
       end
     end
@@ -361,7 +363,6 @@ RSpec.describe Flagstore::LaunchDarkly::DynamoDB do
       { max_attempts: 0 } => 'whole number of 1 or more',
       { max_attempts: '3' } => 'whole number',
       { retry_base_delay: 0.1 } => 'leave it out',
-      { http_proxy: 'http://proxy' } => 'leave it out',
       { stub_responses: true } => 'flagstore-local',
       { logger: null_logger } => ':logger',
       { api_version: '2011-12-05' } => 'leave it out',

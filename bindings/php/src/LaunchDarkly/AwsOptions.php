@@ -30,7 +30,6 @@ final class AwsOptions
 
     private const INSTEAD = [
         'scheme' => 'is decided by the endpoint: leave it out, and give an endpoint that starts with it',
-        'http.proxy' => 'has no counterpart, since proxies are not supported: leave it out',
         'http_handler' => 'has no counterpart in flagstore, which does not use the AWS SDK for PHP: leave it out',
         'handler' => 'has no counterpart in flagstore, which does not use the AWS SDK for PHP: leave it out',
     ];
@@ -132,6 +131,8 @@ final class AwsOptions
                 'connect_timeout' => ['connect_timeout_ms' => self::milliseconds($name, $value)],
                 'timeout' => ['attempt_timeout_ms' => self::milliseconds($name, $value)],
                 'verify' => self::verify($value),
+                'proxy' => is_string($value) ? ['proxy' => $value]
+                    : throw self::refused('http.proxy', 'takes the URL of the one proxy for HTTPS'),
                 default => throw self::unknown("http.{$name}"),
             };
         }

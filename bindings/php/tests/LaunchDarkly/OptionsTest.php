@@ -56,6 +56,7 @@ final class OptionsTest extends TestCase
             ['connect_timeout_ms' => 3000, 'attempt_timeout_ms' => 1000, 'timeout_ms' => 3000],
         ];
         yield 'a mode alone' => [['retries' => ['mode' => 'standard']], []];
+        yield 'proxy' => [['http' => ['proxy' => 'http://p:3128']], ['proxy' => 'http://p:3128']];
         yield 'null' => [['retries' => null, 'http' => ['proxy' => null]], []];
         yield 'what only silences a warning' => [['suppress_php_deprecation_warning' => true], []];
     }
@@ -79,7 +80,7 @@ final class OptionsTest extends TestCase
         yield 'no attempt' => [['retries' => ['max_attempts' => 0]], '"retries" of dynamodb_options takes'];
         yield 'scheme' => [['scheme' => 'http'], '"scheme" of dynamodb_options is decided by the endpoint'];
         yield 'handler' => [['http_handler' => fn () => null], '"http_handler" of dynamodb_options has no counterpart'];
-        yield 'proxy' => [['http' => ['proxy' => 'http://p']], '"http.proxy" of dynamodb_options has no counterpart, since proxies'];
+        yield 'proxies' => [['http' => ['proxy' => ['https' => 'http://p']]], '"http.proxy" of dynamodb_options takes the URL of the one proxy'];
         yield 'unknown' => [['regoin' => 'x'], '"regoin" of dynamodb_options has no counterpart in flagstore: leave it out'];
         yield 'unknown of http' => [['http' => ['stream' => true]], '"http.stream" of dynamodb_options has no counterpart'];
         yield 'http' => [['http' => 5], '"http" of dynamodb_options takes an array, not int'];

@@ -25,6 +25,7 @@ module Flagstore
         secret_access_key: :secret_access_key,
         session_token: :session_token,
         ssl_ca_bundle: :ca_bundle,
+        http_proxy: :proxy,
         use_fips_endpoint: :use_fips,
         use_dualstack_endpoint: :use_dual_stack
       }.freeze
@@ -43,7 +44,6 @@ module Flagstore
         retry_backoff: PACED, retry_base_delay: PACED, retry_max_delay: PACED, retry_jitter: PACED,
         adaptive_retry_wait_to_fill: PACED,
         ssl_ca_directory: ROOTS, ssl_ca_store: ROOTS,
-        http_proxy: 'is not used, since proxies are not supported: leave it out',
         logger: 'is not used: pass :logger beside :dynamodb_opts',
         log_level: 'is not used: pass options: { log_level: ... }',
         stub_responses: 'is not used: test against a local endpoint, such as flagstore-local'
