@@ -4,7 +4,5 @@ import "embed"
 
 // carried has the library where this package was made by bindings/go/package.
 //
-//go:embed lib/linux_amd64
+//go:embed lib/linux_amd64 lib/linux_amd64_musl
 var carried embed.FS
-
-const carriedAt = "lib/linux_amd64/libflagstore.so"

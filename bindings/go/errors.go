@@ -68,6 +68,8 @@ const (
 	ErrRejected           Code = -43
 	ErrCalledInCallback   Code = -44
 	ErrRuntime            Code = -45 // retriable
+	// ErrCancelled is of a call that was ended early. Where its context did that, its error is the context's.
+	ErrCancelled Code = -46
 )
 
 // LibraryError says why the shared library libflagstore cannot be used, and where it was looked for.

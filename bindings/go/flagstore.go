@@ -16,7 +16,8 @@
 //	flag, found, err := store.Get(ctx, "features", "my-flag")
 //
 // The library is loaded at the first use, without cgo: first the file that the environment variable FLAGSTORE_LIBRARY
-// names, else the copy inside this package, else the system's libflagstore.so.1. It runs on 64-bit Linux with glibc.
+// names, else the copy inside this package, else the system's. It runs on 64-bit Linux, with glibc or musl, macOS and Windows; a
+// program that is linked statically cannot load it.
 package flagstore
 
 // Version is the version of this package. [LibraryVersion] tells the library's.

@@ -1,7 +1,9 @@
 package flagstore
 
 import (
+	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"reflect"
 	"strconv"
@@ -16,15 +18,14 @@ import (
 // What this package was written for; another number is refused.
 const abi = 1
 
-const (
-	variable  = "FLAGSTORE_LIBRARY"
-	installed = "libflagstore.so.1"
-)
+const variable = "FLAGSTORE_LIBRARY"
 
 // library is the loaded library. Its fields are the functions that this package uses, each named after its symbol:
 // storeGetAsync is store_get_async.
 type library struct {
 	path string
+	// Whether it is the copy inside the package.
+	carried bool
 
 	storeAbiVersion                 function
 	storeVersion                    function
@@ -47,6 +48,12 @@ type library struct {
 	storeAvailableAsync             function
 	storeBigSegmentsMetadataAsync   function
 	storeBigSegmentsMembershipAsync function
+	storeCancel                     function
+	storeCompletionsOpen            function
+	storeCompleteTo                 function
+	storeCompletionsNext            function
+	storeCompletionsNotify          function
+	storeCompletionsClose           function
 	storeResultCode                 function
 	storeResultError                function
 	storeResultItem                 function
@@ -92,36 +99,87 @@ func LibraryVersion() (string, error) {
 	return goString(pointer(l.storeVersion.call())), nil
 }
 
+// LibraryFile tells which libflagstore is loaded: its path, or that it is the copy inside the package. It fails with a
+// *[LibraryError].
+func LibraryFile() (string, error) {
+	l, err := load()
+	if err != nil {
+		return "", err
+	}
+	if l.carried {
+		return "the copy inside the package", nil
+	}
+	return l.path, nil
+}
+
 // load finds the library at the first use and keeps it. The first place that has one decides: if that cannot be used,
 // no other is tried.
 var load = sync.OnceValues(func() (*library, error) {
 	if named := os.Getenv(variable); named != "" {
-		path, err := filepath.Abs(named)
+		file, err := filepath.Abs(named)
 		if err != nil {
 			return nil, libraryError(variable, " is ", strconv.Quote(named), ": ", err.Error())
 		}
-		if info, err := os.Stat(path); err != nil || info.IsDir() {
+		if info, err := os.Stat(file); err != nil || info.IsDir() {
 			return nil, libraryError(variable, " is ", strconv.Quote(named), ", and there is no such file: correct it or unset it")
 		}
-		return open(path)
+		return open(file)
 	}
-	if path, found, err := embedded(); err != nil {
-		return nil, libraryError("the copy inside the package cannot be used: ", err.Error(), ": set ", variable, " to the path of a copy")
-	} else if found {
-		return open(path)
+	copied, err := carried.Open(path.Join("lib", platform(), fileName))
+	if err == nil {
+		return openCopy(copied)
 	}
 	l, err := open(installed)
 	if err != nil {
-		return nil, libraryError("libflagstore was not found: ", variable, " is not set, this build of the package carries no copy, "+
-			"and the system says: ", strings.TrimPrefix(err.Error(), "flagstore: "))
+		return nil, libraryError("libflagstore was not found: ", variable, " is not set, this build of the package carries no copy for ",
+			platform(), ", and the system says: ", strings.TrimPrefix(err.Error(), "flagstore: "))
 	}
 	return l, nil
 })
 
+// openCopy loads the copy inside the package.
+func openCopy(copied fs.File) (*library, error) {
+	defer func() { _ = copied.Close() }()
+	path, loaded, err := loadable(copied)
+	if err != nil {
+		return nil, libraryError("the copy inside the package cannot be put where it can be loaded from (", err.Error(), "): set ", variable,
+			" to the path of a copy, or TMPDIR to a folder that may hold programs")
+	}
+	defer loaded()
+	l, err := open(path)
+	if err == nil {
+		l.carried = true
+	}
+	return l, err
+}
+
+// queue is what takes the finished calls of all stores, opened with the first of them.
+var queue struct {
+	sync.Mutex
+	opened *completions
+}
+
+func (l *library) completions() (*completions, error) {
+	queue.Lock()
+	defer queue.Unlock()
+	if queue.opened == nil {
+		opened, err := openCompletions(l)
+		if err != nil {
+			return nil, err
+		}
+		queue.opened = opened
+	}
+	return queue.opened, nil
+}
+
 func open(path string) (*library, error) {
 	handle, err := dlopen(path)
 	if err != nil {
-		return nil, libraryError(path, " cannot be used as libflagstore: ", err.Error())
+		why := err.Error()
+		if strings.Contains(why, "Dynamic loading not supported") {
+			why += ": the program is linked statically, and so cannot load it; leave out -static, and use an image with a C library"
+		}
+		return nil, libraryError(path, " cannot be used as libflagstore: ", why)
 	}
 	l := &library{path: path}
 	fields := reflect.ValueOf(l).Elem()

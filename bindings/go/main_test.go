@@ -26,6 +26,8 @@ func TestMain(m *testing.M) {
 		}
 		fmt.Print(flagstore.LibraryPath())
 		_ = store.Close()
+	case "starved":
+		starved()
 	case "bystander":
 		bystander()
 	default:

@@ -2,6 +2,11 @@ package flagstore
 
 import (
 	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"reflect"
+	"strings"
 	"time"
 )
 
@@ -63,6 +68,15 @@ type Options struct {
 	// answer is kept. Negative for not at all. Default 250 milliseconds.
 	SoftWait time.Duration
 
+	// KeepTold keeps what Init and Upsert were given: it stands in while DynamoDB does not answer, and what could not be
+	// written is written later. It costs about as much memory as the data set.
+	KeepTold bool
+	// CacheDir is a folder that all processes of the host share as a cache, which survives restarts and stands in while
+	// DynamoDB does not answer. It is made if it is missing, private to the user.
+	CacheDir string
+	// CacheDirMaxBytes bounds the files of CacheDir. Default 256 MiB.
+	CacheDirMaxBytes int64
+
 	// NotShared gives the store connections, cache and events of its own. By default opening equal options again
 	// gives the same live store.
 	NotShared bool
@@ -70,6 +84,60 @@ type Options struct {
 	Persistent bool
 	// LogLevel is the least severe events that are kept: off, error, warn, info (the default) or debug.
 	LogLevel string
+}
+
+// String shows the options that are set, without anything secret.
+func (o Options) String() string {
+	var text strings.Builder
+	for _, option := range o.shown() {
+		fmt.Fprintf(&text, "%s=%s ", option.Key, option.Value)
+	}
+	return "{" + strings.TrimSuffix(text.String(), " ") + "}"
+}
+
+// GoString is String: what is printed with %#v shows no more.
+func (o Options) GoString() string { return "flagstore.Options" + o.String() }
+
+// LogValue is what package slog writes: the options that are set, without anything secret.
+func (o Options) LogValue() slog.Value { return slog.GroupValue(o.shown()...) }
+
+// shown are the options that are set, in the order of the fields. Of credentials it says that they are set, of a URL not who
+// logs in.
+func (o Options) shown() []slog.Attr {
+	var shown []slog.Attr
+	fields := reflect.ValueOf(o)
+	for i := range fields.NumField() {
+		name, value := fields.Type().Field(i).Name, fields.Field(i)
+		switch {
+		case value.IsZero():
+		case secret[name]:
+			shown = append(shown, slog.String(name, "(set)"))
+		case name == "Endpoint":
+			shown = append(shown, slog.String(name, o.ShownEndpoint()))
+		default:
+			shown = append(shown, slog.Any(name, value.Interface()))
+		}
+	}
+	return shown
+}
+
+// ShownEndpoint is Endpoint without the user and password that it may hold.
+func (o Options) ShownEndpoint() string {
+	if o.Endpoint == "" {
+		return ""
+	}
+	return withoutUser(o.Endpoint)
+}
+
+var secret = map[string]bool{"AccessKeyID": true, "SecretAccessKey": true, "SessionToken": true}
+
+// withoutUser is a URL without the user and password that it may hold; what is no URL may hold anything.
+func withoutUser(text string) string {
+	parsed, err := url.Parse(text)
+	if err != nil || parsed.Host == "" {
+		return "(not a URL)"
+	}
+	return (&url.URL{Scheme: parsed.Scheme, Host: parsed.Host, Path: parsed.Path}).String()
 }
 
 func (o Options) json() []byte {
@@ -82,7 +150,7 @@ func (o Options) json() []byte {
 	texts := map[string]string{
 		"prefix": o.Prefix, "region": o.Region, "endpoint": o.Endpoint, "profile": o.Profile,
 		"access_key_id": o.AccessKeyID, "secret_access_key": o.SecretAccessKey, "session_token": o.SessionToken,
-		"ca_bundle": o.CABundle, "log_level": o.LogLevel,
+		"ca_bundle": o.CABundle, "log_level": o.LogLevel, "cache_dir": o.CacheDir,
 	}
 	for name, text := range texts {
 		set(name, text != "", text)
@@ -103,6 +171,8 @@ func (o Options) json() []byte {
 	set("write_concurrency", o.WriteConcurrency != 0, o.WriteConcurrency)
 	set("init_overwrites_newer", o.InitOverwritesNewer, true)
 	set("cache_max_bytes", o.CacheMaxBytes != 0, o.CacheMaxBytes)
+	set("cache_dir_max_bytes", o.CacheDirMaxBytes != 0, o.CacheDirMaxBytes)
+	set("keep_told", o.KeepTold, true)
 	set("cache_refresh_ahead", o.NoCacheRefreshAhead, false)
 	set("shared", o.NotShared, false)
 	set("persistent", o.Persistent, true)

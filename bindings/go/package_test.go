@@ -2,10 +2,15 @@ package flagstore_test
 
 import (
 	"archive/zip"
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"io"
 	"os"
 	"os/exec"
 	"path"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -73,6 +78,102 @@ func TestAFreshModuleInstallsThePackageAndReadsAFlag(t *testing.T) {
 	run("go", "get", "github.com/flagstore/flagstore/bindings/go@v"+flagstore.Version)
 	run("go", "build", "-o", "program", ".")
 	if said := run(filepath.Join(program, "program"), local.URL, given.Prefix); said != flagJSON+" true <nil> true" {
+		t.Error(said)
+	}
+}
+
+// header64 is the first bytes of a library, by which its package knows what it is for.
+func header64(magic string, at, machine int, wide bool, rest string) []byte {
+	text := make([]byte, 512)
+	copy(text, magic)
+	if wide {
+		binary.LittleEndian.PutUint32(text[at:], uint32(machine))
+	} else {
+		binary.LittleEndian.PutUint16(text[at:], uint16(machine))
+	}
+	return append(text, rest...)
+}
+
+// Each platform's library comes to where a program for its GOOS and GOARCH embeds it; one in the wrong place stops the packaging.
+func TestTheModuleHasEveryPlatformsLibraryInItsPlace(t *testing.T) {
+	windows := header64("MZ", 0x80+4, 0x8664, false, "")
+	windows[60] = 0x80
+	platforms := map[string]struct {
+		file, place string
+		text        []byte
+	}{
+		"aarch64-unknown-linux-gnu":  {"libflagstore.so", "lib/linux_arm64", header64("\x7fELF", 18, 183, false, "libc.so.6")},
+		"x86_64-unknown-linux-musl":  {"libflagstore.so", "lib/linux_amd64_musl", header64("\x7fELF", 18, 62, false, "libc.so")},
+		"aarch64-unknown-linux-musl": {"libflagstore.so", "lib/linux_arm64_musl", header64("\x7fELF", 18, 183, false, "libc.so")},
+		"x86_64-apple-darwin":        {"libflagstore.dylib", "lib/darwin_amd64", header64("\xcf\xfa\xed\xfe", 4, 0x01000007, true, "")},
+		"aarch64-apple-darwin":       {"libflagstore.dylib", "lib/darwin_arm64", header64("\xcf\xfa\xed\xfe", 4, 0x0100000c, true, "")},
+		"x86_64-pc-windows-gnu":      {"flagstore.dll", "lib/windows_amd64", windows},
+	}
+	folder, proxy := t.TempDir(), t.TempDir()
+	write := func(platform, file string, text []byte) {
+		if err := errors.Join(os.MkdirAll(filepath.Join(folder, platform), 0o700), os.WriteFile(filepath.Join(folder, platform, file), text, 0o600)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, platform := range platforms {
+		write(name, platform.file, platform.text)
+	}
+	if output, err := exec.Command("./package", flagstore.LibraryPath(), proxy, folder).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, output)
+	}
+	archive := must[*zip.ReadCloser](t)(zip.OpenReader(filepath.Join(proxy, "github.com/flagstore/flagstore/bindings/go/@v/v"+flagstore.Version+".zip")))
+	defer archive.Close()
+	in := func(place string) []byte {
+		file, err := archive.Open("github.com/flagstore/flagstore/bindings/go@v" + flagstore.Version + "/" + place)
+		if err != nil {
+			t.Error(err)
+			return nil
+		}
+		return must[[]byte](t)(io.ReadAll(file))
+	}
+	for name, platform := range platforms {
+		if text := in(platform.place + "/" + platform.file); !bytes.Equal(text, platform.text) {
+			t.Errorf("%s is not in %s", name, platform.place)
+		}
+	}
+	if own := in("lib/linux_" + runtime.GOARCH + "/libflagstore.so"); !bytes.Equal(own, must[[]byte](t)(os.ReadFile(flagstore.LibraryPath()))) {
+		t.Error("the library of this machine is not the one that was given")
+	}
+	write("x86_64-unknown-linux-musl", "libflagstore.so", platforms["aarch64-unknown-linux-musl"].text)
+	output, err := exec.Command("./package", flagstore.LibraryPath(), proxy, folder).CombinedOutput()
+	if err == nil || !strings.Contains(string(output), "is aarch64-unknown-linux-musl, not x86_64-unknown-linux-musl") {
+		t.Errorf("%v: %s", err, output)
+	}
+}
+
+// A program without cgo names glibc's loader, whatever it is to run on. Told to name musl's, it runs there, and says which
+// library it looked for.
+func TestAProgramWithoutCgoRunsOnMuslWhenItsLinkerIsToldTheLoader(t *testing.T) {
+	loaders := must[[]string](t)(filepath.Glob("/lib/ld-musl-*.so.1"))
+	if len(loaders) == 0 {
+		t.Skip("musl is not installed (Debian's package musl)")
+	}
+	program := filepath.Join(t.TempDir(), "program")
+	build := exec.Command("go", "test", "-c", "-o", program, "-ldflags", "-I "+loaders[0], ".")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if output, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, output)
+	}
+	run := func(variables ...string) string {
+		child := exec.Command(program)
+		child.Env = append([]string{roleVariable + "=open"}, variables...)
+		output, _ := child.CombinedOutput()
+		return string(output)
+	}
+	if said := run(); !strings.Contains(said, "no copy for linux_"+runtime.GOARCH+"_musl") {
+		t.Error(said)
+	}
+	machine := map[string]string{"amd64": "x86_64", "arm64": "aarch64"}[runtime.GOARCH]
+	library := filepath.Join(endpoint.Repository(), "build/platforms", machine+"-unknown-linux-musl", "libflagstore.so")
+	if _, err := os.Stat(library); err != nil {
+		t.Skip("there is no library for musl: make platforms")
+	}
+	if said := run("FLAGSTORE_LIBRARY=" + library); said != library {
 		t.Error(said)
 	}
 }

@@ -1,28 +1,42 @@
-//go:build !linux || (!amd64 && !arm64)
+//go:build !((linux && (amd64 || arm64)) || (darwin && (amd64 || arm64)) || (windows && amd64))
 
 package flagstore
 
 import (
 	"context"
+	"embed"
 	"errors"
+	"io/fs"
 	"runtime"
 )
 
 // A program that uses this package builds anywhere. Where there is no library it is told so when it opens a store.
-var errPlatform = errors.New("it runs on linux/amd64 and linux/arm64, and this is " + runtime.GOOS + "/" + runtime.GOARCH)
+var errPlatform = errors.New("there is none for " + platform() +
+	": it runs on linux (amd64 and arm64, glibc and musl), darwin (amd64 and arm64) and windows (amd64)")
 
-func embedded() (path string, found bool, err error) { return "", false, nil }
+const (
+	installed = "libflagstore"
+	fileName  = "libflagstore"
+)
+
+var carried embed.FS
+
+func platform() string { return runtime.GOOS + "_" + runtime.GOARCH }
+
+func loadable(fs.File) (path string, loaded func(), err error) { return "", nil, errPlatform }
 
 func dlopen(string) (uintptr, error) { return 0, errPlatform }
 
 func dlsym(uintptr, string) (uintptr, error) { return 0, errPlatform }
 
-type completion struct{}
+type result uintptr
 
-func newCompletion() (*completion, error) { return nil, errPlatform }
+type starter func(userData uintptr, call *uint64, failure *cError) Code
 
-func (*completion) callback() (function, userData uintptr) { return 0, 0 }
+type completions struct{ queue uint64 }
 
-func (*completion) wait(context.Context, func(uintptr)) (uintptr, error) { return 0, errPlatform }
+func openCompletions(*library) (*completions, error) { return nil, errPlatform }
 
-func (*completion) unused() {}
+func (*completions) await(context.Context, bool, starter) (done result, code Code, failure cError, err error) {
+	return 0, 0, cError{}, errPlatform
+}

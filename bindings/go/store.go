@@ -27,7 +27,8 @@ type Item struct {
 	// Payload is UTF-8 text, exactly as it was stored; nil for a deleted item.
 	Payload []byte
 	Deleted bool
-	// Stale is whether the item comes from the cache beyond its time to live because reading it failed.
+	// Stale is whether the item stands in for a read that failed: out of the cache beyond its time to live, out of
+	// CacheDir, or as the store was told.
 	Stale bool
 }
 
@@ -123,6 +124,11 @@ type Statistics struct {
 	ServedWhileAway uint64 `json:"served_while_away"`
 	// OldestStaleMS is the age of the oldest of the stale values, in milliseconds.
 	OldestStaleMS uint64 `json:"oldest_stale_ms"`
+	// HostHits counts values out of CacheDir, HostTrouble what went wrong with its files.
+	HostHits    uint64 `json:"host_hits"`
+	HostTrouble uint64 `json:"host_trouble"`
+	// Unwritten is how many items are to be written again (KeepTold).
+	Unwritten uint64 `json:"unwritten"`
 	// Away is 1 while DynamoDB does not answer, else 0: reads that have something to stand in do not wait then.
 	Away uint64 `json:"away"`
 }
@@ -135,16 +141,18 @@ type Event struct {
 
 // Store is one table, or one prefix of it. Any goroutine may use it, also while another closes it.
 //
-// Every call ends at the deadline that the [Options] set for it, and before that when its context ends: then it returns
-// the context's error at once and the store stays usable. A write that is abandoned so may have been done or not.
-// Errors are *[Error], or the context's own.
+// Every call ends at the deadline that the [Options] set for it, and before that when its context ends: then it is
+// cancelled, what it holds in the library is let go, and it returns the context's error at once. An upsert that was cancelled
+// may have been done or not; an init that was cancelled has stopped, and returns what it had done. Errors are *[Error], or
+// the context's own.
 //
-// A goroutine that waits for DynamoDB holds no OS thread in Get, All, Upsert, Delete, Init, InitJSON and Initialized.
+// A goroutine that waits for DynamoDB holds no OS thread and no descriptor.
 type Store struct {
-	library *library
-	table   string
-	cached  bool
-	// Zero once it is closed. The number of a closed store comes round again after many thousands.
+	library     *library
+	completions *completions
+	table       string
+	cached      bool
+	// Zero once it is closed. No number is given out twice.
 	handle      atomic.Uint64
 	cleanup     runtime.Cleanup
 	initialized atomic.Bool
@@ -166,7 +174,16 @@ func Open(options Options) (*Store, error) {
 	if code < 0 {
 		return nil, l.failed(code, &failure)
 	}
-	s := &Store{library: l, table: options.Table, cached: options.CacheTTL != 0}
+	completions, err := l.completions()
+	if err != nil {
+		l.storeClose.call(uintptr(handle), 0)
+		return nil, err
+	}
+	if code := l.storeCompleteTo.code(uintptr(handle), uintptr(completions.queue), uintptr(unsafe.Pointer(&failure))); code < 0 {
+		l.storeClose.call(uintptr(handle), 0)
+		return nil, l.failed(code, &failure)
+	}
+	s := &Store{library: l, completions: completions, table: options.Table, cached: options.CacheTTL != 0 || options.CacheDir != ""}
 	s.handle.Store(handle)
 	// A store that is forgotten is closed when it is collected: the number is all that this needs.
 	s.cleanup = runtime.AddCleanup(s, func(handle uint64) { l.storeClose.call(uintptr(handle), 0) }, handle)
@@ -194,11 +211,11 @@ func (s *Store) Get(ctx context.Context, kind, key string) (Item, bool, error) {
 			return item, code == outcomeOK, err
 		}
 	}
-	result, err := s.await(ctx, func(callback, data uintptr, failure *cError) Code {
+	result, err := s.await(ctx, func(userData uintptr, call *uint64, failure *cError) Code {
 		return s.library.storeGetAsync.code(uintptr(s.handle.Load()),
 			uintptr(unsafe.Pointer(unsafe.StringData(kind))), uintptr(len(kind)),
 			uintptr(unsafe.Pointer(unsafe.StringData(key))), uintptr(len(key)),
-			callback, data, 0, uintptr(unsafe.Pointer(failure)))
+			0, userData, uintptr(unsafe.Pointer(call)), uintptr(unsafe.Pointer(failure)))
 	})
 	if err != nil {
 		return Item{}, false, err
@@ -236,10 +253,10 @@ func (s *Store) lookUp(kind, key string) (Item, Code, error) {
 // All reads all items of a kind, deleted ones included. A row that cannot be read is left out, and an event reports it.
 // It waits for at most AllTimeout.
 func (s *Store) All(ctx context.Context, kind string) ([]Item, error) {
-	result, err := s.await(ctx, func(callback, data uintptr, failure *cError) Code {
+	result, err := s.await(ctx, func(userData uintptr, call *uint64, failure *cError) Code {
 		return s.library.storeGetAllAsync.code(uintptr(s.handle.Load()),
 			uintptr(unsafe.Pointer(unsafe.StringData(kind))), uintptr(len(kind)),
-			callback, data, 0, uintptr(unsafe.Pointer(failure)))
+			0, userData, uintptr(unsafe.Pointer(call)), uintptr(unsafe.Pointer(failure)))
 	})
 	if err != nil {
 		return nil, err
@@ -264,13 +281,13 @@ func (s *Store) All(ctx context.Context, kind string) ([]Item, error) {
 //
 // After a retriable error the item may have been written or not; calling again is safe.
 func (s *Store) Upsert(ctx context.Context, kind string, item Item) (UpsertResult, error) {
-	result, err := s.await(ctx, func(callback, data uintptr, failure *cError) Code {
+	result, err := s.await(ctx, func(userData uintptr, call *uint64, failure *cError) Code {
 		return s.library.storeUpsertAsync.code(uintptr(s.handle.Load()),
 			uintptr(unsafe.Pointer(unsafe.StringData(kind))), uintptr(len(kind)),
 			uintptr(unsafe.Pointer(unsafe.StringData(item.Key))), uintptr(len(item.Key)),
 			uintptr(item.Version), uintptr(flag(item.Deleted)),
 			uintptr(unsafe.Pointer(unsafe.SliceData(item.Payload))), uintptr(len(item.Payload)),
-			callback, data, 0, uintptr(unsafe.Pointer(failure)))
+			0, userData, uintptr(unsafe.Pointer(call)), uintptr(unsafe.Pointer(failure)))
 	})
 	if err != nil {
 		return UpsertResult{}, err
@@ -294,14 +311,15 @@ func (s *Store) Delete(ctx context.Context, kind, key string, version int64) (Up
 //
 // It writes only what differs, segments first, then flags after their prerequisites; deletes the rows of these kinds
 // that are not given; leaves alone what another writer gave a newer version. Success means that everything is stored;
-// after an error, calling again goes on where it stopped. It waits for at most InitTimeout.
+// after an error, which comes with the report of what was done by then, calling again goes on where it stopped. It waits
+// for at most InitTimeout.
 func (s *Store) Init(ctx context.Context, collections []Collection) (InitReport, error) {
 	laidOut := given(collections)
-	return s.init(ctx, func(callback, data uintptr, failure *cError) Code {
+	return s.init(ctx, func(userData uintptr, call *uint64, failure *cError) Code {
 		defer runtime.KeepAlive(laidOut)
 		return s.library.storeInitAsync.code(uintptr(s.handle.Load()),
 			uintptr(unsafe.Pointer(unsafe.SliceData(laidOut))), uintptr(len(laidOut)),
-			callback, data, 0, uintptr(unsafe.Pointer(failure)))
+			0, userData, uintptr(unsafe.Pointer(call)), uintptr(unsafe.Pointer(failure)))
 	})
 }
 
@@ -309,23 +327,26 @@ func (s *Store) Init(ctx context.Context, collections []Collection) (InitReport,
 // inside the {"path": "/", "data": …} of a stream. Each item's text is stored byte for byte; its version is its member
 // "version", and "deleted": true makes it a deletion.
 func (s *Store) InitJSON(ctx context.Context, text []byte) (InitReport, error) {
-	return s.init(ctx, func(callback, data uintptr, failure *cError) Code {
+	return s.init(ctx, func(userData uintptr, call *uint64, failure *cError) Code {
 		return s.library.storeInitJsonAsync.code(uintptr(s.handle.Load()),
 			uintptr(unsafe.Pointer(unsafe.SliceData(text))), uintptr(len(text)),
-			callback, data, 0, uintptr(unsafe.Pointer(failure)))
+			0, userData, uintptr(unsafe.Pointer(call)), uintptr(unsafe.Pointer(failure)))
 	})
 }
 
 func (s *Store) init(ctx context.Context, start starter) (InitReport, error) {
-	result, err := s.await(ctx, start)
-	if err != nil {
+	done, err := s.ended(ctx, true, start)
+	if done == 0 {
 		return InitReport{}, err
 	}
-	defer s.free(result)
+	defer s.free(done)
 	var text *byte
-	s.library.storeResultReport.call(uintptr(result), uintptr(unsafe.Pointer(&text)), 0)
 	var report InitReport
-	err = json.Unmarshal([]byte(s.library.takeString(text)), &report)
+	if s.library.storeResultReport.code(uintptr(done), uintptr(unsafe.Pointer(&text)), 0) == outcomeOK {
+		if unread := json.Unmarshal([]byte(s.library.takeString(text)), &report); err == nil {
+			err = unread
+		}
+	}
 	return report, err
 }
 
@@ -335,8 +356,8 @@ func (s *Store) Initialized(ctx context.Context) (bool, error) {
 	if s.initialized.Load() && s.handle.Load() != 0 {
 		return true, nil
 	}
-	result, err := s.await(ctx, func(callback, data uintptr, failure *cError) Code {
-		return s.library.storeInitializedAsync.code(uintptr(s.handle.Load()), callback, data, 0, uintptr(unsafe.Pointer(failure)))
+	result, err := s.await(ctx, func(userData uintptr, call *uint64, failure *cError) Code {
+		return s.library.storeInitializedAsync.code(uintptr(s.handle.Load()), 0, userData, uintptr(unsafe.Pointer(call)), uintptr(unsafe.Pointer(failure)))
 	})
 	if err != nil {
 		return false, err
@@ -353,8 +374,8 @@ func (s *Store) Initialized(ctx context.Context) (bool, error) {
 // Available returns nil if the table answers, else the error that a read would get. It is one small read that is never
 // cached, and waits for at most Timeout.
 func (s *Store) Available(ctx context.Context) error {
-	result, err := s.await(ctx, func(callback, data uintptr, failure *cError) Code {
-		return s.library.storeAvailableAsync.code(uintptr(s.handle.Load()), callback, data, 0, uintptr(unsafe.Pointer(failure)))
+	result, err := s.await(ctx, func(userData uintptr, call *uint64, failure *cError) Code {
+		return s.library.storeAvailableAsync.code(uintptr(s.handle.Load()), 0, userData, uintptr(unsafe.Pointer(call)), uintptr(unsafe.Pointer(failure)))
 	})
 	if err != nil {
 		return err
@@ -366,8 +387,8 @@ func (s *Store) Available(ctx context.Context) error {
 // BigSegmentsMetadata tells when big segments were last brought up to date; it reports false if they never were. It
 // waits for at most Timeout.
 func (s *Store) BigSegmentsMetadata(ctx context.Context) (time.Time, bool, error) {
-	result, err := s.await(ctx, func(callback, data uintptr, failure *cError) Code {
-		return s.library.storeBigSegmentsMetadataAsync.code(uintptr(s.handle.Load()), callback, data, 0, uintptr(unsafe.Pointer(failure)))
+	result, err := s.await(ctx, func(userData uintptr, call *uint64, failure *cError) Code {
+		return s.library.storeBigSegmentsMetadataAsync.code(uintptr(s.handle.Load()), 0, userData, uintptr(unsafe.Pointer(call)), uintptr(unsafe.Pointer(failure)))
 	})
 	if err != nil {
 		return time.Time{}, false, err
@@ -384,10 +405,10 @@ func (s *Store) BigSegmentsMetadata(ctx context.Context) (time.Time, bool, error
 // where it is included, false where it is excluded; nil if there are none. The hash is base64 of the SHA-256 of the
 // context's key. It waits for at most Timeout.
 func (s *Store) BigSegmentsMembership(ctx context.Context, hash string) (map[string]bool, error) {
-	result, err := s.await(ctx, func(callback, data uintptr, failure *cError) Code {
+	result, err := s.await(ctx, func(userData uintptr, call *uint64, failure *cError) Code {
 		return s.library.storeBigSegmentsMembershipAsync.code(uintptr(s.handle.Load()),
 			uintptr(unsafe.Pointer(unsafe.StringData(hash))), uintptr(len(hash)),
-			callback, data, 0, uintptr(unsafe.Pointer(failure)))
+			0, userData, uintptr(unsafe.Pointer(call)), uintptr(unsafe.Pointer(failure)))
 	})
 	if err != nil {
 		return nil, err
@@ -457,40 +478,34 @@ func (s *Store) nextEvent() (Event, bool) {
 
 var levels = map[int32]slog.Level{1: slog.LevelError, 2: slog.LevelWarn, 3: slog.LevelInfo, 4: slog.LevelDebug}
 
-// starter starts an asynchronous call.
-type starter func(callback, userData uintptr, failure *cError) Code
-
-// result is a store_result.
-type result uintptr
-
 // await starts an asynchronous call and waits for its result, to be given to free. It holds no OS thread meanwhile.
 func (s *Store) await(ctx context.Context, start starter) (result, error) {
+	done, err := s.ended(ctx, false, start)
+	if err != nil && done != 0 {
+		s.free(done)
+		return 0, err
+	}
+	return done, err
+}
+
+// ended is await for a call whose result says something even if it failed, or was stopped when the context ended: then there
+// may be both.
+func (s *Store) ended(ctx context.Context, stopped bool, start starter) (result, error) {
 	defer runtime.KeepAlive(s)
 	if err := ctx.Err(); err != nil {
 		return 0, err
 	}
-	completion, err := newCompletion()
-	if err != nil {
-		return 0, &Error{ErrRuntime, ErrRuntime.Error(), "the system gives no descriptor to wait on (" + err.Error() +
-			"): raise the limit on open files", true}
-	}
-	callback, userData := completion.callback()
-	var failure cError
-	if code := start(callback, userData, &failure); code < 0 {
-		completion.unused()
+	done, code, failure, err := s.completions.await(ctx, stopped, start)
+	if code < 0 {
 		return 0, s.failed(code, &failure)
 	}
-	address, err := completion.wait(ctx, func(address uintptr) { s.free(result(address)) })
-	if err != nil {
-		return 0, err
+	if err == nil && done != 0 {
+		if code := s.outcome(done); code < 0 {
+			s.library.storeResultError.call(uintptr(done), uintptr(unsafe.Pointer(&failure)))
+			return done, s.failed(code, &failure)
+		}
 	}
-	done := result(address)
-	if code := s.outcome(done); code < 0 {
-		defer s.free(done)
-		s.library.storeResultError.call(address, uintptr(unsafe.Pointer(&failure)))
-		return 0, s.failed(code, &failure)
-	}
-	return done, nil
+	return done, err
 }
 
 func (s *Store) outcome(done result) Code {

@@ -4,12 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
+	"os/exec"
 	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -20,8 +23,11 @@ import (
 // silent is a server that takes connections and never answers.
 type silent struct {
 	endpoint.Endpoint
-	connections atomic.Int64
+	connections, closed atomic.Int64
 }
+
+// open is how many connections the server has now.
+func (s *silent) open() int { return int(s.connections.Load() - s.closed.Load()) }
 
 func startSilent(t *testing.T) *silent {
 	listener := must[net.Listener](t)(net.Listen("tcp", "127.0.0.1:0"))
@@ -35,11 +41,16 @@ func startSilent(t *testing.T) *silent {
 			}
 			open.Store(connection, nil)
 			server.connections.Add(1)
+			go func() {
+				_, _ = io.Copy(io.Discard, connection)
+				_ = connection.Close()
+				server.closed.Add(1)
+			}()
 		}
 	}()
 	t.Cleanup(func() {
 		_ = listener.Close()
-		open.Range(func(connection, _ any) bool { return connection.(net.Conn).Close() == nil })
+		open.Range(func(connection, _ any) bool { _ = connection.(net.Conn).Close(); return true })
 	})
 	return server
 }
@@ -221,8 +232,84 @@ func TestAProgramThatComputesDelaysNoAnswerOfOthers(t *testing.T) {
 	})
 }
 
-// Without a descriptor to wait on a call fails, says what to do, and others go on later.
-func TestAProcessOutOfDescriptorsIsTold(t *testing.T) {
+// So many calls, a few hundred at a time, whose contexts end while nobody answers: each held a goroutine, a descriptor and a
+// connection, and none of them is left.
+func TestCancelledGetsLeaveNoDescriptorNoGoroutineAndNoConnection(t *testing.T) {
+	const calls, atOnce = 9989, 300
+	server := startSilent(t)
+	given := patient(options(server.Endpoint))
+	given.Timeout, given.AttemptTimeout = time.Hour, time.Hour
+	store := opened(t, given)
+	cancelled := func(from int) {
+		ended, cancel := context.WithCancel(ctx)
+		errs := make(chan error, atOnce)
+		for number := range atOnce {
+			go func() {
+				_, _, err := store.Get(ended, "features", fmt.Sprint(from+number))
+				errs <- err
+			}()
+		}
+		if from%(10*atOnce) == 0 {
+			before := server.connections.Load()
+			eventually(t, "some of them connected", func() bool { return server.connections.Load() > before })
+		}
+		cancel()
+		for range atOnce {
+			if err := <-errs; !errors.Is(err, context.Canceled) {
+				t.Fatal(err)
+			}
+		}
+	}
+	cancelled(0)
+	// The server is in this process: what it holds is closed when it sees the other end go.
+	settled := func() int { return descriptors(t) - server.open() }
+	eventually(t, "connections gone", func() bool { return server.open() == 0 })
+	before, goroutines := settled(), runtime.NumGoroutine()
+	for from := atOnce; from < calls; from += atOnce {
+		cancelled(from)
+	}
+	eventually(t, "as many descriptors and goroutines as before", func() bool {
+		return settled() <= before && runtime.NumGoroutine() <= goroutines+2
+	})
+	t.Logf("%d descriptors after %d cancelled gets, %d before", descriptors(t), calls, before)
+	if statistics := must[flagstore.Statistics](t)(store.Statistics()); statistics.Requests == 0 {
+		t.Error("nothing was under way")
+	}
+}
+
+// An init whose context ends has stopped when it returns, and says what it had done.
+func TestACancelledInitReturnsWhatItHadDone(t *testing.T) {
+	faults := endpoint.WithFaults(t, endpoint.Local(t))
+	given := patient(options(faults.Endpoint))
+	given.WriteConcurrency = 1
+	store := opened(t, given)
+	faults.Script(t, `{"operation":"PutItem","from":3,"do":"hold"}`)
+	ended, cancel := context.WithCancel(ctx)
+	defer cancel()
+	items := []flagstore.Item{item("a", 1, "{}"), item("b", 1, "{}"), item("c", 1, "{}"), item("d", 1, "{}")}
+	var report flagstore.InitReport
+	returned := make(chan error, 1)
+	go func() {
+		var err error
+		report, err = store.Init(ended, []flagstore.Collection{{Kind: "features", Items: items}})
+		returned <- err
+	}()
+	faults.Wait(t, 1, "hold")
+	cancel()
+	if err := <-returned; !errors.Is(err, context.Canceled) || report.Written != 2 {
+		t.Errorf("%+v %v", report, err)
+	}
+	faults.Script(t, "")
+	if initialized, err := store.Initialized(ctx); initialized || err != nil {
+		t.Error(initialized, err)
+	}
+	if report, err := store.Init(ctx, []flagstore.Collection{{Kind: "features", Items: items}}); err != nil || report.Written+report.Unchanged != len(items) {
+		t.Errorf("%+v %v", report, err)
+	}
+}
+
+// Calls wait on no descriptor of their own: a process that has none left goes on.
+func TestCallsNeedNoDescriptorOfTheirOwn(t *testing.T) {
 	store := opened(t, options(endpoint.Local(t)))
 	wantMissing(t, store, "features", "flag") // Connected, and its threads started.
 	restore := limitDescriptors(t, 512)
@@ -233,22 +320,29 @@ func TestAProcessOutOfDescriptorsIsTold(t *testing.T) {
 			_ = file.Close()
 		}
 	}()
-	var err error
-	for try := 0; err == nil && try < 100; try++ {
-		runtime.GC() // Closes descriptors that no call uses.
-		for {
-			file, err := os.Open("/dev/null")
-			if err != nil {
-				break
-			}
-			taken = append(taken, file)
+	for {
+		file, err := os.Open("/dev/null")
+		if err != nil {
+			break
 		}
-		_, _, err = store.Get(ctx, "features", "flag")
+		taken = append(taken, file)
 	}
-	var failed *flagstore.Error
-	if !errors.As(err, &failed) || failed.Code != flagstore.ErrRuntime || !failed.Retriable || !strings.Contains(err.Error(), "open files") {
-		t.Error(err)
-	}
-	restore()
 	wantMissing(t, store, "features", "flag")
+}
+
+// starved opens the first store of a process that may open no more files.
+func starved() {
+	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &syscall.Rlimit{Cur: 3, Max: 4096}); err != nil {
+		panic(err)
+	}
+	_, err := flagstore.Open(flagstore.Options{Table: "flags"})
+	fmt.Print(err)
+}
+
+func TestAProcessWithoutADescriptorForTheFirstStoreIsTold(t *testing.T) {
+	child := exec.Command(os.Args[0])
+	child.Env = append(os.Environ(), roleVariable+"=starved")
+	if said, err := child.CombinedOutput(); err != nil || !strings.Contains(string(said), "open files") {
+		t.Errorf("%v: %s", err, said)
+	}
 }

@@ -42,14 +42,13 @@ namespace Flagstore.Tests
             if (!File.Exists("/usr/bin/mcs")) throw new SkippedException("Mono's compiler is not there: apt-get install mono-mcs");
             string binding = Path.Combine(Endpoint.Repository, "bindings", "dotnet");
             Child.Program(Path.Combine(binding, "package"), new[] { folder, "mono" }, Child.WithLibrary).Succeeded();
-            string package = Directory.GetFiles(folder, "*.nupkg").Single(file => !file.Contains("LaunchDarkly"));
+            string package = Directory.GetFiles(folder, "*.nupkg").Single();
             string project = Directory.CreateDirectory(Path.Combine(folder, "project")).FullName;
             In(project, "python3 -m zipfile -e", package, "package");
             string[] papers = { "README.md", "Flagstore.nuspec", "LICENSE", "THIRD-PARTY-NOTICES", "flagstore.cdx.json" };
             foreach (string part in papers) Check.True(File.Exists(Path.Combine(project, "package", part)), part);
-            string other = Directory.GetFiles(folder, "*.nupkg").Single(file => file.Contains("LaunchDarkly"));
-            In(project, "python3 -m zipfile -e", other, "other");
-            Check.True(File.Exists(Path.Combine(project, "other", "LICENSE")), "LICENSE");
+            // Compiled against the stand-in it would refer to an assembly that no package has.
+            Check.Sequence(new[] { package }, Directory.GetFiles(folder, "*.nupkg"));
 
             string prefix = Endpoint.NewPrefix();
             using (FlagStore store = Endpoint.Local.Open(prefix)) store.Upsert("features", "flag", new Item(1, "read by the package"));
@@ -77,7 +76,7 @@ namespace Flagstore.Tests
             {
                 string place = Path.Combine(folder, name);
                 Child.Program(script, new[] { place, "mono" }, Child.WithLibrary).Succeeded();
-                return File.ReadAllBytes(Directory.GetFiles(place, "*.nupkg").Single(file => file.Contains("LaunchDarkly")));
+                return File.ReadAllBytes(Directory.GetFiles(place, "*.nupkg").Single());
             }).ToList();
             Check.Sequence(made[0], made[1]);
         }

@@ -297,7 +297,7 @@ namespace Flagstore.Tests
                 {
                     "hits", "misses", "coalesced", "stale", "served_while_away", "oldest_stale_ms", "away", "refreshes",
                     "skipped_rows", "retries", "throttles", "errors", "read_units", "write_units", "dropped_events", "cached_items",
-                    "cached_lists", "cached_bytes", "uncached",
+                    "cached_lists", "cached_bytes", "uncached", "host_hits", "host_trouble", "unwritten",
                 };
                 Check.Sequence(new string[0], names.Where(name => !numbers.ContainsKey(name)));
             }
@@ -332,13 +332,29 @@ namespace Flagstore.Tests
                 AllTimeout = TimeSpan.FromSeconds(1), InitTimeout = TimeSpan.FromSeconds(1), MaxConnections = 7, WriteConcurrency = 3,
                 InitOverwritesNewer = true,
                 CacheTtl = TimeSpan.FromSeconds(1), CacheMaxBytes = 1L << 40, CacheRefreshAhead = false, CacheStale = TimeSpan.Zero,
-                SoftWait = TimeSpan.Zero, Shared = true, Persistent = false, LogLevel = "debug", CaBundle = null,
+                SoftWait = TimeSpan.Zero, KeepTold = true, CacheDir = "/nowhere/flags", CacheDirMaxBytes = 1L << 30, Shared = true, Persistent = false, LogLevel = "debug", CaBundle = null,
             };
             // Static credentials and a profile exclude each other; which is the library's to say.
             options.Profile = null;
             using (FlagStore opened = FlagStore.Open(options)) Check.Contains("flags", opened.ToString());
             var readme = System.IO.File.ReadAllText(System.IO.Path.Combine(Endpoint.Repository, "bindings", "dotnet", "README.md"));
             foreach (KeyValuePair<string, object> option in options.All) Check.Contains("`" + option.Key + "`", readme);
+        }
+
+        [Test]
+        public void OptionsShowNoSecret()
+        {
+            var options = new FlagStoreOptions("flags")
+            {
+                Region = "eu-west-1", AccessKeyId = "hidden", SecretAccessKey = "hidden", SessionToken = "hidden",
+                Endpoint = new Uri("https://user:hidden@example.com/x?token=hidden"),
+            };
+            string shown = options.ToString();
+            Check.True(!shown.Contains("hidden"), shown);
+            foreach (string part in new[] { "table=flags", "region=eu-west-1", "endpoint=https://example.com/x", "secret_access_key=(set)" })
+            {
+                Check.Contains(part, shown);
+            }
         }
 
         [Test]

@@ -1,12 +1,12 @@
-"""Writes the NuGet packages out of assemblies that Mono compiled: nupkg.py VERSION PROCESSOR ASSEMBLIES FOLDER
+"""Writes the NuGet packages out of assemblies that Mono compiled: nupkg.py VERSION RUNTIMES ASSEMBLIES FOLDER
 
-A package is a zip file with a nuspec; the other two parts are those that the Open Packaging Conventions ask for. Every file
-has the same date, so that the same input gives the same package.
+RUNTIMES has every platform's library, laid out as in a package. A package is a zip file with a nuspec; the other two parts
+are those that the Open Packaging Conventions ask for. Every file has the same date, so that the same input gives the same
+package.
 """
 
 from __future__ import annotations
 
-import os
 import re
 import sys
 import zipfile
@@ -48,17 +48,17 @@ TYPES = """<?xml version="1.0" encoding="utf-8"?>
   <Default Extension="xml" ContentType="application/octet" />
   <Default Extension="md" ContentType="application/octet" />
   <Default Extension="so" ContentType="application/octet" />
+  <Default Extension="dylib" ContentType="application/octet" />
   <Default Extension="json" ContentType="application/octet" />
 {overrides}
-</Types>
 </Types>
 """
 
 
-def main(version: str, processor: str, assemblies: Path, folder: Path) -> None:
+def main(version: str, runtimes: Path, assemblies: Path, folder: Path) -> None:
     properties = dict(re.findall(r"<(\w+)>([^<]*)</\1>", (BINDING / "Directory.Build.props").read_text()))
     library = {
-        f"runtimes/linux-{processor}/native/libflagstore.so": Path(os.environ["FLAGSTORE_LIBRARY"]),
+        **{f"runtimes/{file.relative_to(runtimes)}": file for file in sorted(runtimes.glob("*/native/*"))},
         "THIRD-PARTY-NOTICES": REPOSITORY / "THIRD-PARTY-NOTICES",
         "flagstore.cdx.json": REPOSITORY / "supply-chain" / "flagstore.cdx.json",
     }
@@ -67,6 +67,8 @@ def main(version: str, processor: str, assemblies: Path, folder: Path) -> None:
         "Flagstore.LaunchDarkly": ({"Flagstore": version, "LaunchDarkly.ServerSdk": "[8.0.0,9.0.0)"}, {}),
     }
     for name, (needs, files) in packages.items():
+        if not (assemblies / f"{name}.dll").exists():
+            continue
         dependencies = "".join(
             f'\n        <dependency id="{other}" version="{which}" />' for other, which in needs.items()
         )
@@ -97,4 +99,4 @@ def put(package: zipfile.ZipFile, name: str, content: bytes) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], Path(sys.argv[3]), Path(sys.argv[4]))
+    main(sys.argv[1], *map(Path, sys.argv[2:5]))

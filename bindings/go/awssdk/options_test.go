@@ -5,19 +5,23 @@ import (
 	"context"
 	"crypto/tls"
 	"encoding/pem"
+	"errors"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	neturl "net/url"
 	"os"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	smithyendpoints "github.com/aws/smithy-go/endpoints"
 	"github.com/launchdarkly/go-server-sdk/v7/subsystems"
 
 	flagstore "github.com/flagstore/flagstore/bindings/go"
@@ -102,6 +106,36 @@ func TestOptionsThatCross(t *testing.T) {
 			t.Setenv("AWS_CA_BUNDLE", authorities(t))
 			return b.ClientConfig(loaded(config.WithRegion("eu-west-1"), config.WithCredentialsProvider(static), config.WithBaseEndpoint(url)))
 		}, "eu-west-1"},
+		"a resolver of the first kind": {func(b *builder) *builder {
+			resolver := dynamodb.EndpointResolverFunc(func(region string, _ dynamodb.EndpointResolverOptions) (aws.Endpoint, error) {
+				return aws.Endpoint{URL: url, SigningRegion: region + "1"}, nil
+			})
+			return b.ClientOptions(dynamodb.Options{Region: "eu-west-", Credentials: static, EndpointResolver: resolver})
+		}, "eu-west-1"},
+		"a resolver of a config": {func(b *builder) *builder {
+			resolver := aws.EndpointResolverWithOptionsFunc(func(service, region string, _ ...any) (aws.Endpoint, error) {
+				if service != dynamodb.ServiceID || region != "eu-west-1" {
+					return aws.Endpoint{}, errors.New("not for this")
+				}
+				return aws.Endpoint{URL: url}, nil
+			})
+			return b.ClientConfig(aws.Config{Region: "eu-west-1", Credentials: static, EndpointResolverWithOptions: resolver})
+		}, "eu-west-1"},
+		"a resolver of the second kind": {func(b *builder) *builder {
+			return b.ClientOptions(dynamodb.Options{Region: "eu-west-1", Credentials: static, EndpointResolverV2: second{url}})
+		}, "eu-west-1"},
+		"a resolver that knows nothing, and an endpoint": {func(b *builder) *builder {
+			resolver := aws.EndpointResolverWithOptionsFunc(func(string, string, ...any) (aws.Endpoint, error) {
+				return aws.Endpoint{}, &aws.EndpointNotFoundError{}
+			})
+			return b.ClientConfig(aws.Config{Region: "eu-west-1", Credentials: static, EndpointResolverWithOptions: resolver}, func(o *dynamodb.Options) {
+				o.BaseEndpoint = &url
+			})
+		}, "eu-west-1"},
+		"a number of attempts and a retryer": {func(b *builder) *builder {
+			return b.ClientConfig(aws.Config{Region: "eu-west-1", BaseEndpoint: &url, Credentials: static, RetryMaxAttempts: 4,
+				Retryer: func() aws.Retryer { return retry.AddWithMaxAttempts(retry.NewStandard(), 5) }})
+		}, "eu-west-1"},
 		"Options win": {func(b *builder) *builder {
 			return b.ClientOptions(dynamodb.Options{Region: "eu-west-1", BaseEndpoint: &url, Credentials: static}).
 				Options(flagstore.Options{Region: "eu-south-1"})
@@ -166,6 +200,45 @@ func TestAProfileIsLeftToTheLibrary(t *testing.T) {
 	}
 }
 
+// second is an endpoint resolver of the second kind.
+type second struct{ url string }
+
+func (s second) ResolveEndpoint(_ context.Context, asked dynamodb.EndpointParameters) (smithyendpoints.Endpoint, error) {
+	if asked.Region == nil || *asked.Region != "eu-west-1" {
+		return smithyendpoints.Endpoint{}, errors.New("not for this")
+	}
+	parsed, err := neturl.Parse(s.url)
+	return smithyendpoints.Endpoint{URI: *parsed}, err
+}
+
+// A number of attempts is a bound of the time: so many times what one may take.
+func TestANumberOfAttemptsBoundsTheTime(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = listener.Close() }()
+	url := "http://" + listener.Addr().String()
+	client := awshttp.NewBuildableClient().WithTimeout(100 * time.Millisecond)
+	for name, change := range map[string]func(*dynamodb.Options){
+		"a number": func(o *dynamodb.Options) { o.RetryMaxAttempts = 1 }, "none": func(o *dynamodb.Options) { o.Retryer = aws.NopRetryer{} },
+	} {
+		options := dynamodb.Options{Region: "eu-west-1", BaseEndpoint: &url, Credentials: static, HTTPClient: client}
+		change(&options)
+		store, err := build(lddynamodb.DataStore("flags").ClientOptions(options).Options(flagstore.Options{NotShared: true}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if store.IsStoreAvailable() {
+			t.Errorf("%s: available", name)
+		}
+		_ = store.Close()
+		if tries := accepted(listener); tries != 1 {
+			t.Errorf("%s: %d tries", name, tries)
+		}
+	}
+}
+
 func TestATimeoutOfTheClientIsOneOfEachRequest(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -209,6 +282,8 @@ func (ownProvider) Retrieve(context.Context) (aws.Credentials, error) {
 	return aws.Credentials{AccessKeyID: "AKID", SecretAccessKey: endpoint.Secret}, nil
 }
 
+type ownRetryer struct{ aws.NopRetryer }
+
 type ownTransport struct{ http.RoundTripper }
 
 func TestOptionsThatDoNotCrossAreRefusedByName(t *testing.T) {
@@ -237,10 +312,12 @@ func TestOptionsThatDoNotCrossAreRefusedByName(t *testing.T) {
 		"a cached provider": {options(func(o *dynamodb.Options) { o.Credentials = aws.NewCredentialsCache(ownProvider{}) }),
 			"ClientOptions: Credentials", "awssdk.ownProvider"},
 		"no credentials": {options(func(o *dynamodb.Options) { o.Credentials = aws.AnonymousCredentials{} }), "ClientOptions: Credentials", "give static ones"},
-		"retries":        {options(func(o *dynamodb.Options) { o.RetryMaxAttempts = 2 }), "ClientOptions: RetryMaxAttempts", "Timeout"},
-		"a retryer":      {options(func(o *dynamodb.Options) { o.Retryer = aws.NopRetryer{} }), "ClientOptions: Retryer", "Timeout"},
-		"a resolver": {options(func(o *dynamodb.Options) { o.EndpointResolverV2 = dynamodb.NewDefaultEndpointResolverV2() }),
-			"ClientOptions: EndpointResolverV2", "BaseEndpoint"},
+		"a retryer":      {options(func(o *dynamodb.Options) { o.Retryer = ownRetryer{} }), "ClientOptions: Retryer", "Timeout"},
+		"a resolver that fails": {options(func(o *dynamodb.Options) {
+			o.EndpointResolver = dynamodb.EndpointResolverFunc(func(string, dynamodb.EndpointResolverOptions) (aws.Endpoint, error) {
+				return aws.Endpoint{}, errors.New(endpoint.Secret)
+			})
+		}), "ClientOptions: EndpointResolver", "BaseEndpoint"},
 		"a transport": {options(func(o *dynamodb.Options) { o.HTTPClient = &http.Client{Transport: ownTransport{}} }), "ClientOptions: HTTPClient", "CABundle"},
 		"a buildable transport": {options(func(o *dynamodb.Options) {
 			o.HTTPClient = awshttp.NewBuildableClient().WithTransportOptions(func(transport *http.Transport) {

@@ -4,9 +4,11 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"net/url"
 	"os"
 	"path"
 	"reflect"
+	"strings"
 	"time"
 
 	flagstore "github.com/flagstore/flagstore/bindings/go"
@@ -28,13 +30,14 @@ var ignored = map[string]bool{
 	"ResponseChecksumValidation": true, "RestrictFilePermissions": true, "RetryMode": true, "RuntimeEnvironment": true,
 }
 
-var instead = map[string]string{
-	"EndpointResolver":            "cannot be called by the library: set BaseEndpoint instead",
-	"EndpointResolverV2":          "cannot be called by the library: set BaseEndpoint instead",
-	"EndpointResolverWithOptions": "cannot be called by the library: set BaseEndpoint instead",
-	"RetryMaxAttempts":            "is decided by time, not by number: leave it out, and set Options(flagstore.Options{Timeout: …})",
-	"Retryer":                     "is decided by time, not by number: leave it out, and set Options(flagstore.Options{Timeout: …})",
-}
+// What the library does without a store being told otherwise.
+const (
+	usualTimeout        = 5 * time.Second
+	usualAttemptTimeout = 2 * time.Second
+)
+
+// Retryers that repeat what the library repeats, and of which only the number matters here.
+var usualRetryers = map[string]bool{"aws.NopRetryer": true, "retry.Standard": true, "retry.AdaptiveMode": true}
 
 // Credentials that config.LoadDefaultConfig finds and the library, which looks in the same places, finds too.
 var foundByBoth = map[string]bool{
@@ -47,6 +50,11 @@ type translation struct {
 	options flagstore.Options
 	// Whether the fields come from config.LoadDefaultConfig.
 	loaded bool
+	// The last of the endpoint resolvers, and by what name it was given; it is asked when the region is known.
+	resolver     reflect.Value
+	resolverName string
+	// How often a request may be made; 0 where that is not said.
+	attempts int
 }
 
 func fromClientConfig(config any, optFns []any) (flagstore.Options, error) {
@@ -57,7 +65,7 @@ func fromClientConfig(config any, optFns []any) (flagstore.Options, error) {
 	var t translation
 	t.sources(fields.FieldByName("ConfigSources"))
 	if len(optFns) == 0 {
-		return t.options, t.fields("ClientConfig", fields)
+		return t.done("ClientConfig", t.fields("ClientConfig", fields))
 	}
 	first := reflect.TypeOf(optFns[0])
 	if first == nil || first.Kind() != reflect.Func || first.NumIn() != 1 || first.In(0).Kind() != reflect.Pointer {
@@ -82,7 +90,7 @@ func fromClientConfig(config any, optFns []any) (flagstore.Options, error) {
 	if err := t.fields("ClientConfig", rest); err != nil {
 		return flagstore.Options{}, err
 	}
-	return t.options, t.fields("ClientConfig", options)
+	return t.done("ClientConfig", t.fields("ClientConfig", options))
 }
 
 func fromClientOptions(options any, optFns []any) (flagstore.Options, error) {
@@ -96,7 +104,116 @@ func fromClientOptions(options any, optFns []any) (flagstore.Options, error) {
 		return flagstore.Options{}, err
 	}
 	var t translation
-	return t.options, t.fields("ClientOptions", fields)
+	return t.done("ClientOptions", t.fields("ClientOptions", fields))
+}
+
+// done is the options when all fields are known.
+func (t *translation) done(method string, err error) (flagstore.Options, error) {
+	if err != nil {
+		return flagstore.Options{}, err
+	}
+	if t.resolver.IsValid() && t.options.Endpoint == "" {
+		if why := t.resolve(); why != "" {
+			return flagstore.Options{}, refused(method+": "+t.resolverName, why)
+		}
+	}
+	t.boundTime()
+	return t.options, nil
+}
+
+// boundTime gives a call no more time than so many requests would take: the library bounds its repetitions by time, and by a
+// budget for all of a store's, not by number.
+func (t *translation) boundTime() {
+	if t.attempts <= 0 {
+		return
+	}
+	attempt, whole := t.options.AttemptTimeout, max(t.options.Timeout, usualTimeout)
+	if attempt == 0 {
+		attempt = usualAttemptTimeout
+	}
+	// So many that their product is none is as many as one likes.
+	if t.attempts < int(whole/attempt)+1 {
+		t.options.Timeout = min(whole, time.Duration(t.attempts)*attempt)
+	}
+}
+
+// resolve asks an endpoint resolver of any of the SDK's three kinds, once, for the endpoint of the region.
+func (t *translation) resolve() (why string) {
+	method := t.resolver.MethodByName("ResolveEndpoint")
+	if !method.IsValid() {
+		return "has no method ResolveEndpoint: set BaseEndpoint instead"
+	}
+	texts := []string{t.options.Region}
+	if method.Type().NumIn() > 1 && method.Type().In(1).Kind() == reflect.String {
+		texts = []string{"DynamoDB", t.options.Region}
+	}
+	var arguments []reflect.Value
+	for i := range method.Type().NumIn() {
+		kind := method.Type().In(i)
+		switch {
+		case method.Type().IsVariadic() && i == method.Type().NumIn()-1:
+		case kind == reflect.TypeFor[context.Context]():
+			arguments = append(arguments, reflect.ValueOf(context.Background()))
+		case kind.Kind() == reflect.String && len(texts) > 0:
+			arguments, texts = append(arguments, reflect.ValueOf(texts[0])), texts[1:]
+		default:
+			argument := reflect.New(kind).Elem()
+			if kind.Kind() == reflect.Struct {
+				if region := argument.FieldByName("Region"); region.IsValid() && region.Type() == reflect.TypeFor[*string]() {
+					region.Set(reflect.ValueOf(&t.options.Region))
+				}
+			}
+			arguments = append(arguments, argument)
+		}
+	}
+	results := method.Call(arguments)
+	if failed := results[len(results)-1]; !failed.IsNil() {
+		if strings.HasSuffix(failed.Elem().Type().String(), "EndpointNotFoundError") {
+			return "" // It leaves this one to AWS.
+		}
+		return fmt.Sprintf("gives no endpoint for region %q (%s): set BaseEndpoint instead", t.options.Region, failed.Elem().Type())
+	}
+	if text := results[0].FieldByName("URL"); text.IsValid() && text.Kind() == reflect.String {
+		t.options.Endpoint = text.String()
+	} else if parsed, ok := field(results[0], "URI").(url.URL); ok {
+		t.options.Endpoint = parsed.String()
+	}
+	if region, _ := field(results[0], "SigningRegion").(string); region != "" {
+		t.options.Region = region
+	}
+	return ""
+}
+
+// field is the value of a field, nil where there is none.
+func field(of reflect.Value, name string) any {
+	if value := of.FieldByName(name); value.IsValid() {
+		return value.Interface()
+	}
+	return nil
+}
+
+// retryer takes the number of a retryer, or of a function that makes one.
+func (t *translation) retryer(value reflect.Value) (why string) {
+	if value.Kind() == reflect.Func {
+		value = value.Call(nil)[0]
+	}
+	for value.Kind() == reflect.Interface && !value.IsNil() {
+		value = value.Elem()
+	}
+	inner := reflect.Indirect(value)
+	name := inner.Type().String()
+	// What wraps another to change its number or its pauses repeats what that one does.
+	for name == "retry.withMaxAttempts" || name == "retry.withMaxBackoffDelay" {
+		inner = reflect.Indirect(inner.FieldByName("RetryerV2").Elem())
+		name = inner.Type().String()
+	}
+	if !usualRetryers[name] {
+		return "is a " + name + ", whose own rules the library cannot follow: leave it out, and set Options(flagstore.Options{Timeout: …})"
+	}
+	if results := value.MethodByName("MaxAttempts").Call(nil); len(results) == 1 {
+		t.attempts = int(results[0].Int())
+	}
+	return ""
 }
 
 // apply calls the functions on a dynamodb.Options.
@@ -138,15 +255,21 @@ func (t *translation) field(name string, value reflect.Value) (why string) {
 		return t.httpClient(value.Elem())
 	case "EndpointOptions":
 		return t.endpointOptions(value)
+	case "EndpointResolver", "EndpointResolverV2", "EndpointResolverWithOptions":
+		t.resolver, t.resolverName = value, name
+		for t.resolver.Kind() == reflect.Interface {
+			t.resolver = t.resolver.Elem()
+		}
+	case "RetryMaxAttempts":
+		t.attempts = int(value.Int())
+	case "Retryer":
+		return t.retryer(value)
 	case "ConfigSources": // read by sources
 	case "Interceptors", "EndpointDiscovery":
 		if !allEmpty(value) {
 			return "has no counterpart: leave it out"
 		}
 	default:
-		if why := instead[name]; why != "" {
-			return why
-		}
 		// Slices that are there and empty say nothing.
 		if value.Kind() == reflect.Slice && value.Len() == 0 {
 			return ""
@@ -215,7 +338,7 @@ func (t *translation) httpClient(client reflect.Value) (why string) {
 			"in Options(flagstore.Options{…})"
 	}
 	// A request that is given longer than a whole call would be cut short.
-	if t.options.AttemptTimeout > 5*time.Second {
+	if t.options.AttemptTimeout > usualTimeout {
 		t.options.Timeout = t.options.AttemptTimeout
 	}
 	return ""

@@ -15,8 +15,10 @@ type bigSegmentStore struct {
 	log   *eventLog
 }
 
-func newBigSegmentStore(store *flagstore.Store, context subsystems.ClientContext) subsystems.BigSegmentStore {
-	return &bigSegmentStore{store, newEventLog(store, context, "DynamoDBBigSegmentStore:")}
+func newBigSegmentStore(store *flagstore.Store, options flagstore.Options, context subsystems.ClientContext) subsystems.BigSegmentStore {
+	log := newEventLog(store, context, "DynamoDBBigSegmentStore:")
+	log.using(options)
+	return &bigSegmentStore{store, log}
 }
 
 func (b *bigSegmentStore) GetMetadata() (subsystems.BigSegmentStoreMetadata, error) {

@@ -12,6 +12,7 @@ package lddynamodb
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 
 	"github.com/launchdarkly/go-sdk-common/v3/ldvalue"
 	"github.com/launchdarkly/go-server-sdk/v7/subsystems"
@@ -27,13 +28,14 @@ type StoreBuilder[T any] struct {
 	prefix     string
 	translated flagstore.Options
 	refused    error
-	wrap       func(*flagstore.Store, subsystems.ClientContext) T
+	keepsTold  bool
+	wrap       func(*flagstore.Store, flagstore.Options, subsystems.ClientContext) T
 }
 
 // DataStore configures a store of flags and segments in a table, which must exist when it is used first; its key is
 // "namespace" (string) and "key" (string).
 func DataStore(tableName string) *StoreBuilder[subsystems.PersistentDataStore] {
-	return &StoreBuilder[subsystems.PersistentDataStore]{table: tableName, wrap: newDataStore}
+	return &StoreBuilder[subsystems.PersistentDataStore]{table: tableName, keepsTold: true, wrap: newDataStore}
 }
 
 // BigSegmentStore configures a store of big segments in such a table.
@@ -52,6 +54,31 @@ func (b *StoreBuilder[T]) Prefix(prefix string) *StoreBuilder[T] {
 func (b *StoreBuilder[T]) Options(options flagstore.Options) *StoreBuilder[T] {
 	b.options = options
 	return b
+}
+
+// KeepTold is whether the store keeps what the SDK gives it, which then stands in while DynamoDB does not answer, and is written
+// when it does again: see flagstore.Options. It is on for a [DataStore], where it costs about as much memory as the flags; in
+// daemon mode nothing is given and nothing kept.
+func (b *StoreBuilder[T]) KeepTold(keep bool) *StoreBuilder[T] {
+	b.keepsTold = keep
+	return b
+}
+
+// String shows what is set, without anything secret.
+func (b StoreBuilder[T]) String() string { return "lddynamodb.StoreBuilder" + b.merged().String() }
+
+// GoString is String: what is printed with %#v shows no more.
+func (b StoreBuilder[T]) GoString() string { return b.String() }
+
+// LogValue is what package slog writes: what is set, without anything secret.
+func (b StoreBuilder[T]) LogValue() slog.Value { return b.merged().LogValue() }
+
+// merged is what the store is opened with.
+func (b StoreBuilder[T]) merged() flagstore.Options {
+	options := merged(b.options, b.translated)
+	options.Table, options.Prefix = b.table, b.prefix
+	options.KeepTold = options.KeepTold || b.keepsTold
+	return options
 }
 
 // ClientConfig takes an aws.Config of aws-sdk-go-v2 and functions of the type func(*dynamodb.Options). What is said
@@ -90,13 +117,12 @@ func (b *StoreBuilder[T]) Build(context subsystems.ClientContext) (T, error) {
 	if b.refused != nil {
 		return none, b.refused
 	}
-	options := merged(b.options, b.translated)
-	options.Table, options.Prefix = b.table, b.prefix
+	options := b.merged()
 	store, err := flagstore.Open(options)
 	if err != nil {
 		return none, fmt.Errorf("cannot open the DynamoDB store: %w", err)
 	}
-	return b.wrap(store, context), nil
+	return b.wrap(store, options, context), nil
 }
 
 // DescribeConfiguration tells the SDK's diagnostics which kind of store this is.

@@ -11,16 +11,19 @@ import (
 	flagstore "github.com/flagstore/flagstore/bindings/go"
 )
 
-// dataStore is what the SDK's caching wrapper asks for. The SDK takes an error as a reason to watch IsStoreAvailable.
+// dataStore is what the SDK's caching wrapper asks for. The SDK takes an error as a reason to say that the store is
+// unavailable and to watch IsStoreAvailable; a value that stands in for an error is one too, of which outage tells it.
 type dataStore struct {
-	store *flagstore.Store
-	log   *eventLog
-	rows  *rowReader
+	store  *flagstore.Store
+	log    *eventLog
+	rows   *rowReader
+	outage *outage
 }
 
-func newDataStore(store *flagstore.Store, context subsystems.ClientContext) subsystems.PersistentDataStore {
+func newDataStore(store *flagstore.Store, options flagstore.Options, context subsystems.ClientContext) subsystems.PersistentDataStore {
 	log := newEventLog(store, context, "DynamoDBDataStore:")
-	return &dataStore{store: store, log: log, rows: newRowReader(log)}
+	log.using(options)
+	return &dataStore{store: store, log: log, rows: newRowReader(log), outage: newOutage(store.Available, context.GetDataStoreUpdateSink())}
 }
 
 func (d *dataStore) Init(allData []st.SerializedCollection) error {
@@ -41,6 +44,7 @@ func (d *dataStore) Get(kind st.DataKind, key string) (st.SerializedItemDescript
 	defer d.log.events()
 	row, found, err := d.store.Get(context.Background(), kind.GetName(), key)
 	if err == nil && found {
+		d.outage.saw(row.Stale)
 		if item, readable := d.rows.read(kind, row); readable {
 			return item, nil
 		}
@@ -53,6 +57,9 @@ func (d *dataStore) GetAll(kind st.DataKind) ([]st.KeyedSerializedItemDescriptor
 	rows, err := d.store.All(context.Background(), kind.GetName())
 	if err != nil {
 		return nil, err
+	}
+	for _, row := range rows {
+		d.outage.saw(row.Stale)
 	}
 	return d.rows.readAll(kind, rows), nil
 }
@@ -78,6 +85,7 @@ func (d *dataStore) IsStoreAvailable() bool {
 }
 
 func (d *dataStore) Close() error {
+	d.outage.close()
 	d.log.events()
 	return d.store.Close()
 }

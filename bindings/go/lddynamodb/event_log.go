@@ -1,7 +1,9 @@
 package lddynamodb
 
 import (
+	"fmt"
 	"log/slog"
+	"strconv"
 
 	"github.com/launchdarkly/go-sdk-common/v3/ldlog"
 	"github.com/launchdarkly/go-server-sdk/v7/subsystems"
@@ -20,6 +22,22 @@ func newEventLog(store *flagstore.Store, context subsystems.ClientContext, name 
 	loggers := context.GetLogging().Loggers
 	loggers.SetPrefix(name)
 	return &eventLog{store, loggers}
+}
+
+// using says once which table it is, and by which library, so that a log tells what a program was connected to.
+func (l *eventLog) using(options flagstore.Options) {
+	where := "region "
+	if options.Region != "" {
+		where += strconv.Quote(options.Region)
+	} else {
+		where += "as AWS's settings say"
+	}
+	if shown := options.ShownEndpoint(); shown != "" {
+		where = "endpoint " + shown + ", " + where
+	}
+	version, _ := flagstore.LibraryVersion()
+	file, _ := flagstore.LibraryFile()
+	l.write(ldlog.Info, fmt.Sprintf("using table %q, prefix %q, %s, libflagstore %s (%s)", options.Table, options.Prefix, where, version, file))
 }
 
 func (l *eventLog) events() {

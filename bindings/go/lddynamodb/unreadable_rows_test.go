@@ -209,7 +209,7 @@ func TestALoggerThatPanicsChangesNoCall(t *testing.T) {
 	var loggers ldlog.Loggers
 	loggers.SetBaseLogger(panicking{&messages})
 	prefix, faults := endpoint.Prefix(), endpoint.WithFaults(t, endpoint.Local(t))
-	store, err := builtWith(DataStore(endpoint.Table).Prefix(prefix).Options(on(faults.Endpoint)), loggers)
+	store, err := builtWith(DataStore(endpoint.Table).Prefix(prefix).Options(on(faults.Endpoint)).KeepTold(false), loggers)
 	if err != nil {
 		t.Fatal(err)
 	}

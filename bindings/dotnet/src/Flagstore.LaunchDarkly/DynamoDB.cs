@@ -29,13 +29,14 @@ namespace Flagstore.LaunchDarkly
         /// <returns>a builder for the store's options</returns>
         public static DynamoDBStoreBuilder<IPersistentDataStore> DataStore(string tableName) =>
             new DynamoDBStoreBuilder<IPersistentDataStore>(
-                tableName, "DataStore.DynamoDB", (store, log) => new DynamoDBDataStore(store, log));
+                tableName, "DataStore.DynamoDB", (store, log, context) => new DynamoDBDataStore(store, log, context.DataStoreUpdates))
+                .KeepTold(true);
 
         /// <summary>A Big Segment store for <c>Components.BigSegments</c>.</summary>
         /// <param name="tableName">name or ARN of a table with the keys above, which must exist when it is used first</param>
         /// <returns>a builder for the store's options</returns>
         public static DynamoDBStoreBuilder<IBigSegmentStore> BigSegmentStore(string tableName) =>
             new DynamoDBStoreBuilder<IBigSegmentStore>(
-                tableName, "BigSegments.DynamoDB", (store, log) => new DynamoDBBigSegmentStore(store, log));
+                tableName, "BigSegments.DynamoDB", (store, log, context) => new DynamoDBBigSegmentStore(store, log));
     }
 }

@@ -11,10 +11,12 @@ namespace Flagstore.LaunchDarkly
         private readonly FlagStore store;
         private readonly RowReader rows;
         private readonly Failures failures;
+        private readonly Outage outage;
 
-        internal DynamoDBDataStore(FlagStore store, Log log)
+        internal DynamoDBDataStore(FlagStore store, Log log, IDataStoreUpdates status)
         {
             this.store = store;
+            outage = new Outage(store.Available, status, Outage.BetweenProbes);
             rows = new RowReader(log);
             failures = new Failures(log);
         }
@@ -28,11 +30,17 @@ namespace Flagstore.LaunchDarkly
         public SerializedItemDescriptor? Get(DataKind kind, string key)
         {
             Item row = failures.Watched(() => store.Get(kind.Name, key));
-            return row == null ? null : rows.Read(kind, key, row);
+            if (row == null) return null;
+            outage.Saw(row.Stale);
+            return rows.Read(kind, key, row);
         }
 
-        public KeyedItems<SerializedItemDescriptor> GetAll(DataKind kind) =>
-            rows.ReadAll(kind, failures.Watched(() => store.GetAll(kind.Name)));
+        public KeyedItems<SerializedItemDescriptor> GetAll(DataKind kind)
+        {
+            IReadOnlyDictionary<string, Item> all = failures.Watched(() => store.GetAll(kind.Name));
+            foreach (Item row in all.Values) outage.Saw(row.Stale);
+            return rows.ReadAll(kind, all);
+        }
 
         // False also for an item that is too large: the SDK then reads, and caches, what all other processes read.
         public bool Upsert(DataKind kind, string key, SerializedItemDescriptor item) =>
@@ -42,7 +50,11 @@ namespace Flagstore.LaunchDarkly
 
         public bool IsStoreAvailable() => store.Available();
 
-        public void Dispose() => store.Dispose();
+        public void Dispose()
+        {
+            outage.Dispose();
+            store.Dispose();
+        }
 
         private static Item Written(SerializedItemDescriptor item) =>
             item.Deleted ? Item.Tombstone(item.Version, item.SerializedItem) : new Item(item.Version, item.SerializedItem);

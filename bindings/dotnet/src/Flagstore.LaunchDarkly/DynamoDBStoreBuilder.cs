@@ -14,13 +14,13 @@ namespace Flagstore.LaunchDarkly
     {
         private readonly string tableName;
         private readonly string logName;
-        private readonly Func<FlagStore, Log, T> wrap;
+        private readonly Func<FlagStore, Log, LdClientContext, T> wrap;
 
         // In the order in which they were set: the last one counts.
         private readonly Dictionary<string, object> translated = new Dictionary<string, object>();
         private readonly Dictionary<string, object> own = new Dictionary<string, object>();
 
-        internal DynamoDBStoreBuilder(string tableName, string logName, Func<FlagStore, Log, T> wrap)
+        internal DynamoDBStoreBuilder(string tableName, string logName, Func<FlagStore, Log, LdClientContext, T> wrap)
         {
             this.tableName = tableName;
             this.logName = logName;
@@ -80,6 +80,14 @@ namespace Flagstore.LaunchDarkly
         /// instead</exception>
         public DynamoDBStoreBuilder<T> Configuration(object configuration) => Translated(AwsOptions.OfConfiguration(configuration));
 
+        /// <summary>
+        /// Whether the store keeps what the SDK gives it, which then stands in while DynamoDB does not answer, and is written when it
+        /// does again. It costs about as much memory as the flags; in daemon mode nothing is given and nothing kept.
+        /// </summary>
+        /// <param name="keep">true for a data store by default</param>
+        /// <returns>this builder</returns>
+        public DynamoDBStoreBuilder<T> KeepTold(bool keep) => Translated("keep_told", keep);
+
         /// <summary>Not here: requests are made by libflagstore, so that a client of the AWS SDK cannot be used.</summary>
         /// <param name="client">what cannot be used</param>
         /// <returns>nothing</returns>
@@ -117,8 +125,8 @@ namespace Flagstore.LaunchDarkly
             foreach (KeyValuePair<string, object> option in translated) options[option.Key] = option.Value;
             foreach (KeyValuePair<string, object> option in own) options[option.Key] = option.Value;
             FlagStore store = FlagStore.Open(options);
-            log.Write(EventLevel.Info, "Using DynamoDB table " + tableName + " through libflagstore " + FlagStore.LibraryVersion);
-            return wrap(store, log);
+            log.Write(EventLevel.Info, "Using DynamoDB " + options + " through libflagstore " + FlagStore.LibraryVersion);
+            return wrap(store, log, context);
         }
 
         /// <summary>Called by the SDK, whose diagnostics name the kind of the store.</summary>

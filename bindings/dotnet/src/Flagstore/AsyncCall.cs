@@ -74,9 +74,10 @@ namespace Flagstore
         {
             if (cancellation.IsCancellationRequested) return Task.FromCanceled<T>(cancellation);
             var call = new AsyncCall<T>(read, otherwise);
+            ulong number;
             try
             {
-                Exception refused = Completions.Begin(call, start);
+                Exception refused = Completions.Begin(call, start, out number);
                 if (refused != null) throw refused;
             }
             catch (FlagStoreException error)
@@ -86,7 +87,11 @@ namespace Flagstore
             }
             if (cancellation.CanBeCanceled)
             {
-                CancellationTokenRegistration waiting = cancellation.Register(() => call.task.TrySetCanceled(cancellation));
+                CancellationTokenRegistration waiting = cancellation.Register(() =>
+                {
+                    // The task first: a call that is over by then has a result, which nobody gets.
+                    if (call.task.TrySetCanceled(cancellation)) Native.store_cancel(number, null);
+                });
                 call.task.Task.ContinueWith(
                     (ended, registration) => ((CancellationTokenRegistration)registration).Dispose(), waiting,
                     CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);

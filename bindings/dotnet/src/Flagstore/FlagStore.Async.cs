@@ -14,7 +14,7 @@ namespace Flagstore
         /// </summary>
         /// <param name="kind">such as <c>features</c> or <c>segments</c></param>
         /// <param name="key">the item's key</param>
-        /// <param name="cancellationToken">gives up waiting; the call itself ends at its deadline</param>
+        /// <param name="cancellationToken">cancels the call, and lets go what it holds</param>
         /// <returns>a task that fails with the exception that <see cref="Get"/> would throw</returns>
         public Task<Item> GetAsync(string kind, string key, CancellationToken cancellationToken = default(CancellationToken))
         {
@@ -23,14 +23,14 @@ namespace Flagstore
             if (cancellationToken.IsCancellationRequested) return Task.FromCanceled<Item>(cancellationToken);
             if (Cached(ofKind, ofKey, out Item cached)) return Task.FromResult(cached);
             return AsyncCall<Item>.Of(
-                (callback, userData) =>
+                (userData, number) =>
                 {
                     store_error error;
                     fixed (byte* startOfKind = ofKind, startOfKey = ofKey)
                     {
                         return Started(
                             Native.store_get_async(
-                                handle.Number, startOfKind, Length(ofKind), startOfKey, Length(ofKey), callback, userData, null, &error),
+                                handle.Completing, startOfKind, Length(ofKind), startOfKey, Length(ofKey), IntPtr.Zero, userData, number, &error),
                             &error);
                     }
                 },
@@ -77,20 +77,20 @@ namespace Flagstore
 
         /// <summary><see cref="GetAll"/> without blocking.</summary>
         /// <param name="kind">such as <c>features</c> or <c>segments</c></param>
-        /// <param name="cancellationToken">gives up waiting; the call itself ends at its deadline</param>
+        /// <param name="cancellationToken">cancels the call, and lets go what it holds</param>
         /// <returns>a task that fails with the exception that <see cref="GetAll"/> would throw</returns>
         public Task<IReadOnlyDictionary<string, Item>> GetAllAsync(
             string kind, CancellationToken cancellationToken = default(CancellationToken))
         {
             byte[] ofKind = Text.Utf8(nameof(kind), kind);
             return AsyncCall<IReadOnlyDictionary<string, Item>>.Of(
-                (callback, userData) =>
+                (userData, number) =>
                 {
                     store_error error;
                     fixed (byte* startOfKind = ofKind)
                     {
                         return Started(
-                            Native.store_get_all_async(handle.Number, startOfKind, Length(ofKind), callback, userData, null, &error), &error);
+                            Native.store_get_all_async(handle.Completing, startOfKind, Length(ofKind), IntPtr.Zero, userData, number, &error), &error);
                     }
                 },
                 result =>
@@ -109,7 +109,7 @@ namespace Flagstore
         /// <param name="kind">such as <c>features</c> or <c>segments</c></param>
         /// <param name="key">the item's key</param>
         /// <param name="item">what to write</param>
-        /// <param name="cancellationToken">gives up waiting; the call itself ends at its deadline, and may still write</param>
+        /// <param name="cancellationToken">cancels the call, which may have written or not</param>
         /// <returns>a task that fails with the exception that <see cref="Upsert"/> would throw</returns>
         public Task<UpsertResult> UpsertAsync(
             string kind, string key, Item item, CancellationToken cancellationToken = default(CancellationToken))
@@ -119,15 +119,15 @@ namespace Flagstore
             byte[] ofKey = Text.Utf8(nameof(key), key);
             byte[] payload = Text.Utf8(nameof(item), item.Payload ?? "");
             return AsyncCall<UpsertResult>.Of(
-                (callback, userData) =>
+                (userData, number) =>
                 {
                     store_error error;
                     fixed (byte* startOfKind = ofKind, startOfKey = ofKey, start = payload)
                     {
                         return Started(
                             Native.store_upsert_async(
-                                handle.Number, startOfKind, Length(ofKind), startOfKey, Length(ofKey),
-                                item.Version, item.Deleted ? 1 : 0, start, Length(payload), callback, userData, null, &error),
+                                handle.Completing, startOfKind, Length(ofKind), startOfKey, Length(ofKey),
+                                item.Version, item.Deleted ? 1 : 0, start, Length(payload), IntPtr.Zero, userData, number, &error),
                             &error);
                     }
                 },
@@ -153,7 +153,7 @@ namespace Flagstore
         /// <param name="kind">such as <c>features</c> or <c>segments</c></param>
         /// <param name="key">the item's key</param>
         /// <param name="version">the version of the deletion</param>
-        /// <param name="cancellationToken">gives up waiting; the call itself ends at its deadline, and may still write</param>
+        /// <param name="cancellationToken">cancels the call, which may have written or not</param>
         /// <returns>a task that fails with the exception that <see cref="Delete"/> would throw</returns>
         public Task<UpsertResult> DeleteAsync(
             string kind, string key, long version, CancellationToken cancellationToken = default(CancellationToken)) =>
@@ -161,7 +161,7 @@ namespace Flagstore
 
         /// <summary><see cref="Init"/> without blocking. Errors of checking the data are the task's too.</summary>
         /// <param name="collections">the kinds, which are copied before it returns</param>
-        /// <param name="cancellationToken">gives up waiting; the call itself goes on to its end or its deadline</param>
+        /// <param name="cancellationToken">cancels the call: it begins no further write, and an event says what it had done</param>
         /// <returns>a task that fails with the exception that <see cref="Init"/> would throw</returns>
         public Task<InitReport> InitAsync(
             IEnumerable<ItemCollection> collections, CancellationToken cancellationToken = default(CancellationToken))
@@ -169,11 +169,11 @@ namespace Flagstore
             using (var data = new DataSet(collections))
             {
                 return AsyncCall<InitReport>.Of(
-                    (callback, userData) =>
+                    (userData, number) =>
                     {
                         store_error error;
                         return Started(
-                            Native.store_init_async(handle.Number, data.Collections, data.Count, callback, userData, null, &error), &error);
+                            Native.store_init_async(handle.Completing, data.Collections, data.Count, IntPtr.Zero, userData, number, &error), &error);
                     },
                     Reported,
                     cancellationToken);
@@ -182,19 +182,19 @@ namespace Flagstore
 
         /// <summary><see cref="InitJson"/> without blocking. Errors of checking the data are the task's too.</summary>
         /// <param name="json">the data set</param>
-        /// <param name="cancellationToken">gives up waiting; the call itself goes on to its end or its deadline</param>
+        /// <param name="cancellationToken">cancels the call: it begins no further write, and an event says what it had done</param>
         /// <returns>a task that fails with the exception that <see cref="InitJson"/> would throw</returns>
         public Task<InitReport> InitJsonAsync(string json, CancellationToken cancellationToken = default(CancellationToken))
         {
             byte[] text = Text.Utf8(nameof(json), json);
             return AsyncCall<InitReport>.Of(
-                (callback, userData) =>
+                (userData, number) =>
                 {
                     store_error error;
                     fixed (byte* start = text)
                     {
                         return Started(
-                            Native.store_init_json_async(handle.Number, start, Length(text), callback, userData, null, &error), &error);
+                            Native.store_init_json_async(handle.Completing, start, Length(text), IntPtr.Zero, userData, number, &error), &error);
                     }
                 },
                 Reported,
@@ -202,14 +202,14 @@ namespace Flagstore
         }
 
         /// <summary><see cref="Initialized"/> without blocking.</summary>
-        /// <param name="cancellationToken">gives up waiting; the call itself ends at its deadline</param>
+        /// <param name="cancellationToken">cancels the call, and lets go what it holds</param>
         /// <returns>a task that fails with the exception that <see cref="Initialized"/> would throw</returns>
         public Task<bool> InitializedAsync(CancellationToken cancellationToken = default(CancellationToken)) =>
             AsyncCall<bool>.Of(
-                (callback, userData) =>
+                (userData, number) =>
                 {
                     store_error error;
-                    return Started(Native.store_initialized_async(handle.Number, callback, userData, null, &error), &error);
+                    return Started(Native.store_initialized_async(handle.Completing, IntPtr.Zero, userData, number, &error), &error);
                 },
                 result =>
                 {
@@ -224,14 +224,14 @@ namespace Flagstore
         /// <summary>
         /// <see cref="Available"/> without blocking. It never fails either: also of a closed store, the answer is false.
         /// </summary>
-        /// <param name="cancellationToken">gives up waiting; the call itself ends at its deadline</param>
+        /// <param name="cancellationToken">cancels the call, and lets go what it holds</param>
         /// <returns>whether the table answers</returns>
         public Task<bool> AvailableAsync(CancellationToken cancellationToken = default(CancellationToken)) =>
             AsyncCall<bool>.Of(
-                (callback, userData) =>
+                (userData, number) =>
                 {
                     store_error error;
-                    return Started(Native.store_available_async(handle.Number, callback, userData, null, &error), &error);
+                    return Started(Native.store_available_async(handle.Completing, IntPtr.Zero, userData, number, &error), &error);
                 },
                 result =>
                 {
@@ -243,14 +243,14 @@ namespace Flagstore
                 Unavailable);
 
         /// <summary><see cref="BigSegmentsMetadata"/> without blocking.</summary>
-        /// <param name="cancellationToken">gives up waiting; the call itself ends at its deadline</param>
+        /// <param name="cancellationToken">cancels the call, and lets go what it holds</param>
         /// <returns>a task that fails with the exception that <see cref="BigSegmentsMetadata"/> would throw</returns>
         public Task<long?> BigSegmentsMetadataAsync(CancellationToken cancellationToken = default(CancellationToken)) =>
             AsyncCall<long?>.Of(
-                (callback, userData) =>
+                (userData, number) =>
                 {
                     store_error error;
-                    return Started(Native.store_big_segments_metadata_async(handle.Number, callback, userData, null, &error), &error);
+                    return Started(Native.store_big_segments_metadata_async(handle.Completing, IntPtr.Zero, userData, number, &error), &error);
                 },
                 result =>
                 {
@@ -265,21 +265,21 @@ namespace Flagstore
 
         /// <summary><see cref="BigSegmentsMembership"/> without blocking.</summary>
         /// <param name="contextHash">base64 of the SHA-256 of the context's key</param>
-        /// <param name="cancellationToken">gives up waiting; the call itself ends at its deadline</param>
+        /// <param name="cancellationToken">cancels the call, and lets go what it holds</param>
         /// <returns>a task that fails with the exception that <see cref="BigSegmentsMembership"/> would throw</returns>
         public Task<IReadOnlyDictionary<string, bool>> BigSegmentsMembershipAsync(
             string contextHash, CancellationToken cancellationToken = default(CancellationToken))
         {
             byte[] hash = Text.Utf8(nameof(contextHash), contextHash);
             return AsyncCall<IReadOnlyDictionary<string, bool>>.Of(
-                (callback, userData) =>
+                (userData, number) =>
                 {
                     store_error error;
                     fixed (byte* start = hash)
                     {
                         return Started(
                             Native.store_big_segments_membership_async(
-                                handle.Number, start, Length(hash), callback, userData, null, &error),
+                                handle.Completing, start, Length(hash), IntPtr.Zero, userData, number, &error),
                             &error);
                     }
                 },

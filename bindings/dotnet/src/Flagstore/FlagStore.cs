@@ -316,7 +316,9 @@ namespace Flagstore
         /// <c>oldest_stale_ms</c>, the age of the oldest; <c>away</c>, 1 while DynamoDB does not answer, else 0;
         /// <c>requests</c>, <c>retries</c>, <c>throttles</c> and <c>errors</c> of DynamoDB; <c>read_units</c> and
         /// <c>write_units</c> consumed; <c>skipped_rows</c>, <c>dropped_events</c>; <c>uncached</c>, answers too large to be kept;
-        /// and what the cache holds now, <c>cached_items</c>, <c>cached_lists</c> and <c>cached_bytes</c>. Does not block.
+        /// <c>host_hits</c>, values out of <c>cache_dir</c>, and <c>host_trouble</c>, what went wrong with its files;
+        /// <c>unwritten</c>, items that are to be written again; and what the cache holds now, <c>cached_items</c>,
+        /// <c>cached_lists</c> and <c>cached_bytes</c>. Does not block.
         /// </summary>
         /// <returns>numbers by name</returns>
         /// <exception cref="FlagStoreException">the store is closed</exception>

@@ -1,5 +1,6 @@
 using System;
 using System.Collections.Generic;
+using System.Linq;
 
 namespace Flagstore
 {
@@ -224,6 +225,33 @@ namespace Flagstore
         }
 
         /// <summary>
+        /// Whether what Init and Upsert were given is kept: it stands in while DynamoDB does not answer, and what could not be
+        /// written is written later. It costs about as much memory as the data set. False by default.
+        /// </summary>
+        public bool? KeepTold
+        {
+            get => this["keep_told"] as bool?;
+            set => this["keep_told"] = value;
+        }
+
+        /// <summary>
+        /// A folder that all processes of the host share as a cache, which survives restarts and stands in while DynamoDB does not
+        /// answer: an absolute path. It is made if it is missing, private to the user.
+        /// </summary>
+        public string CacheDir
+        {
+            get => this["cache_dir"] as string;
+            set => this["cache_dir"] = value;
+        }
+
+        /// <summary>The bound on the files of <see cref="CacheDir"/>, in bytes; 256 MiB by default.</summary>
+        public long? CacheDirMaxBytes
+        {
+            get => this["cache_dir_max_bytes"] as long?;
+            set => this["cache_dir_max_bytes"] = value;
+        }
+
+        /// <summary>
         /// Whether opening equal options again gives the same live store: connections, cache, events. True by default.
         /// </summary>
         public bool? Shared
@@ -247,6 +275,29 @@ namespace Flagstore
         {
             get => this["log_level"] as string;
             set => this["log_level"] = value;
+        }
+
+        /// <summary>The options that are set, without anything secret.</summary>
+        /// <returns>such as <c>{table=flags, region=eu-west-1, secret_access_key=(set)}</c></returns>
+        public override string ToString() =>
+            "{" + string.Join(", ", All.Where(option => option.Value != null).Select(option => option.Key + "=" + Shown(option))) + "}";
+
+        private static string Shown(KeyValuePair<string, object> option)
+        {
+            switch (option.Key)
+            {
+                case "access_key_id":
+                case "secret_access_key":
+                case "session_token":
+                    return "(set)";
+                case "endpoint":
+                    // Not who logs in, which a URL may say.
+                    var endpoint = option.Value as Uri;
+                    return endpoint == null || !endpoint.IsAbsoluteUri ? "(set)" : endpoint.GetComponents(
+                        UriComponents.SchemeAndServer | UriComponents.Path, UriFormat.UriEscaped);
+                default:
+                    return option.Value.ToString();
+            }
         }
     }
 }

@@ -77,9 +77,6 @@ namespace Flagstore
             return folders.SelectMany(folder => new[] { Path.Combine(folder, Packaged), Path.Combine(folder, inside) });
         }
 
-        /// <summary>The address of a function of libc.</summary>
-        internal static IntPtr OfLibc(string function) => Loader.Find(Loader.Open("libc.so.6"), "libc.so.6", function);
-
         private static string Platform
         {
             get

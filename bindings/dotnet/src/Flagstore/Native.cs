@@ -154,6 +154,22 @@ namespace Flagstore
              ulong store, byte* hash, UIntPtr hash_len, IntPtr done, IntPtr user_data, ulong* call, store_error* error);
 
         [DllImport(Soname, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern int store_cancel(ulong call, store_error* error);
+
+        [DllImport(Soname, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern int store_completions_open(ulong* queue, store_error* error);
+
+        [DllImport(Soname, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern int store_complete_to(ulong store, ulong queue, store_error* error);
+
+        [DllImport(Soname, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern int store_completions_next(
+             ulong queue, long timeout_ms, void** user_data, void** result, store_error* error);
+
+        [DllImport(Soname, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern int store_completions_close(ulong queue, store_error* error);
+
+        [DllImport(Soname, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
         internal static extern int store_result_code(void* result);
 
         [DllImport(Soname, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]

@@ -14,6 +14,7 @@ namespace Flagstore
     internal sealed class StoreHandle : SafeHandle
     {
         private readonly ulong number;
+        private volatile bool completes;
 
         internal StoreHandle(ulong number) : base(IntPtr.Zero, true)
         {
@@ -23,10 +24,23 @@ namespace Flagstore
 
         public override bool IsInvalid => handle == IntPtr.Zero;
 
-        /// <summary>
-        /// 0, which is never a store, once it is closed: the number itself comes round again after many thousands.
-        /// </summary>
+        /// <summary>0, which is never a store, once it is closed.</summary>
         internal ulong Number => IsClosed ? 0 : number;
+
+        /// <summary>The number, of a store whose calls end in the queue.</summary>
+        internal unsafe ulong Completing
+        {
+            get
+            {
+                // Twice does no harm, and a store that is closed meanwhile is refused by the call.
+                if (!completes)
+                {
+                    Native.store_complete_to(Number, Completions.Queue, null);
+                    completes = true;
+                }
+                return Number;
+            }
+        }
 
         protected override unsafe bool ReleaseHandle() => Native.store_close(number, null) == Native.Ok;
     }

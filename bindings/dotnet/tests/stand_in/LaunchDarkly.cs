@@ -164,6 +164,13 @@ namespace LaunchDarkly.Sdk.Server
 
 namespace LaunchDarkly.Sdk.Server.Interfaces
 {
+    public struct DataStoreStatus
+    {
+        public bool Available { get; set; }
+
+        public bool RefreshNeeded { get; set; }
+    }
+
     public class ServiceEndpoints
     {
     }
@@ -180,6 +187,7 @@ namespace LaunchDarkly.Sdk.Server.Subsystems
 
     public interface IDataStoreUpdates
     {
+        void UpdateStatus(Interfaces.DataStoreStatus newStatus);
     }
 
     public sealed class HttpConfiguration
@@ -198,9 +206,12 @@ namespace LaunchDarkly.Sdk.Server.Subsystems
             ServiceEndpoints serviceEndpoints)
         {
             Logger = logger ?? Logs.Capture().Logger("");
+            DataStoreUpdates = dataStoreUpdates;
         }
 
         public Logger Logger { get; }
+
+        public IDataStoreUpdates DataStoreUpdates { get; }
     }
 
     public interface IComponentConfigurer<T>

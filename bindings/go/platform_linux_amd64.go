@@ -1,0 +1,6 @@
+package flagstore
+
+const (
+	architecture = "amd64"
+	memfdCreate  = 319
+)

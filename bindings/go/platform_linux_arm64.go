@@ -1,0 +1,6 @@
+package flagstore
+
+const (
+	architecture = "arm64"
+	memfdCreate  = 279
+)
