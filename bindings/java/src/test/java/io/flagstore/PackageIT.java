@@ -5,6 +5,7 @@ import static org.junit.Assert.assertFalse;
 import static org.junit.Assert.assertTrue;
 
 import java.io.IOException;
+import java.lang.module.ModuleFinder;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -35,11 +36,12 @@ public class PackageIT {
             assertTrue(folders.toString(), folders.remove(natives));
             // Of other platforms, where their archives are.
             folders.removeIf(name -> name.matches("io/flagstore/native/[a-z0-9-]+/(lib)?flagstore_jni\\.(so|dylib|dll)"));
-            assertEquals(List.of("io/flagstore/*.class", "io/flagstore/launchdarkly/*.class"), List.copyOf(folders));
+            assertEquals(List.of("*.class", "io/flagstore/*.class", "io/flagstore/launchdarkly/*.class"), List.copyOf(folders));
             for (String paper : List.of("META-INF/LICENSE", "META-INF/THIRD-PARTY-NOTICES", "META-INF/sbom/flagstore.cdx.json")) {
                 assertTrue(paper, jar.getEntry(paper) != null);
             }
-            assertEquals("io.flagstore", jar.getManifest().getMainAttributes().getValue("Automatic-Module-Name"));
+            assertTrue(jar.getEntry("META-INF/native-image/io.flagstore/flagstore/reachability-metadata.json") != null);
+            assertEquals("io.flagstore", ModuleFinder.of(JAR).findAll().iterator().next().descriptor().name());
         }
     }
 
@@ -93,6 +95,41 @@ public class PackageIT {
                 "my-flag 7 from the jar",
                 run(project, java, "-cp", String.join(":", classPath), "Reads", url, prefix, Endpoint.SECRET));
     }
+
+    /** A Java of its own with nothing but what the store needs: no SDK, and the native part out of the image. */
+    @Test
+    public void anImageOfJlinkReadsAFlag() throws Exception {
+        Path home = Path.of(System.getProperty("java.home"));
+        Path image = folder.getRoot().toPath().resolve("image");
+        run(folder.getRoot().toPath(), home.resolve("bin/jlink").toString(), "--module-path", JAR.toString(),
+                "--add-modules", "io.flagstore", "--strip-debug", "--output", image.toString());
+        String prefix = Endpoint.newPrefix();
+        try (FlagStore store = Endpoint.local().store(prefix).open()) {
+            store.upsert("features", "my-flag", new Item(7, "{}"));
+        }
+        Path sources = folder.newFolder("linked").toPath();
+        Files.writeString(sources.resolve("ReadsAlone.java"), READS_ALONE);
+        run(sources, home.resolve("bin/javac").toString(), "-cp", JAR.toString(), "ReadsAlone.java");
+        assertEquals(
+                "7 from jar:" + Platform.current().bridges().get(0),
+                run(sources, image.resolve("bin/java").toString(), "--add-modules", "io.flagstore", "-cp", ".", "ReadsAlone",
+                        Endpoint.local().url().toString(), prefix, Endpoint.SECRET));
+    }
+
+    private static final String READS_ALONE = """
+            import io.flagstore.FlagStore;
+            import java.net.URI;
+
+            public class ReadsAlone {
+                public static void main(String[] arguments) {
+                    try (FlagStore store = FlagStore.builder("flags").prefix(arguments[1]).endpoint(URI.create(arguments[0]))
+                            .region("us-east-1").credentials("test", arguments[2]).open()) {
+                        System.out.println(store.get("features", "my-flag").orElseThrow().version() + " from "
+                                + FlagStore.libraryPath());
+                    }
+                }
+            }
+            """;
 
     /** Lays the jar and its pom out as a repository. */
     private static void publish(Path repository) throws IOException {
