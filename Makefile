@@ -4,6 +4,7 @@ PREFIX     ?= /usr/local
 LIBDIR     ?= $(PREFIX)/lib
 INCLUDEDIR ?= $(PREFIX)/include
 DOCDIR     ?= $(PREFIX)/share/doc/flagstore
+BINDIR     ?= $(PREFIX)/bin
 DESTDIR    ?=
 CARGO      ?= cargo
 CC         := $(if $(filter default,$(origin CC)),gcc,$(CC))
@@ -21,22 +22,27 @@ PAPERS := LICENSE THIRD-PARTY-NOTICES supply-chain/flagstore.cdx.json
 # Set where CARGO_TARGET_DIR moves Cargo's output.
 TARGET   := $(or $(CARGO_TARGET_DIR),target)
 RELEASE  := $(TARGET)/release
-LIBRARY  := $(RELEASE)/libflagstore.so
+# What is installed, staged and packed; a release sets it to the file of build/platforms.
+LIBRARY  ?= $(RELEASE)/libflagstore.so
 LOCAL    := $(RELEASE)/flagstore-local
+# What `make install` installs beside the library; empty for nothing.
+PROGRAM  ?= $(TARGET)/cli/local/flagstore
 STAGE    := build/stage
 VENV     := build/venv
 PY_TESTS := bindings/python/requirements-test.txt
+PY_NATIVE := bindings/python/src/flagstore/_native.abi3.so
 C_PROGRAMS  := store async completions misuse threads fork process completions_process
 C_SANITIZED := store async completions misuse threads
 C_MATRIX    := build/c/shared/matrix build/c/static/matrix build/c/sanitized/matrix
 EXAMPLES    := read_flags async_get
-SCRIPTS     := examples/demo tests/run tests/moto/start tests/faults tests/faults/endpoint tests/faults/compare \
+SCRIPTS     := examples/demo tests/run tests/moto/start tests/faults tests/faults/endpoint tests/faults/compare tests/away tests/away/run tests/away/newborn \
                tests/c/misuse_matrix tests/soak tests/soak/run fuzz/run bindings/ruby/spec/python_peer.py \
                bindings/node/test/peer.py bindings/java/src/test/python/native_store.py \
                bindings/dotnet/tests/native_store.py bindings/dotnet/tests/nupkg.py \
-               benches benches/run benches/cost benches/fleet benches/documents benches/size_budget supply-chain/generate supply-chain/release tests/papers tests/artefacts
-SHELLS      := .ci/run .ci/install supply-chain/reproducible tests/c/installed bindings/php/package bindings/node/build bindings/node/package \
-               bindings/go/package bindings/java/package bindings/java/src/main/c/build \
+               benches benches/run benches/cost benches/fleet benches/documents benches/size_budget supply-chain/generate supply-chain/release supply-chain/platforms supply-chain/native.py \
+               supply-chain/platform_targets.py supply-chain/platform_runs.py tests/papers tests/artefacts
+SHELLS      := .ci/run .ci/install supply-chain/reproducible tests/c/installed bindings/php/package bindings/node/build bindings/node/native/compile \
+               bindings/go/package bindings/java/package bindings/java/src/main/c/build bindings/java/src/main/c/bridges \
                bindings/dotnet/package bindings/dotnet/tests/run bindings/dotnet/tests/compile bindings/dotnet/tests/sdk/build
 
 # Where the tests, the demo and the bindings find what was built.
@@ -46,10 +52,10 @@ export FLAGSTORE_LIBRARY = $(abspath $(STAGE))/shared/lib/libflagstore.so.1
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help demo demo-build test test-rust test-aws test-c test-python test-ruby test-ruby-sdk test-php test-php-sdk \
-        test-node test-go test-java test-dotnet test-dotnet-sdk soak lint fuzz miri bench documents packages \
+        test-node test-go test-java test-dotnet test-dotnet-sdk test-platforms soak away lint fuzz miri bench documents packages \
         packages-python packages-ruby packages-php \
-        packages-node packages-go packages-java packages-dotnet node headers library local install uninstall clean stage \
-        papers advisories reproducible release c-programs examples venv
+        packages-node packages-go packages-java packages-dotnet node headers library local cli install uninstall clean stage \
+        papers advisories reproducible release release-of archive platforms c-programs examples venv
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
@@ -69,8 +75,8 @@ demo: ## evaluate 720 flags with the official LaunchDarkly Python SDK out of a l
 demo-build:
 	$(CARGO) build --locked --profile demo --features local --lib --bin flagstore-local
 
-test: library local c-programs examples venv node ## run every test; closes with the sum over all parts
-	@tests/run rust c python ruby php node go java dotnet documents papers artefacts miri
+test: library local c-programs examples venv node $(PY_NATIVE) ## run every test; closes with the sum over all parts
+	@tests/run rust c python ruby php node go java dotnet documents papers platforms artefacts miri
 
 test-rust: local ## run the Rust tests, those of the binding for LaunchDarkly's Rust SDK too
 	@tests/run rust
@@ -81,7 +87,7 @@ test-aws: ## run the store's tests on a real table of yours, with your credentia
 test-c: library local c-programs examples ## run the C tests: shared, static, sanitizers, valgrind, what is installed
 	@tests/run c
 
-test-python: library local venv ## run the tests of the Python binding
+test-python: library local venv $(PY_NATIVE) ## run the tests of the Python binding
 	@tests/run python
 
 test-ruby: stage local venv ## run the tests of the Ruby binding, Puma included
@@ -114,13 +120,25 @@ test-dotnet-sdk: stage local venv ## the same with the LaunchDarkly .NET SDK; SD
 soak: library local c-programs ## use it from 16 threads among faults and watch what it holds; TIME=3600 seconds
 	tests/soak/run --seconds $(or $(TIME),3600)
 
+away: library local venv node ## cut DynamoDB off in five ways under the load of LaunchDarkly SDKs; TIME=60 seconds each, ONLY=python one of them
+	tests/away/run --seconds $(or $(TIME),60) $(ONLY:%=--language %)
+	tests/away/newborn
+	FLAGSTORE_LONG=1 $(CARGO) test --locked --test host killed -- --nocapture
+	FLAGSTORE_LONG=1 $(CARGO) test --locked --test survival writers -- --nocapture
+
 fuzz: ## fuzz for TIME seconds in all (default 60); needs a nightly toolchain, see fuzz/README.md
 	fuzz/run $(or $(TIME),60)
+
+test-platforms: library local ## run the short form of `make platforms`: what needs no emulated processor, unoptimised
+	@tests/run platforms
 
 miri: ## run the unit tests that need no system under Miri; needs a nightly toolchain
 	@tests/run miri
 
 packages: packages-python packages-ruby packages-php packages-node packages-go packages-java packages-dotnet ## make the package of every language, with the library in it, in build/packages
+
+$(PY_NATIVE): bindings/python/src/flagstore/_native.c bindings/python/compile include/flagstore.h | venv
+	$(VENV)/bin/python bindings/python/compile
 
 packages-python: stage venv ## make the wheel and the source distribution of the Python binding
 	$(VENV)/bin/python bindings/python/package
@@ -147,7 +165,7 @@ lint: venv node ## check formatting, lints, documentation, headers, scripts and 
 	$(CARGO) fmt --all --check
 	$(CARGO) fmt --manifest-path fuzz/Cargo.toml --check
 	$(CARGO) fmt --manifest-path bindings/rust/Cargo.toml --check
-	$(CARGO) clippy --locked --all-targets -- -D warnings
+	$(CARGO) clippy --locked --all-targets --features cli -- -D warnings
 	$(CARGO) clippy $(LOCAL_BUILD) -- -D warnings
 	$(CARGO) clippy --locked --manifest-path bindings/rust/Cargo.toml --target-dir $(TARGET) --all-targets -- -D warnings
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --locked --no-deps
@@ -178,7 +196,7 @@ DENY = $(CARGO) deny --locked --config supply-chain/deny.toml
 advisories: ## ask RustSec's database, fetched from GitHub, for known vulnerabilities and withdrawn versions; needs cargo-deny
 	$(DENY) check advisories
 
-bench: ## measure against the targets, about a quarter of an hour; ONLY=S3 measures one row, benches/run --help lists them
+bench: venv $(PY_NATIVE) ## measure against the targets, about a quarter of an hour; ONLY=S3 measures one row, benches/run --help lists them
 	$(BUILDERS_FLAGS) $(CARGO) build --locked --release $(REMAPPED) --example plain_sdk
 	@$(MAKE) --no-print-directory library local $(if $(shell command -v $(NPM)),node)
 	FLAGSTORE_LIBRARY=$(abspath $(LIBRARY)) benches/run $(ONLY:%=--only %)
@@ -193,7 +211,11 @@ papers: ## write THIRD-PARTY-NOTICES and the bill of materials anew from Cargo.l
 reproducible: library ## build what is committed once more in another folder and compare, bit for bit; as long as a release build
 	supply-chain/reproducible
 
-release: stage venv ## write what is published, as far as this machine can build it, into build/release; REHEARSAL=1 before a commit
+release: local venv ## write what is published, as far as this machine can build it, into build/release; REHEARSAL=1 before a commit
+	supply-chain/platforms all --release
+	@$(MAKE) --no-print-directory release-of LIBRARY='$(abspath build/platforms/$(HOST)/libflagstore.so)'
+
+release-of: stage
 	supply-chain/release $(if $(REHEARSAL),--rehearsal) build/release
 
 headers: ## write include/flagstore.h and include/flagstore_cdef.h anew from the sources
@@ -205,6 +227,7 @@ headers: ## write include/flagstore.h and include/flagstore_cdef.h anew from the
 # SOURCE_DATE_EPOCH is for packages: no time is in the library, and a crate that asks for it would be built anew.
 CARGO_FOLDER   := $(abspath $(or $(CARGO_HOME),$(HOME)/.cargo))
 TOOLCHAIN      := $(shell rustc --print sysroot 2> /dev/null)
+HOST           := $(shell rustc -vV 2> /dev/null | sed -n 's/^host: //p')
 REMAP           = $(CURDIR)=. $(abspath $(TARGET))=target $(CARGO_FOLDER)=cargo $(TOOLCHAIN)=rust
 comma          := ,
 space          := $(subst ,, )
@@ -215,6 +238,13 @@ BUILDERS_FLAGS  = env -u RUSTFLAGS -u SOURCE_DATE_EPOCH CFLAGS='$(strip $(foreac
 library: ## build libflagstore.so and libflagstore.a
 	$(BUILDERS_FLAGS) $(CARGO) rustc --locked --release $(REMAPPED) --lib --crate-type cdylib,staticlib
 
+# The archive of another platform. supply-chain/platforms calls this, and says what compiles C for it.
+archive:
+	$(BUILDERS_FLAGS) $(CARGO) rustc --locked --profile $(PROFILE) $(REMAPPED) --lib --crate-type staticlib --target $(TRIPLE)
+
+platforms: local ## build, check and run every platform that this machine can, into build/platforms; RELEASE=1 as published
+	@supply-chain/platforms all $(if $(RELEASE),--release)
+
 # In a folder of its own: Cargo keeps one libflagstore.so a folder, and would build it anew at each change of features.
 LOCAL_BUILD = --locked --profile local --target-dir $(TARGET)/local --no-default-features --features local --bin flagstore-local
 
@@ -223,14 +253,23 @@ local: ## build the local DynamoDB endpoint, target/release/flagstore-local
 	@mkdir -p $(RELEASE)
 	@ln -f $(TARGET)/local/local/flagstore-local $(LOCAL)
 
+# In a folder of its own for the same reason. It is run by people, and so built as fast as the endpoint is.
+CLI_BUILD = --locked --profile local --target-dir $(TARGET)/cli --features cli --bin flagstore
+
+cli: ## build the program flagstore (doctor, ls, get, diff), target/cli/local/flagstore
+	$(BUILDERS_FLAGS) $(CARGO) build $(CLI_BUILD) $(REMAPPED)
+
 $(LIBRARY):
 	$(MAKE) library
+
+$(TARGET)/cli/local/flagstore:
+	$(MAKE) cli
 
 # Paths in flagstore.pc are relative to its folder, wherever LIBDIR and INCLUDEDIR lie.
 from_pkgconfig = $(shell realpath -m -s --relative-to='$(LIBDIR)/pkgconfig' '$(1)')
 
 # -p keeps the time of the build, so that what links against a staged copy is not built again without need.
-install: $(LIBRARY) ## install library, headers and flagstore.pc below PREFIX (default /usr/local; DESTDIR works)
+install: $(LIBRARY) $(PROGRAM) ## install library, headers, flagstore.pc and the program flagstore below PREFIX (default /usr/local; DESTDIR works)
 	install -d '$(DESTDIR)$(LIBDIR)/pkgconfig' '$(DESTDIR)$(INCLUDEDIR)' '$(DESTDIR)$(DOCDIR)'
 	install -p -m 755 $(LIBRARY) '$(DESTDIR)$(LIBDIR)/libflagstore.so.$(VERSION)'
 	$(STRIP) -p --strip-unneeded '$(DESTDIR)$(LIBDIR)/libflagstore.so.$(VERSION)'
@@ -239,6 +278,8 @@ install: $(LIBRARY) ## install library, headers and flagstore.pc below PREFIX (d
 	install -p -m 644 $(RELEASE)/libflagstore.a '$(DESTDIR)$(LIBDIR)'
 	install -p -m 644 include/flagstore.h include/flagstore_cdef.h '$(DESTDIR)$(INCLUDEDIR)'
 	install -p -m 644 $(PAPERS) '$(DESTDIR)$(DOCDIR)'
+	$(if $(PROGRAM),install -d '$(DESTDIR)$(BINDIR)' && install -p -m 755 $(PROGRAM) '$(DESTDIR)$(BINDIR)/flagstore' && \
+	  $(STRIP) -p '$(DESTDIR)$(BINDIR)/flagstore')
 	sed -e 's|@PREFIX_FROM_HERE@|$(call from_pkgconfig,$(PREFIX))|' \
 	  -e 's|@INCLUDEDIR_FROM_HERE@|$(call from_pkgconfig,$(INCLUDEDIR))|' -e 's|@VERSION@|$(VERSION)|' \
 	  flagstore.pc.in > '$(DESTDIR)$(LIBDIR)/pkgconfig/flagstore.pc'
@@ -246,26 +287,26 @@ install: $(LIBRARY) ## install library, headers and flagstore.pc below PREFIX (d
 uninstall: ## remove what install put there
 	rm -f '$(DESTDIR)$(LIBDIR)'/libflagstore.so '$(DESTDIR)$(LIBDIR)'/$(SONAME) \
 	  '$(DESTDIR)$(LIBDIR)'/libflagstore.so.$(VERSION) '$(DESTDIR)$(LIBDIR)'/libflagstore.a \
-	  '$(DESTDIR)$(LIBDIR)'/pkgconfig/flagstore.pc \
+	  '$(DESTDIR)$(LIBDIR)'/pkgconfig/flagstore.pc '$(DESTDIR)$(BINDIR)'/flagstore \
 	  '$(DESTDIR)$(INCLUDEDIR)'/flagstore.h '$(DESTDIR)$(INCLUDEDIR)'/flagstore_cdef.h \
 	  $(foreach paper,$(notdir $(PAPERS)),'$(DESTDIR)$(DOCDIR)'/$(paper))
 
 clean: ## remove everything that was built
-	rm -rf build bindings/node/dist bindings/node/lib bindings/node/node_modules bindings/node/test/native/node_modules bindings/java/target
+	rm -rf build bindings/node/dist bindings/node/lib bindings/node/node_modules $(patsubst %,bindings/node/test/%/node_modules,native bundlers runtimes) bindings/java/target
 	$(CARGO) clean
 
 # The C tests and examples are built as users build: with pkg-config, against an installed tree. A second tree without
 # the shared library is what makes -lflagstore link statically.
 stage: library
-	@$(MAKE) --no-print-directory -s install PREFIX='$(abspath $(STAGE))/shared' STRIP='$(STRIP)'
-	@$(MAKE) --no-print-directory -s install PREFIX='$(abspath $(STAGE))/static' STRIP=:
+	@$(MAKE) --no-print-directory -s install PREFIX='$(abspath $(STAGE))/shared' STRIP='$(STRIP)' PROGRAM=
+	@$(MAKE) --no-print-directory -s install PREFIX='$(abspath $(STAGE))/static' STRIP=: PROGRAM=
 	@rm -f $(STAGE)/static/lib/libflagstore.so*
 
 pkg_config = PKG_CONFIG_PATH=$(abspath $(STAGE))/$(1)/lib/pkgconfig pkg-config
 SHARED     = $(shell $(call pkg_config,shared) --cflags --libs flagstore) -Wl,-rpath,$(abspath $(STAGE))/shared/lib
 STATIC     = $(shell $(call pkg_config,static) --cflags --libs --static flagstore)
 STRICT     = -std=c11 -D_GNU_SOURCE -g -Wall -Wextra -Werror -pedantic -pthread
-HARNESS    = tests/c/check.c tests/c/endpoint.c
+HARNESS    = $(addprefix tests/c/,check.c runner.c endpoint.c servers.c)
 HARNESS_H  = tests/c/check.h tests/c/endpoint.h tests/c/queue.h include/flagstore.h
 TEST_FLAGS = $(STRICT) -O1 -Itests/c -DPACKAGE_VERSION='"$(VERSION)"'
 
@@ -313,13 +354,15 @@ build/examples/%: examples/c/%.c include/flagstore.h
 NODE := bindings/node
 
 # The npm packages that are pinned, anew when the lock changes; then the native part and the compiled TypeScript. The
-# integration that the tests share a table with is for another SDK, hence packages of its own.
+# integration that the tests share a table with is for another SDK, hence packages of its own; so have the bundlers and the
+# runtimes that the package is tested with.
 pinned = $(1)/node_modules/.made-for-$(shell sha256sum $(1)/package-lock.json | cut -c1-12)
 
-node: $(call pinned,$(NODE)) $(call pinned,$(NODE)/test/native)
+node: $(foreach folder,$(NODE) $(NODE)/test/native $(NODE)/test/bundlers $(NODE)/test/runtimes,$(call pinned,$(folder)))
 	@$(NODE)/build
 
-$(NODE)/node_modules/.made-for-% $(NODE)/test/native/node_modules/.made-for-%:
+$(NODE)/node_modules/.made-for-% $(NODE)/test/native/node_modules/.made-for-% \
+$(NODE)/test/bundlers/node_modules/.made-for-% $(NODE)/test/runtimes/node_modules/.made-for-%:
 	cd $(@D)/.. && $(NPM) ci --no-audit --no-fund --ignore-scripts --silent
 	touch $@
 

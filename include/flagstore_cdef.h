@@ -142,6 +142,10 @@ int32_t store_membership_entry(const struct store_membership *membership,
 int32_t store_statistics(uint64_t store,
                          char **json,
                          struct store_error *error);
+int32_t store_doctor(const char *options,
+                     size_t options_len,
+                     char **report_json,
+                     struct store_error *error);
 int32_t store_clear_cache(uint64_t store,
                           struct store_error *error);
 int32_t store_next_event(uint64_t store,

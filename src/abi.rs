@@ -26,7 +26,7 @@ use crate::model::{Code, Error};
 use crate::numbers::{self, Kind};
 use crate::runtime::{self, panics};
 use crate::store::init::Progress;
-use crate::store::{Found, Upserted};
+use crate::store::{Found, Upserted, doctor};
 
 /// The number of the ABI that this library implements. Compare it with `STORE_ABI_VERSION` of the header you were
 /// built with, before any other call. Never fails, never blocks, any thread.
@@ -66,10 +66,18 @@ pub extern "C" fn store_code_name(code: i32) -> *const c_char {
 /// first call. Opening equal options again returns another handle to the same live store (connections, cache,
 /// events), unless `"shared"` is false.
 ///
-/// What the options leave to the process's environment (`AWS_…`, `HOME`, `SSL_CERT_FILE`) is taken now, on the calling
-/// thread, as by getenv: no other thread may change the environment meanwhile. Later changes do not matter to this
-/// store; stores are shared only if these variables are equal too. With `"endpoint"` and the keys given, none is read,
-/// nor any file.
+/// What the options leave to the process's environment (`AWS_…`, `HOME`, `SSL_CERT_FILE`, `HTTPS_PROXY`, …) is taken now, on
+/// the calling thread, as by getenv: do not set variables in other threads while opening. Later changes do not matter to this
+/// store, and no call looks for a variable any more; only the C library may, when it looks up the endpoint's name on a thread of
+/// this library (`RES_OPTIONS`, `LOCALDOMAIN`, `HOSTALIASES`; glibc before 2.41 may crash if one is set just then). Stores are
+/// shared only if these variables are equal too. With `"endpoint"` and the keys given, no file is read, and only the variables
+/// about certificates and proxies, which do not matter to loopback without TLS.
+///
+/// With `"compress_large"` an item over DynamoDB's 400 KB, of up to 16 MiB, is stored deflated in two attributes of its own,
+/// `flagstore_version` (a number) and `flagstore_item` (zlib), of its row. The row's `version` and `item` stay what other
+/// SDKs read there, or are a tombstone of the version before. Every store of this library, whatever its options, reads
+/// the newer of the two forms and compares its writes with both. Another SDK compares with `version` alone and replaces
+/// the whole row: what it writes with a version between the two is read until this library writes the item again.
 ///
 /// Errors: INVALID_JSON, UNKNOWN_OPTION, OPTION_TYPE, OPTION_VALUE, EMPTY_TABLE_NAME, TOO_MANY_STORES.
 ///
@@ -113,13 +121,14 @@ pub unsafe extern "C" fn store_close(store: u64, error: *mut StoreError) -> i32 
 /// writer gave a newer version stays, and then nothing is deleted: the data set is older than the table. An init of a
 /// store that was not initialised, and one over another environment's data (most flags have another salt), replaces
 /// what it read whatever its version; so does one that meets a flag made anew, or a row that cannot be read. An item
-/// over 400 KB is not written: the older row stays, an event and the report name it, and the rest is done. An item with
-/// an empty key is left out. Writes are paced to what the table takes and repeated when throttled. Success means that
+/// over 400 KB is not written, unless `"compress_large"` lets it be stored deflated (see `store_open`): the older row stays,
+/// an event and the report name it, and the rest is done. An item with an empty key is left out. Writes are paced to what the table takes and repeated when throttled. Success means that
 /// everything is stored; after an error, calling again goes on where it stopped.
 ///
 /// `report` may be NULL; else it receives a JSON object to be freed with `store_string_free`:
 /// `{"written":n,"unchanged":n,"deleted":n,"kept_newer":n,"too_large":[{"kind":…,"key":…,"bytes":n}],
-/// "replaced":{…},"kept":{…},"left_out":{…}}`. The last three have a member for each reason that occurred, with the
+/// "deflated":{"count":n,"keys":[…]},"replaced":{…},"kept":{…},"left_out":{…}}`. `deflated` are those of the rows written
+/// that other SDKs read in an older form, or as deleted. The last three have a member for each reason that occurred, with the
 /// number of rows and the first ten of them: `{"newer":{"count":n,"keys":[{"kind":…,"key":…},…]}}`.
 /// - `replaced`, rows written over what a version alone would have kept: `unreadable`, `not_initialised`,
 ///   `other_environment`, `made_anew`, `newer` (the option `"init_overwrites_newer"`).
@@ -210,9 +219,10 @@ pub unsafe extern "C" fn store_get(
     })
 }
 
-/// What the cache has of an item: STORE_OK or STORE_NOT_FOUND where `store_get` would answer so without asking
-/// DynamoDB, else STORE_NOT_CACHED, with `item` untouched. For event loops, which take a hit at once and turn to
-/// `store_get_async` for the rest. Does not block. Any thread, also inside callbacks.
+/// What memory has of an item: STORE_OK or STORE_NOT_FOUND where `store_get` would answer so without asking DynamoDB
+/// or reading a file of `"cache_dir"`, else STORE_NOT_CACHED, with `item` untouched. For event loops, which take a hit
+/// at once and turn to `store_get_async` for the rest: neither does any I/O on the calling thread. Does not block. Any
+/// thread, also inside callbacks.
 ///
 /// Example: `if (store_get_cached(store, "features", 8, "my-flag", 7, &item, &error) == STORE_NOT_CACHED) …`
 #[unsafe(no_mangle)]
@@ -300,7 +310,8 @@ pub unsafe extern "C" fn store_items_view(
 ///
 /// Returns STORE_OK if it was written. Returns STORE_NEWER_EXISTS if the stored version is the same or newer; then
 /// `stored`, unless NULL, is filled with the stored item (free it with `store_item_free`). Returns
-/// STORE_TOO_LARGE if the item is over 400 KB; the older row stays, and an event reports it. `stored` is untouched
+/// STORE_TOO_LARGE if the item is over 400 KB, with `"compress_large"` also deflated; the older row stays, and an event
+/// reports it. `stored` is untouched
 /// in every other case. Blocks, at most `"timeout_ms"`. Any thread.
 ///
 /// Errors: EMPTY_KEY, EMPTY_KIND, KEY_TOO_LONG, INVALID_VERSION, EMPTY_ITEM, and those of DynamoDB. After
@@ -463,11 +474,11 @@ pub unsafe extern "C" fn store_membership_entry(
 /// What the store did since it was opened in this process: `*json` receives a JSON object to be freed with
 /// `store_string_free`. Its numbers only grow: `hits`, `misses`, `coalesced`, `stale`, `refreshes` (cache);
 /// `requests`, `retries`, `throttles`, `errors` (DynamoDB); `read_units`, `write_units` (capacity consumed);
-/// `skipped_rows`, `dropped_events`; `served_while_away` (of `stale`, those that did not wait), `oldest_stale_ms` (the age
-/// of the oldest), `uncached` (answers too large to be kept); `host_hits` (values out of `"cache_dir"`), `host_trouble`
-/// (what went wrong with its files). `cached_items`, `cached_lists` and `cached_bytes` say what the cache holds now;
-/// `unwritten` how many items are to be written again; `away` is 1 while DynamoDB does not answer, else 0. Does not
-/// block.
+/// `skipped_rows`, `dropped_events`; `served_while_away` (of `stale`, those that did not wait since DynamoDB was known not to
+/// answer), `oldest_stale_ms` (the greatest age of a value that was served as stale, in milliseconds), `uncached` (answers
+/// too large to be kept); `host_hits` (values out of `"cache_dir"`), `host_trouble` (what went wrong with its files).
+/// `cached_items`, `cached_lists` and `cached_bytes` say what the cache holds now; `unwritten` how many items are to be
+/// written again; `away` is 1 from a failure on until DynamoDB answers again, else 0. Does not block.
 ///
 /// Errors: NULL_ARGUMENT, INVALID_HANDLE.
 ///
@@ -477,6 +488,41 @@ pub unsafe extern "C" fn store_statistics(store: u64, json: *mut *mut c_char, er
     guarded(error, || {
         not_null("json", json)?;
         give_text(json, &handles::get(store)?.statistics());
+        Ok(codes::STORE_OK)
+    })
+}
+
+/// Looks for what may be wrong between this process and its flags, and says what to do about it.
+///
+/// `options` are those of `store_open`. `*report_json` receives a JSON object to be freed with `store_string_free`:
+/// `{"problems":n,"warnings":n,"findings":[{"check":…,"level":…,"found":…,"remedy":…},…]}`. A finding's `level` is `"ok"`,
+/// `"note"`, `"warning"` or `"problem"`; `found` and `remedy` are sentences for a person, `remedy` is null where there is
+/// nothing to do; none of them holds a secret, of an access key id its last four characters. The checks are library,
+/// cache directory, region, settings, credentials, clock, name, certificate, connection, endpoint, table, schema,
+/// capacity, service, request, get, query, put, delete, conditions, initialised, prefix, features, segments, unreadable rows, large
+/// rows, big segments, and rest, which says that nothing else could be looked at; one that does not apply is missing.
+///
+/// It reads all flags and segments once, and makes two writes that cannot succeed (one write unit each) to see whether
+/// this process may write. Nothing is written, kept or cached, and no store is shared with it. Blocks, at most four times
+/// `"timeout_ms"` and twice `"all_timeout_ms"`. Any thread; the environment is taken as by `store_open`.
+///
+/// Whatever is wrong with table, network or credentials stands in the report, and the call is STORE_OK. Errors:
+/// INVALID_JSON, UNKNOWN_OPTION, OPTION_TYPE, OPTION_VALUE, EMPTY_TABLE_NAME, TIMEOUT, RUNTIME, CALLED_IN_CALLBACK.
+///
+/// Example: `store_doctor("{\"table\":\"flags\"}", 17, &report, &error)`
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn store_doctor(
+    options: *const c_char,
+    options_len: usize,
+    report_json: *mut *mut c_char,
+    error: *mut StoreError,
+) -> i32 {
+    panics::silence();
+    guarded(error, || {
+        not_null("report_json", report_json)?;
+        // SAFETY: the header asks for `options_len` readable bytes.
+        let options = Options::from_json(unsafe { text("options", options, options_len, MAX_OPTIONS_BYTES) }?)?;
+        give_text(report_json, &doctor::examine(&options, codes::STORE_ABI_VERSION)?.to_json());
         Ok(codes::STORE_OK)
     })
 }
@@ -498,6 +544,10 @@ pub unsafe extern "C" fn store_clear_cache(store: u64, error: *mut StoreError) -
 /// Takes the oldest event that was not taken yet: `*level` is a STORE_LEVEL_… number, `*message` NUL-terminated
 /// UTF-8 to be freed with `store_string_free`. STORE_NOT_FOUND, with both untouched, if there is none. The library
 /// keeps the last 256 events; the statistics count those that were dropped. Does not block.
+///
+/// An outage is one event of level WARN when it begins ("DynamoDB does not answer …", with the failure) and one of level
+/// INFO when it ends ("DynamoDB answers again …"); each read that failed and was served a stale value is one that says
+/// for how long that was known. What was served without asking meanwhile makes no event: `store_statistics` counts it.
 ///
 /// Errors: NULL_ARGUMENT, INVALID_HANDLE.
 ///

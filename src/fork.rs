@@ -7,7 +7,6 @@
 //!
 //! The order is that in which a call takes the same locks: handles, then queues, then the runtime with what is polled on it, then
 //! what a poll may lock.
-#![cfg(not(miri))]
 
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicBool, Ordering};

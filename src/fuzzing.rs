@@ -15,17 +15,18 @@ mod rows;
 pub use boundary::{abi, init_structs, options};
 pub use payloads::{content, init_json, tombstone};
 pub use responses::{response, wire};
-pub use rows::row;
+pub use rows::{large, row};
 
 /// A target: what it does with a piece of input.
 pub type Target = fn(&[u8]);
 
 /// Every target by the name of its file in `fuzz/fuzz_targets` and of its folder in `fuzz/corpus`.
-pub const TARGETS: [(&str, Target); 9] = [
+pub const TARGETS: [(&str, Target); 10] = [
     ("abi", abi),
     ("content", content),
     ("init_json", init_json),
     ("init_structs", init_structs),
+    ("large", large),
     ("options", options),
     ("response", response),
     ("row", row),

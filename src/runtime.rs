@@ -2,7 +2,8 @@
 //!
 //! * Its threads are named, have small stacks and have every signal masked that is not the thread's own fault, so
 //!   that the host's handlers run on the host's threads. All socket work happens on them, which is why a SIGPIPE
-//!   from a broken connection never reaches the host: it stays masked here and the write returns EPIPE.
+//!   from a broken connection never reaches the host: it stays masked here and the write returns EPIPE. On macOS, where
+//!   that signal is the whole process's, mio and socket2 make no socket without SO_NOSIGPIPE.
 //! * A forked child has none of its parent's threads. Dropping the inherited runtime would wait for them for
 //!   ever, using it would hang: it is leaked, and the child builds its own.
 //! * A process that closes all its descriptors has closed the runtime's. It is found dead by the next call, or by its
@@ -14,12 +15,18 @@
 mod aside;
 mod bell;
 mod clock;
+#[cfg(all(unix, not(miri)))]
+mod descriptors;
+#[cfg(not(all(unix, not(miri))))]
+#[path = "runtime/no_descriptors.rs"]
 mod descriptors;
 mod host;
 pub mod limits;
+pub mod loaded;
 pub mod panics;
 mod pending;
 mod polls;
+pub mod programs;
 #[cfg(test)]
 mod tests;
 pub mod threads;
@@ -36,16 +43,16 @@ use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
 use futures_util::stream::{AbortHandle, Abortable, Aborted};
-use tokio::runtime::Runtime;
+use tokio::runtime::{Builder, Runtime};
 
 use crate::model::{Code, Error, Result};
 use descriptors::Sentinel;
 use pending::{Call, Ends, Pending};
 use threads::MaskedSignals;
 
-pub use aside::{Runtimes, aside, end_group, in_group};
+pub use aside::{Runtimes, aside};
 pub use bell::Bell;
-pub use clock::{WALL_TICK, boot_now, wall_now};
+pub use clock::{WALL_TICK, boot_now, both_now, wall_now};
 pub use host::{boot_id, effective_user};
 pub use polls::{contained, forks, outside, whole_across_forks};
 
@@ -71,8 +78,9 @@ static GENERATION: AtomicU64 = AtomicU64::new(0);
 /// The runtime of this process, or null before its first operation.
 static RUNTIME: AtomicPtr<Engine> = AtomicPtr::new(std::ptr::null_mut());
 
-/// Taken while the runtime is built or given up, and across a fork, so that no child inherits a half-built one.
-static BUILDING: Mutex<()> = Mutex::new(());
+/// What the runtime is built with, see [`prepare`]. Locked while one is built or given up, and across a fork, so that no child
+/// inherits a half-built one.
+static BUILDING: Mutex<Option<Builder>> = Mutex::new(None);
 
 /// Calls whose runtime died, until there is a thread of the library to tell their callbacks on.
 static ORPHANS: Mutex<Vec<Arc<dyn Ends>>> = Mutex::new(Vec::new());
@@ -97,6 +105,12 @@ struct Body {
     pending: Pending,
     /// Whether it is dead: nobody looks after calls that are added from then on.
     given_up: AtomicBool,
+}
+
+/// Makes what the runtime will be built with. To be called where the environment may be read: tokio looks for a variable in it,
+/// and the first operation may be on any thread.
+pub fn prepare() {
+    lock(&BUILDING).get_or_insert_with(Builder::new_multi_thread);
 }
 
 /// The generation of the process's runtime: another one after a fork, and after the runtime was replaced. Whatever was
@@ -168,10 +182,19 @@ pub fn may_block() -> Result<()> {
     ))
 }
 
-/// Runs a future on the runtime's threads and waits for it. The future ends itself at `deadline`; should the
-/// threads be starved beyond that, the wait ends all the same, with an error that says what was attempted.
+/// A wait that is shorter than it may be, as long as that makes sense.
+pub struct Softly<'a> {
+    /// When it is over.
+    pub until: Instant,
+    /// Asked then: whether there is no use in waiting on.
+    pub worth: Box<dyn Fn() -> bool + 'a>,
+}
+
+/// Runs a future on the runtime's threads and waits for it, perhaps softly. The future ends itself in time for either; should
+/// the threads be starved beyond that, the wait ends all the same, with an error that says what was attempted.
 pub fn block_on<T: Send + 'static>(
     deadline: Instant,
+    softly: Option<Softly<'_>>,
     attempt: impl Display,
     future: impl Future<Output = Result<T>> + Send + 'static,
 ) -> Result<T> {
@@ -180,8 +203,15 @@ pub fn block_on<T: Send + 'static>(
     let (sender, receiver) = sync_channel(1);
     // The receiver is gone only if the caller stopped waiting.
     engine.run(Box::pin(future), drop, Call::new(move |outcome| drop(sender.send(outcome))))?;
-    let patience = deadline.saturating_duration_since(Instant::now()) + GRACE;
-    receiver.recv_timeout(patience).unwrap_or_else(|unanswered| Err(engine.why(unanswered).during(attempt)))
+    let wait = |until: Instant| receiver.recv_timeout(until.saturating_duration_since(Instant::now()) + GRACE);
+    let outcome = match softly.filter(|softly| softly.until < deadline) {
+        None => wait(deadline),
+        Some(softly) => wait(softly.until).or_else(|unanswered| match unanswered {
+            RecvTimeoutError::Timeout if !(softly.worth)() => wait(deadline),
+            unanswered => Err(unanswered),
+        }),
+    };
+    outcome.unwrap_or_else(|unanswered| Err(engine.why(unanswered).during(attempt)))
 }
 
 impl Engine {
@@ -355,13 +385,14 @@ fn engine() -> Result<&'static Engine> {
 }
 
 fn built() -> Result<&'static Engine> {
-    let _building = lock(&BUILDING);
+    let mut building = lock(&BUILDING);
     // Another thread may have built it while this one waited.
     if let Some(engine) = current() {
         return Ok(engine);
     }
     // Tokio panics where the system refuses it a thread.
-    let built = catch_unwind(build).unwrap_or_else(|_| Err(not_started("the system refuses another thread")));
+    let built = catch_unwind(AssertUnwindSafe(|| build(building.get_or_insert_with(Builder::new_multi_thread))));
+    let built = built.unwrap_or_else(|_| Err(not_started("the system refuses another thread")));
     let engine = Box::leak(Box::new(built?));
     RUNTIME.store(engine, Ordering::Release);
     Ok(engine)
@@ -369,7 +400,7 @@ fn built() -> Result<&'static Engine> {
 
 /// Threads inherit their creator's signal mask, so the mask is set around the building; the workers create the
 /// blocking threads and so pass it on.
-fn build() -> Result<Engine> {
+fn build(builder: &mut Builder) -> Result<Engine> {
     let _masked = MaskedSignals::all();
     // Refused one thread after it has started another, tokio panics and then waits for the other for ever.
     threads_can_start().map_err(|error| not_started(&error.to_string()))?;
@@ -377,7 +408,7 @@ fn build() -> Result<Engine> {
     let sentinel = Sentinel::new().map_err(|error| not_started(&error.to_string()))?;
     let body = Arc::new(Body { sentinel, pending: Pending::default(), given_up: AtomicBool::new(false) });
     let (ours, before, after) = (Arc::clone(&body), Arc::clone(&body), Arc::clone(&body));
-    let tokio = tokio::runtime::Builder::new_multi_thread()
+    let tokio = builder
         .worker_threads(WORKERS)
         .max_blocking_threads(4)
         .thread_keep_alive(Duration::from_secs(5))
@@ -418,7 +449,7 @@ fn not_started(why: &str) -> Error {
 
 /// What keeps the runtime whole across a fork. Held from before the fork until after it, on both sides.
 pub struct Frozen {
-    _building: MutexGuard<'static, ()>,
+    _building: MutexGuard<'static, Option<Builder>>,
     orphans: MutexGuard<'static, Vec<Arc<dyn Ends>>>,
 }
 

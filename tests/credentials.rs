@@ -7,11 +7,13 @@
 
 mod credentials {
     mod aws;
+    mod environment;
     mod failures;
     mod host;
     mod isolation;
     mod places;
     mod process;
+    mod proxies;
     mod refresh;
     mod sources;
     mod stub;

@@ -29,7 +29,7 @@ use flagstore::model::options::Options;
 use flagstore::model::row::Item;
 use flagstore::store::Store;
 use history::Event;
-use racers::{KEYS, WRITERS, Writer, read_until_told_to_stop, seen};
+use racers::{KEYS, NATIVE_KEYS, WRITERS, Writer, read_until_told_to_stop, seen, write_natively};
 use serde_json::{Value, json};
 
 /// Exit status of a process whose init failed.
@@ -88,6 +88,7 @@ fn play(role: &str) {
             }
         }
         Some("write") => Writer::new(&role).run(&store),
+        Some("write natively") => write_natively(&role),
         Some("read") => read_until_told_to_stop(&role, &store),
         other => panic!("{other:?} is not a role"),
     }
@@ -289,6 +290,58 @@ fn racing_writers_lose_nothing_and_roll_nothing_back() {
     }
 }
 
+#[test]
+fn large_items_and_a_native_writer_in_the_mix_roll_nothing_back_that_the_native_did_not() {
+    for endpoint in endpoints() {
+        let seed = seed();
+        let faults = Faults::start(Some(&endpoint.url), &seed);
+        faults.script(json!([
+            {"probability": 0.05, "do": ["throttle", {"do": "reset", "at": "response"}, {"do": "fault", "status": 500}]},
+            {"operation": "PutItem", "probability": 0.25, "do": {"do": "delay", "ms": 15}},
+        ]));
+        let prefix = format!("large-{}", seed.number);
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(&prefix);
+        fs::create_dir_all(&folder).expect("a folder");
+        let nothing = data_set::from_json("{}").expect("data");
+        Store::open(endpoint.options(&prefix)).init(nothing).expect("init");
+        // One of the writers goes without the option: it reads what is deflated, and compares with it.
+        let role = |does: &str, number: usize| {
+            let mut options = options(&faults.url, &prefix);
+            options["compress_large"] = (number > 0).into();
+            json!({
+                "does": does, "number": number, "operations": short_or_long(100, 1_000), "seed": seed.number, "large": true,
+                "options": options, "endpoint": endpoint.url, "namespace": format!("{prefix}:features"),
+                "history": folder.join(format!("{}{number}.jsonl", does.replace(' ', "-"))),
+            })
+        };
+        let mut reader = start(&role("read", 9));
+        let mut writers: Vec<Child> = (0..WRITERS - 1).map(|number| start(&role("write", number))).collect();
+        writers.push(start(&role("write natively", WRITERS - 1)));
+        for writer in &mut writers {
+            assert!(ended(writer).success(), "a writer failed");
+        }
+        drop(reader.stdin.take());
+        assert!(ended(&mut reader).success(), "the reader failed");
+
+        let events = history::read_all(&folder);
+        let is_native = |event: &Event| (0..NATIVE_KEYS).any(|number| event.key == format!("key{number}"));
+        let (native, ours): (Vec<Event>, Vec<Event>) = events.into_iter().partition(is_native);
+        // What other SDKs see never goes down, and neither does what this library sees where no other SDK writes.
+        assert_eq!(history::fall(&ours), None, "on {}", endpoint.name);
+        assert_eq!(history::fall_without_a_native(&native), None, "on {}", endpoint.name);
+        let deflated = endpoint.rows(&format!("{prefix}:features"));
+        let deflated = deflated.iter().filter(|row| row.contains_key("flagstore_item")).count();
+        assert!(deflated > 0, "nothing large raced on {}", endpoint.name);
+        let falls = history::fall(&native).is_some();
+        eprintln!("on {}: {deflated} rows deflated at the end; a native rolled back: {falls}", endpoint.name);
+        let direct = Store::open(endpoint.options(&prefix));
+        for number in NATIVE_KEYS..KEYS {
+            check_key(&format!("key{number}"), &ours, &direct);
+        }
+        fs::remove_dir_all(&folder).expect("removed");
+    }
+}
+
 /// Every key stands at the highest version that was acknowledged, or above it at one whose writer was left in doubt.
 fn check(events: &[Event], direct: &Arc<Store>) {
     let count = |name: &str| events.iter().filter(|event| event.name == name).count();
@@ -296,14 +349,16 @@ fn check(events: &[Event], direct: &Arc<Store>) {
     eprintln!("written {}, reads {conflicts}, stale inits of a key {}", count("written"), count("kept newer"));
     assert!(count("written") > 200 && conflicts > 200 && count("kept newer") > KEYS, "nobody raced");
     for number in 0..KEYS {
-        let key = format!("key{number}");
-        let row = direct.get("features", &key).expect("readable").unwrap_or_else(|| panic!("{key} is gone")).row;
-        let version = seen(&key, &row);
-        let writes = || events.iter().filter(|event| event.key == key && event.name != "read");
-        let acknowledged = writes().filter(|event| event.name != "unknown").map(|event| event.version).max();
-        let doubtful: HashSet<i64> =
-            writes().filter(|event| event.name == "unknown").map(|event| event.version).collect();
-        assert!(Some(version) >= acknowledged, "{key} is at {version}, and {acknowledged:?} was acknowledged");
-        assert!(Some(version) == acknowledged || doubtful.contains(&version), "{key} is at {version}: who wrote that?");
+        check_key(&format!("key{number}"), events, direct);
     }
+}
+
+fn check_key(key: &str, events: &[Event], direct: &Arc<Store>) {
+    let row = direct.get("features", key).expect("readable").unwrap_or_else(|| panic!("{key} is gone")).row;
+    let version = seen(key, &row);
+    let writes = || events.iter().filter(|event| event.key == key && event.name != "read");
+    let acknowledged = writes().filter(|event| event.name != "unknown").map(|event| event.version).max();
+    let doubtful: HashSet<i64> = writes().filter(|event| event.name == "unknown").map(|event| event.version).collect();
+    assert!(Some(version) >= acknowledged, "{key} is at {version}, and {acknowledged:?} was acknowledged");
+    assert!(Some(version) == acknowledged || doubtful.contains(&version), "{key} is at {version}: who wrote that?");
 }

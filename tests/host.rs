@@ -15,28 +15,32 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use client::{Faults, seed};
+use client::{Faults, seed, short_or_long};
 use endpoint::{Endpoint, endpoints, prefix};
 use flagstore::model::data_set;
 use flagstore::model::options::Options;
-use flagstore::model::row::Item;
-use flagstore::store::Store;
+use flagstore::model::row::{Item, Row};
+use flagstore::store::{Store, Upserted};
 use serde_json::{Value, json};
 
 /// Flags of the data set.
 const FLAGS: usize = 12;
-/// How long a test that kills and overwrites goes on.
-const STORM: Duration = Duration::from_secs(3);
+/// Of the test that kills and overwrites: how long a value is fresh, and how long it may stand in after that.
+const TTL: Duration = Duration::from_millis(100);
+const STALE: Duration = Duration::from_millis(400);
+/// By so much two clocks of one machine may differ, which tick now and then.
+const SLACK: Duration = Duration::from_millis(100);
 
 /// Starts this test program again, as a process that does one thing.
 fn start(role: &Value) -> Child {
     Command::new(std::env::current_exe().expect("this program"))
         .args(["--exact", "the_way_into_other_processes", "--nocapture"])
         .env("FLAGSTORE_ROLE", role.to_string())
+        // So that one that fails has ended before it is killed.
+        .env("RUST_BACKTRACE", "0")
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .spawn()
@@ -52,7 +56,7 @@ fn the_way_into_other_processes() {
     match role["does"].as_str() {
         // Its exit status says whether it had all of them.
         Some("read") => read_all_flags(&store),
-        Some("write") => write_for_ever(&store, &role),
+        Some("storm") => write_and_read(&store, &role),
         other => panic!("{other:?} is not a role"),
     }
 }
@@ -64,13 +68,68 @@ fn read_all_flags(store: &Arc<Store>) {
     }
 }
 
-fn write_for_ever(store: &Arc<Store>, role: &Value) {
-    let first = role["first"].as_i64().expect("a version");
-    for version in first.. {
-        for number in 0..FLAGS {
-            let _ = store.upsert("features", &item(number, version));
+/// Half of the processes write too. What was acknowledged is noted beside the cache, for every process to judge by.
+fn write_and_read(store: &Arc<Store>, role: &Value) {
+    let notes = Acknowledged(PathBuf::from(role["notes"].as_str().expect("a path")));
+    let (number, begun) = (role["number"].as_i64().expect("a number"), Instant::now());
+    // What was acknowledged, as of when this process saw it.
+    let mut seen: Vec<Vec<(Instant, i64)>> = vec![Vec::new(); FLAGS];
+    let bound = TTL + STALE + SLACK;
+    // What is served at a moment or later is no older than the bound before that moment.
+    let mut judge = |number: usize, row: &Row, asked: Instant| {
+        assert_eq!(row.item(), item(number, row.version).item.as_deref(), "a wrong value");
+        let seen = &mut seen[number];
+        let old = seen.iter().rev().find(|(at, _)| asked.duration_since(*at) > bound);
+        assert!(old.is_none_or(|(_, version)| row.version >= *version), "{row:?} is older than {old:?}");
+        if seen.last().is_none_or(|(at, _)| asked.duration_since(*at) > TTL) {
+            let version = notes.read(number);
+            seen.push((Instant::now(), version));
+        }
+    };
+    for round in 0.. {
+        if now_ms() > u128::from(role["until_ms"].as_u64().expect("a time")) {
+            return;
+        }
+        for flag in 0..FLAGS {
+            if number % 2 == 0 && flag == round % FLAGS {
+                // Larger than any before, of any process.
+                let version = i64::try_from(now_ms()).expect("this age") * 100 + number;
+                let outcome = store.upsert("features", &item(flag, version)).expect("written");
+                notes.write(flag, if let Upserted::NewerExists(row) = outcome { row.version } else { version });
+            }
+            let asked = Instant::now();
+            let found = store.get("features", &format!("flag{flag}")).expect("readable").expect("there");
+            judge(flag, &found.row, asked);
+        }
+        let asked = Instant::now();
+        let list = store.all("features").expect("readable");
+        assert_eq!(list.rows.len(), FLAGS);
+        for row in list.rows.iter() {
+            judge(row.key.trim_start_matches("flag").parse().expect("a number"), row, asked);
+        }
+        if number % 3 == 0 && begun.elapsed() > TTL {
+            store.clear_cache();
         }
     }
+}
+
+/// The versions that the table has at least, in files.
+struct Acknowledged(PathBuf);
+
+impl Acknowledged {
+    fn write(&self, flag: usize, version: i64) {
+        let new = self.0.join(format!("{flag}.{}", std::process::id()));
+        fs::write(&new, version.to_string()).expect("written");
+        fs::rename(&new, self.0.join(flag.to_string())).expect("renamed");
+    }
+
+    fn read(&self, flag: usize) -> i64 {
+        fs::read_to_string(self.0.join(flag.to_string())).map_or(0, |text| text.parse().expect("a number"))
+    }
+}
+
+fn now_ms() -> u128 {
+    SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock after 1970").as_millis()
 }
 
 fn item(number: usize, version: i64) -> Item {
@@ -107,10 +166,6 @@ fn options(url: &str, prefix: &str, folder: &Folder, ttl: u64) -> Value {
         "access_key_id": "local", "secret_access_key": "local", "timeout_ms": 20_000,
         "cache_ttl_ms": ttl, "cache_dir": folder.0,
     })
-}
-
-fn open(options: &Value) -> Arc<Store> {
-    Store::open(Options::from_json(&options.to_string()).expect("options"))
 }
 
 /// Writes the data set without the cache of the host.
@@ -166,56 +221,79 @@ fn a_process_that_starts_in_an_outage_has_every_flag() {
     }
 }
 
+/// Does to a file of the cache what accidents do, and keeps the first that it sees of each, to bring it back later.
+fn overwrite(dice: &mut Dice, path: &Path, others: &[PathBuf], first: &mut BTreeMap<PathBuf, Vec<u8>>) {
+    let whole = fs::read(path).unwrap_or_default();
+    let any = |dice: &mut Dice, count: usize| dice.below(count.max(1));
+    let new = match dice.below(7) {
+        0 => Vec::new(),
+        1 => whole[..any(dice, whole.len())].to_vec(),
+        2 => b"flagstore/1\ngarbage".to_vec(),
+        3 => {
+            let mut damaged = whole.clone();
+            let at = any(dice, damaged.len());
+            damaged.iter_mut().skip(at).take(1).for_each(|byte| *byte ^= 1);
+            damaged
+        }
+        4 => fs::read(&others[any(dice, others.len())]).unwrap_or_default(),
+        _ => first.get(path).cloned().unwrap_or_default(),
+    };
+    first.entry(path.into()).or_insert(whole);
+    let _ = fs::write(path, new);
+}
+
+/// Random numbers of a seed.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, count: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(self.0 >> 33).expect("31 bits") % count
+    }
+}
+
 #[test]
-fn killed_processes_and_overwritten_files_give_nobody_a_wrong_value() {
+fn killed_processes_and_overwritten_files_give_nobody_a_wrong_or_an_old_value() {
     for endpoint in endpoints().into_iter().filter(|endpoint| endpoint.name == "flagstore-local") {
-        let prefix = prefix();
+        let (prefix, seed) = (prefix(), seed());
         fill(endpoint, &prefix);
-        let folder = Folder::new(&prefix);
-        let options = options(&endpoint.url, &prefix, &folder, 30);
-        let begun = Instant::now();
-        let over = AtomicBool::new(false);
-        thread::scope(|scope| {
-            scope.spawn(|| {
-                let mut first = 2;
-                while !over.load(Ordering::Relaxed) {
-                    let mut writer = start(&json!({"does": "write", "options": options, "first": first}));
-                    thread::sleep(Duration::from_millis(300));
-                    writer.kill().expect("killed");
-                    writer.wait().expect("ended");
-                    first += 100_000;
+        let (folder, notes) = (Folder::new(&prefix), Folder::new(&format!("{prefix}-notes")));
+        fs::create_dir(&notes.0).expect("a folder");
+        let mut options = options(&endpoint.url, &prefix, &folder, 0);
+        options["cache_ttl_ms"] = json!(u64::try_from(TTL.as_millis()).expect("short"));
+        options["cache_stale_ms"] = json!(u64::try_from(STALE.as_millis()).expect("short"));
+        // So little that files make room too.
+        options["cache_dir_max_bytes"] = json!(20 * 4_096);
+        let time = Duration::from_secs(short_or_long(3, 600) as u64);
+        let until = u64::try_from(now_ms() + time.as_millis()).expect("this age");
+        let begin = |number: usize| {
+            start(&json!({"does": "storm", "options": options, "number": number, "notes": notes.0, "until_ms": until}))
+        };
+        let mut processes: Vec<Child> = (0..short_or_long(4, 16)).map(begin).collect();
+        let mut dice = Dice(seed.number);
+        let (mut first, mut kills, mut overwritten, begun) = (BTreeMap::new(), 0, 0, Instant::now());
+        while begun.elapsed() + Duration::from_millis(500) < time {
+            let files = folder.files();
+            for path in &files {
+                if dice.below(4) == 0 {
+                    overwrite(&mut dice, path, &files, &mut first);
+                    overwritten += 1;
                 }
-            });
-            scope.spawn(|| {
-                while !over.load(Ordering::Relaxed) {
-                    for (number, path) in folder.files().iter().enumerate() {
-                        let garbage: &[u8] = if number % 2 == 0 { b"flagstore/1\ngarbage" } else { b"" };
-                        let _ = fs::OpenOptions::new()
-                            .write(true)
-                            .truncate(number % 3 == 0)
-                            .open(path)
-                            .map(|mut file| std::io::Write::write_all(&mut file, garbage));
-                    }
-                    thread::sleep(Duration::from_millis(5));
-                }
-            });
-            for _ in 0..4 {
-                scope.spawn(|| {
-                    let store = open(&options);
-                    while begun.elapsed() < STORM {
-                        for number in 0..FLAGS {
-                            let row =
-                                store.get("features", &format!("flag{number}")).expect("readable").expect("there").row;
-                            assert_eq!(row.item(), item(number, row.version).item.as_deref());
-                        }
-                        for row in store.all("features").expect("readable").rows.iter() {
-                            let number = row.key.trim_start_matches("flag").parse().expect("a number");
-                            assert_eq!(row.item(), item(number, row.version).item.as_deref());
-                        }
-                    }
-                    over.store(true, Ordering::Relaxed);
-                });
             }
-        });
+            thread::sleep(Duration::from_millis(5));
+            // About ten a second, at any moment of what they do.
+            if dice.below(20) == 0 {
+                let number = dice.below(processes.len());
+                let process = &mut processes[number];
+                assert_eq!(process.try_wait().expect("a child"), None, "process {number} ended by itself");
+                process.kill().expect("killed");
+                process.wait().expect("ended");
+                processes[number] = begin(number);
+                kills += 1;
+            }
+        }
+        ended_well(processes);
+        assert!(kills > 0 && overwritten > 0, "{kills} killed, {overwritten} overwritten");
+        eprintln!("{kills} processes were killed, {overwritten} files overwritten");
     }
 }

@@ -3,6 +3,7 @@
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a test may end where it cannot go on")]
 
+#[allow(dead_code, reason = "not every test program uses all of it")]
 mod endpoint;
 
 use std::collections::HashSet;
@@ -243,6 +244,63 @@ fn a_conflict_is_one_request() {
         assert!(matches!(store.upsert("things", &item("k", 4, "four")).expect("answered"), Upserted::NewerExists(_)));
         let one_or_a_read_too = if endpoint.returns_row_of_failed_condition { 1 } else { 2 };
         assert_eq!(requests() - before, one_or_a_read_too, "on {}", endpoint.name);
+    });
+}
+
+#[test]
+fn an_item_that_does_not_fit_is_stored_deflated_beside_what_other_sdks_read() {
+    everywhere(|endpoint, prefix, store| {
+        let namespace = format!("{prefix}:features");
+        let large = |version: i64| format!(r#"{{"version":{version},"pad":"{}"}}"#, "é".repeat(250_000));
+        let mut options = endpoint.options(prefix);
+        options.compress_large = true;
+        let compressing = Store::open(options);
+        let seen_by_others = |key: &str| {
+            let row = endpoint.rows(&namespace).into_iter().find(|row| row["key"] == s(key)).expect("a row");
+            (row["version"].clone(), row["item"].clone(), row.len())
+        };
+        // A native writer's condition, see `attribute_not_exists(#namespace) or … or :version > #version`.
+        let native = |key: &str, version: &str, item: &str| endpoint.put_if_newer(&namespace, key, version, item);
+        let read = |key: &str| store.get("features", key).expect("read").expect("there").row;
+
+        assert_eq!(store.upsert("features", &item("k", 5, "{}")).expect("answered"), Upserted::Written);
+        assert_eq!(store.upsert("features", &item("k", 9, &large(9))).expect("answered"), Upserted::TooLarge);
+        assert_eq!(compressing.upsert("features", &item("k", 9, &large(9))).expect("answered"), Upserted::Written);
+        assert_eq!(seen_by_others("k"), (n("5"), s("{}"), 6));
+        assert_eq!((read("k").version, read("k").item()), (9, Some(&*large(9))));
+        let all = store.all("features").expect("read").rows;
+        assert_eq!((all.len(), all[0].version, all[0].item()), (1, 9, Some(&*large(9))));
+
+        // Writes meet the newer form, on endpoints that say what they met and on those that do not.
+        for version in [4, 5, 7, 9] {
+            for (writer, text) in [(store, "{}".to_owned()), (&compressing, large(version))] {
+                let outcome = writer.upsert("features", &item("k", version, &text)).expect("answered");
+                assert!(matches!(outcome, Upserted::NewerExists(row) if row.version == 9), "version {version}");
+            }
+        }
+        assert_eq!(seen_by_others("k"), (n("5"), s("{}"), 6));
+
+        // A native writer's row replaces all of it, also one between the two; the next deflated one stands beside that.
+        assert!(!native("k", "5", "{}") && native("k", "7", "{}"));
+        assert_eq!((read("k").version, seen_by_others("k").2), (7, 4));
+        assert_eq!(compressing.upsert("features", &item("k", 9, &large(9))).expect("answered"), Upserted::Written);
+        assert_eq!((read("k").version, seen_by_others("k").0), (9, n("7")));
+        assert!(native("k", "10", "{}"));
+        assert_eq!((read("k").version, seen_by_others("k").2), (10, 4));
+
+        // Where nothing was, a tombstone that lets others write this version.
+        assert_eq!(compressing.upsert("features", &item("new", 3, &large(3))).expect("answered"), Upserted::Written);
+        assert_eq!(seen_by_others("new").0, n("2"));
+        assert!(seen_by_others("new").1.as_s().expect("text").contains(r#""key":"$deleted""#));
+        assert!(!native("new", "2", "{}"));
+
+        // An init finds what is there, and takes what is left over.
+        let data = || data_set::from_json(&format!(r#"{{"features":{{"new":{}}}}}"#, large(3))).expect("data");
+        store.init(data_set::from_json(r#"{"segments":{}}"#).expect("data")).expect("init");
+        let report = compressing.init(data()).expect("init");
+        assert_eq!((report.unchanged, report.written, report.deleted), (1, 0, 1), "{report:?}");
+        assert_eq!(compressing.init(data()).expect("init").unchanged, 1);
+        assert!(native("new", "3", "{}"));
     });
 }
 

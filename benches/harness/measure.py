@@ -18,8 +18,16 @@ class Client:
 
     def ask(self, line):
         """The JSON that the program prints for a line."""
+        self.tell(line)
+        return self.answer()
+
+    def tell(self, line):
+        """The first half of asking, where several programs are asked at once."""
         self._process.stdin.write(f"{line}\n")
         self._process.stdin.flush()
+
+    def answer(self):
+        """The other half."""
         return json.loads(self._line())
 
     def _line(self):

@@ -90,12 +90,13 @@ def _ffi_header(tools):
 
 
 def _extension(tools):
-    """Built anew when its sources, PHP or the header change; it finds the library that is measured by its soname."""
+    """Built anew when its sources, PHP or the library change, whose archive is linked into it."""
     if shutil.which("phpize") is None:
         raise Missing("needs phpize for the extension: apt-get install php-dev")
     sources = tools.root / "bindings/php/ext"
     stamp = hashlib.sha256(subprocess.run([program(), "-v"], capture_output=True, check=True).stdout)
-    for file in sorted([*sources.glob("*.[ch]"), sources / "config.m4", tools.root / "include/flagstore.h"]):
+    archive = tools.library.resolve().parent / "libflagstore.a"
+    for file in sorted([*sources.glob("*.[ch]"), sources / "config.m4", tools.root / "include/flagstore.h", archive]):
         stamp.update(file.read_bytes())
     folder = tools.build / "php-extension" / stamp.hexdigest()[:12]
     built = folder / "modules/flagstore.so"
@@ -106,7 +107,7 @@ def _extension(tools):
         installed = folder / "installed"
         installed.mkdir()
         (installed / "include").symlink_to(tools.root / "include")
-        (installed / "lib").symlink_to(tools.library.parent)
+        (installed / "lib").symlink_to(archive.parent)
         for step in (["phpize"], ["./configure", "--quiet", f"--with-flagstore={installed}"], ["make", "--quiet"]):
             done = subprocess.run(step, cwd=folder, capture_output=True, text=True, check=False)
             if done.returncode != 0:

@@ -85,3 +85,58 @@ def _relay(connection, context, target):
                 if not piece:
                     return
                 other.sendall(piece)
+
+
+@contextlib.contextmanager
+def cuttable(url):
+    """The same, until it is cut off."""
+    relay = Cuttable(url)
+    try:
+        yield relay
+    finally:
+        relay.cut("refusing")
+
+
+class Cuttable:
+    """A relay to a server that can be cut off in two ways: "silent" keeps connections, takes new ones, and carries nothing;
+    "refusing" ends them all and takes none."""
+
+    def __init__(self, url):
+        self._target = ("127.0.0.1", int(url.rpartition(":")[2]))
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=256)
+        self._silent = threading.Event()
+        self._sockets = []
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def cut(self, how):
+        self._silent.set()
+        if how == "refusing":
+            for each in (self._listener, *self._sockets):
+                with contextlib.suppress(OSError):
+                    each.shutdown(socket.SHUT_RDWR)
+                each.close()
+
+    def _accept(self):
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = self._listener.accept()
+                self._sockets.append(connection)
+                if not self._silent.is_set():
+                    threading.Thread(target=self._carry, args=(connection,), daemon=True).start()
+
+    def _carry(self, connection):
+        # Neither is closed here: in silence whoever waits for an answer is to find the connection as it was.
+        with contextlib.suppress(OSError):
+            server = socket.create_connection(self._target)
+            self._sockets.append(server)
+            for each in (connection, server):
+                each.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            while not self._silent.is_set():
+                ready, _, _ = select.select([connection, server], [], [], 1)
+                for source in ready:
+                    piece = source.recv(1 << 16)
+                    if not piece:
+                        return
+                    if not self._silent.is_set():
+                        (server if source is connection else connection).sendall(piece)

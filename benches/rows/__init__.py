@@ -19,6 +19,8 @@ _NAMES = (
     "s11_all",
     "s13_php",
     "s14_node",
+    "host",
+    "away",
     "bindings",
     "scale",
 )

@@ -11,8 +11,9 @@ namespace Flagstore;
 
 foreach (
     [
-        'Event', 'InitReport', 'Item', 'LibraryException', 'Outcome', 'StoreException', 'TooLarge', 'Transport',
-        'UpsertResult', 'Library', 'Ffi', 'Store',
+        'ExceptionInterface', 'LibraryException', 'StoreException', 'UsageException', 'ConfigurationException', 'OptionException',
+        'UnavailableException', 'Event', 'Reason', 'InitReport', 'Item', 'Outcome', 'TooLarge', 'Transport', 'UpsertResult', 'Platform', 'Library',
+        'Places', 'Ffi', 'StoreInterface', 'Store',
     ] as $class
 ) {
     require_once __DIR__ . "/src/{$class}.php";

@@ -2,10 +2,11 @@
 
 require_relative 'lib/flagstore/version'
 
-# `package`, beside this file, builds the gem that carries the library; without it the gem is for every platform and looks
-# for the system's.
+# `package`, beside this file, builds the gems that carry the library, each for its platform; without it the gem is for every
+# platform and looks for the system's.
 Gem::Specification.new do |spec|
-  library = 'lib/flagstore/libflagstore.so'
+  platform = ENV['FLAGSTORE_GEM_PLATFORM'].to_s.split
+  repository = 'https://github.com/flagstore/flagstore'
 
   spec.name = 'flagstore'
   spec.version = Flagstore::VERSION
@@ -14,12 +15,17 @@ Gem::Specification.new do |spec|
                      'every language, on the same table and rows as the integrations of the SDKs.'
   spec.authors = ['flagstore']
   spec.license = 'Apache-2.0'
-  papers = %w[README.md CHANGELOG.md LICENSE THIRD-PARTY-NOTICES flagstore.cdx.json]
-  spec.files = Dir['lib/**/*.rb', 'sig/*.rbs', *papers, library, base: __dir__].sort
-  spec.platform = Gem::Platform.local if spec.files.include?(library)
+  spec.homepage = "#{repository}/tree/main/bindings/ruby"
+  spec.metadata = {
+    'homepage_uri' => spec.homepage, 'source_code_uri' => repository, 'bug_tracker_uri' => "#{repository}/issues",
+    'changelog_uri' => "#{repository}/blob/main/CHANGELOG.md", 'rubygems_mfa_required' => 'true'
+  }
+  papers = %w[README.md CHANGELOG.md LICENSE THIRD-PARTY-NOTICES flagstore.cdx.json .yardopts]
+  library = %w[libflagstore.so libflagstore.dylib flagstore.dll].map { |name| "lib/flagstore/#{name}" }
+  spec.files = Dir['lib/**/*.rb', 'sig/*.rbs', *papers, *(library unless platform.empty?), base: __dir__].sort
+  spec.platform = Gem::Platform.new(platform) unless platform.empty?
   spec.required_ruby_version = '>= 3.1'
-  spec.metadata['rubygems_mfa_required'] = 'true'
 
-  # Calls C without compiling anything, and lets other threads run meanwhile.
+  # Calls C without compiling anything.
   spec.add_runtime_dependency 'ffi', '~> 1.15'
 end

@@ -296,3 +296,34 @@ fn equal_options_share_a_store_until_told_otherwise() {
     close(persistent);
     assert!(Arc::ptr_eq(&weak.upgrade().expect("it stays"), &store(open(r#"{"table":"t","persistent":true}"#))));
 }
+
+#[test]
+#[cfg_attr(miri, ignore = "it connects")]
+fn the_doctor_s_report_is_the_caller_s_also_where_nothing_is_reached() {
+    let address = std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
+    let address = address.expect("an address that nobody listens at any more");
+    let options = format!(
+        r#"{{"table":"flags","endpoint":"http://{address}","access_key_id":"AKIAIOSFODNN7EXAMPLE","secret_access_key":"PLANTED","timeout_ms":300}}"#
+    );
+    let doctor = |options: &str, report: *mut *mut c_char, error: &mut StoreError| {
+        // SAFETY: the text is live, and so is what is filled; `report` may be NULL.
+        unsafe { store_doctor(options.as_ptr().cast(), options.len(), report, error) }
+    };
+    let (mut report, mut error) = (std::ptr::null_mut(), StoreError::success());
+    assert_eq!(doctor(&options, &raw mut report, &mut error), codes::STORE_OK);
+    // SAFETY: it was filled with a text that ends with NUL.
+    let text = unsafe { CStr::from_ptr(report) }.to_str().expect("UTF-8").to_owned();
+    // SAFETY: it is this library's, and freed once.
+    unsafe { store_string_free(report) };
+    let json: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    assert_eq!((&json["problems"], &json["warnings"]), (&1.into(), &0.into()), "{text}");
+    let problem = json["findings"].as_array().expect("findings").iter().find(|finding| finding["level"] == "problem");
+    assert_eq!(problem.expect("a problem")["check"], "connection");
+    assert!(text.contains("ends in MPLE") && !text.contains("PLANTED") && !text.contains("AKIA"), "{text}");
+
+    let mut untouched = std::ptr::null_mut();
+    assert_eq!(doctor("{}", &raw mut untouched, &mut error), codes::STORE_ERROR_EMPTY_TABLE_NAME);
+    assert!(untouched.is_null() && message(&mut error).contains("table"));
+    assert_eq!(doctor(&options, std::ptr::null_mut(), &mut error), codes::STORE_ERROR_NULL_ARGUMENT);
+    drop(message(&mut error));
+}

@@ -2,13 +2,15 @@
 //! Rows that come with a failed condition are read here too, so that no two readers have to agree.
 
 use std::fmt;
+use std::sync::Arc;
 
+use aws_smithy_types::base64;
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::BigSegmentRow;
-use crate::model::row::{Attribute, RawRow};
+use crate::model::row::{Attribute, RawLarge, RawRow};
 
 /// The answer to GetItem, and the refusal of a write whose condition did not hold.
 #[derive(Debug, Deserialize)]
@@ -73,6 +75,10 @@ pub struct Spelled {
     version: Option<Attribute>,
     item: Option<Attribute>,
     deleted: Option<Attribute>,
+    #[serde(rename = "flagstore_version")]
+    large_version: Option<Attribute>,
+    #[serde(rename = "flagstore_item")]
+    large_item: Option<Attribute>,
 }
 
 /// The attributes of the rows that big segments live in.
@@ -113,6 +119,10 @@ impl<'de> Deserialize<'de> for Attribute {
                         "BOOL" => Attribute::Truth(members.next_value()?),
                         _ => {
                             let value = members.next_value::<Box<RawValue>>()?;
+                            if let Some(bytes) = bytes(&of_type, &value) {
+                                attribute = Attribute::Binary(bytes);
+                                continue;
+                            }
                             let of_type = serde_json::to_string(&of_type).unwrap_or_default();
                             Attribute::Other(format!("{{{of_type}:{value}}}").into())
                         }
@@ -124,6 +134,15 @@ impl<'de> Deserialize<'de> for Attribute {
 
         deserializer.deserialize_map(Typed)
     }
+}
+
+/// The bytes of a binary attribute. A spelling of them that is not base64 is kept as it is.
+fn bytes(of_type: &str, value: &RawValue) -> Option<Arc<[u8]>> {
+    if of_type != "B" {
+        return None;
+    }
+    let spelled = serde_json::from_str::<&str>(value.get()).ok()?;
+    base64::decode(spelled).ok().map(Into::into)
 }
 
 impl<R: Spelling> One<R> {
@@ -184,6 +203,7 @@ impl Spelling for Spelled {
             version: self.version,
             item: self.item,
             deleted: self.deleted == Some(Attribute::Truth(true)),
+            large: self.large_version.map(|version| Box::new(RawLarge { version, item: self.large_item })),
         }
     }
 }
@@ -230,8 +250,25 @@ mod tests {
             version: Some(Attribute::Number("12".into())),
             item: Some(Attribute::Text("{\"a\":\"\\n\"}".into())),
             deleted: true,
+            large: None,
         };
         assert_eq!(row.into_row(), wanted);
+    }
+
+    #[test]
+    fn a_deflated_form_is_read_with_its_bytes_and_what_is_no_base64_is_kept() {
+        let large = |text: &str| one(text).row().expect("a row").into_row().large.map(|large| *large);
+        let binary = |bytes: &[u8]| Some(Attribute::Binary(bytes.into()));
+        let version = Attribute::Number("9".into());
+        assert_eq!(
+            large(r#"{"Item":{"flagstore_version":{"N":"9"},"flagstore_item":{"B":"AP8="}}}"#),
+            Some(RawLarge { version: version.clone(), item: binary(&[0, 255]) })
+        );
+        assert_eq!(
+            large(r#"{"Item":{"flagstore_version":{"N":"9"},"flagstore_item":{"B":"?"}}}"#),
+            Some(RawLarge { version, item: Some(Attribute::Other(r#"{"B":"?"}"#.into())) })
+        );
+        assert_eq!(large(r#"{"Item":{"flagstore_item":{"B":"AP8="}}}"#), None, "without a version it is none");
     }
 
     #[test]

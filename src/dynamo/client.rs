@@ -1,37 +1,31 @@
 //! The AWS client of one store: made from the options at the first request, kept for the store's life.
 
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
-use aws_config::{Region, SdkConfig};
+use aws_config::Region;
 use aws_sdk_dynamodb::config::endpoint::DefaultResolver;
-use aws_smithy_async::rt::sleep::TokioSleep;
-use aws_smithy_http_client::Connector;
-use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
-use aws_smithy_http_client::tls::{Provider, TlsContext};
-use aws_smithy_runtime_api::client::http::{HttpConnectorSettings, SharedHttpClient, SharedHttpConnector};
-use aws_types::service_config::ServiceConfigKey;
+use aws_smithy_runtime_api::client::http::SharedHttpConnector;
 
 use super::counters::Counters;
-use super::credentials::{self, Files, Life, LoadFailure, LoadFailureKind, Loader, Sources, Unavailable};
+use super::credentials::{
+    self, Files, Instance, Life, LoadFailure, LoadFailureKind, Loader, Nothing, Sources, Unavailable,
+};
 use super::exchange::Connection;
 use super::failure::Place;
+use super::http::{self, Connector, Proxies};
 use super::identity::{Destination, Identities};
 use super::pool::Pool;
 use super::resolver::Resolver;
 use super::retry::Shared;
 use super::shown::shown;
-use super::trust;
+use super::trust::Trust;
 use crate::model::options::Options;
 use crate::model::{Code, Error, Result};
 use crate::runtime::{self, Runtimes};
 
 /// The region that signs requests to an endpoint given by URL when no region is known. Such endpoints ignore it.
 const SIGNING_REGION: &str = "us-east-1";
-/// Idle connections are closed before load balancers and NAT gateways forget them.
-const IDLE_CONNECTION: Duration = Duration::from_secs(60);
-/// The smaller of the SDK's TLS implementations.
-const TLS: Provider = Provider::Rustls(CryptoMode::Ring);
 /// The longest region that a message shows.
 const LONGEST_SHOWN_REGION: usize = 24;
 
@@ -52,8 +46,9 @@ pub struct DynamoTable {
 impl DynamoTable {
     /// Remembers the options; nothing is resolved or connected before the first request.
     pub fn new(options: Options, counters: Arc<Counters>) -> Self {
-        if options.endpoint.is_none() {
-            // The first of its kind looks for a variable, which only the thread that opens a store may.
+        // What looks for variables is made here, since only the thread that opens a store may.
+        runtime::prepare();
+        if !options.is_complete() {
             let _ = DefaultResolver::new();
         }
         let (shared, generation) = (Shared::new(&options), runtime::generation());
@@ -133,8 +128,13 @@ fn is_plain(endpoint: Option<&str>) -> bool {
 
 /// Finds out where requests go and who asks. Connects nothing yet, but may block.
 fn connect(options: &Options, most: u32, runtimes: &Arc<Runtimes>) -> Result<Connection> {
-    let target = if options.is_complete() { Target::given(options)? } else { Target::found(options, runtimes)? };
-    let pool = pool(options, target.endpoint.as_deref(), most)?;
+    let (target, bundle) = if options.is_complete() {
+        (Target::given(options)?, None)
+    } else {
+        let files = Files::read(&options.environment, options.profile.as_deref());
+        (Target::found(options, &files, runtimes)?, files.ca_bundle().map(ToOwned::to_owned))
+    };
+    let pool = pool(options, target.endpoint.as_deref(), bundle.as_deref(), most)?;
     target.connection(options, runtimes, pool)
 }
 
@@ -163,30 +163,27 @@ impl Target {
     }
 
     /// As AWS's other clients find it: options, variables, profile, instance.
-    fn found(options: &Options, runtimes: &Runtimes) -> Result<Target> {
-        let files = Files::read(&options.environment);
-        // The metadata service, which may know the region, speaks no TLS.
-        let mut loader = credentials::settings(options, &files, &[])
-            .http_client(http_client(options, trust::nobody()?))
-            .no_credentials();
+    fn found(options: &Options, files: &Files, runtimes: &Runtimes) -> Result<Target> {
         let variable = |name| options.environment.get(name);
-        let known = options.region.as_deref().or_else(|| variable("AWS_REGION"));
-        if let Some(known) = known.or_else(|| variable("AWS_DEFAULT_REGION")) {
-            loader = loader.region(valid_region(Region::new(known.to_owned()))?);
-        }
-        let shared = credentials::finished(runtimes, credentials::LONGEST_ANSWER, loader.load())
-            .map_err(|failure| unsettled(options, &failure))?;
-        let region = match (shared.region().cloned(), &options.endpoint) {
-            (Some(region), _) => valid_region(region)?,
-            (None, Some(_)) => Region::new(SIGNING_REGION),
-            (None, None) => return Err(no_region(options, &files)),
+        let known =
+            options.region.as_deref().or_else(|| variable("AWS_REGION")).or_else(|| variable("AWS_DEFAULT_REGION"));
+        let region = match known.or_else(|| files.region()) {
+            Some(known) => valid_region(Region::new(known.to_owned()))?,
+            None => match (of_instance(options, files, runtimes)?, &options.endpoint) {
+                (Ok(region), _) => valid_region(Region::new(region))?,
+                (Err(_), Some(_)) => Region::new(SIGNING_REGION),
+                (Err(hint), None) => return Err(no_region(options, files, hint)),
+            },
         };
+        let flag = |given: bool, variable, member| if given { Some(true) } else { files.flag(variable, Some(member)) };
         Target {
             region,
-            endpoint: endpoint(options, &shared)?,
-            fips: shared.use_fips(),
-            dual_stack: shared.use_dual_stack(),
-            account_id_mode: shared.account_id_endpoint_mode().cloned().unwrap_or_default().to_string(),
+            endpoint: endpoint(options, files)?,
+            fips: flag(options.use_fips, "AWS_USE_FIPS_ENDPOINT", "use_fips_endpoint"),
+            dual_stack: flag(options.use_dual_stack, "AWS_USE_DUALSTACK_ENDPOINT", "use_dualstack_endpoint"),
+            account_id_mode: files
+                .setting("AWS_ACCOUNT_ID_ENDPOINT_MODE", "account_id_endpoint_mode")
+                .unwrap_or_default(),
         }
         .checked()
     }
@@ -214,10 +211,6 @@ impl Target {
             use_fips: self.fips == Some(true),
             use_dual_stack: self.dual_stack == Some(true),
             runtimes: Arc::clone(runtimes),
-            http: Box::new({
-                let options = options.clone();
-                move || Ok(http_client(&options, trust::trusted(&options)?))
-            }),
         };
         let destination = Destination {
             region: self.region.to_string(),
@@ -260,12 +253,31 @@ fn valid_region(region: Region) -> Result<Region> {
     ))
 }
 
-fn no_region(options: &Options, files: &Files) -> Error {
+/// The region of the instance, or a hint why there is none.
+fn of_instance(
+    options: &Options,
+    files: &Files,
+    runtimes: &Runtimes,
+) -> Result<std::result::Result<String, Option<&'static str>>> {
+    let Ok(Some(instance)) = Instance::of(files) else { return Ok(Err(None)) };
+    let client = credentials::near(options);
+    let ends = Instant::now() + credentials::LONGEST_ANSWER;
+    let asked = credentials::finished(runtimes, credentials::LONGEST_ANSWER, async {
+        Ok(instance.region(&client, ends).await)
+    });
+    Ok(asked.map_err(|failure| unsettled(options, &failure))?.map_err(|why| match why {
+        Nothing::Absent { late: true } => Some(credentials::LATE),
+        _ => None,
+    }))
+}
+
+fn no_region(options: &Options, files: &Files, hint: Option<&str>) -> Error {
     let table = &options.table;
     let why = match credentials::profiles(files, options.profile.as_deref()) {
         Err(failure) => Some(failure.why),
-        Ok(profiles) => files.unreadable().map(ToOwned::to_owned).or_else(|| credentials::missing_profile(&profiles)),
+        Ok(profiles) => files.unreadable().map(ToOwned::to_owned).or_else(|| credentials::missing_profile(profiles)),
     };
+    let why = why.or_else(|| hint.map(ToOwned::to_owned));
     let what = match why.as_deref().map(credentials::on_one_line) {
         Some(why) => format!("no AWS region for table \"{table}\" was found, and {why}: correct that, or"),
         None => {
@@ -295,14 +307,11 @@ fn unsettled(options: &Options, failure: &LoadFailure) -> Error {
 }
 
 /// The endpoint's URL, unless it is AWS's own: from the options, else as for AWS's other clients.
-fn endpoint(options: &Options, shared: &SdkConfig) -> Result<Option<String>> {
+fn endpoint(options: &Options, files: &Files) -> Result<Option<String>> {
     if options.endpoint.is_some() {
         return Ok(options.endpoint.clone());
     }
-    let key =
-        ServiceConfigKey::builder().service_id("DynamoDB").env("AWS_ENDPOINT_URL").profile("endpoint_url").build();
-    let of_dynamo = key.ok().and_then(|key| shared.service_config()?.load_config(key));
-    let Some(url) = of_dynamo.or_else(|| shared.endpoint_url().map(ToOwned::to_owned)) else { return Ok(None) };
+    let Some(url) = files.endpoint("DynamoDB") else { return Ok(None) };
     let host = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"));
     if host.is_some_and(|host| !host.is_empty() && !host.starts_with('/')) && !url.contains(char::is_whitespace) {
         return Ok(Some(url));
@@ -314,27 +323,11 @@ fn endpoint(options: &Options, shared: &SdkConfig) -> Result<Option<String>> {
 }
 
 /// The connections to DynamoDB: no more are kept for later than requests may be in flight.
-fn pool(options: &Options, endpoint: Option<&str>, most: u32) -> Result<Pool> {
-    let settings = HttpConnectorSettings::builder().connect_timeout(options.connect_timeout).build();
-    let builder = Connector::builder()
-        .connector_settings(settings)
-        .sleep_impl(TokioSleep::new())
-        .pool_idle_timeout(IDLE_CONNECTION)
-        .pool_max_idle_per_host(most as usize);
+fn pool(options: &Options, endpoint: Option<&str>, bundle: Option<&str>, most: u32) -> Result<Pool> {
+    let trust = if is_plain(endpoint) { None } else { Some(Trust::of(options, bundle)?) };
+    let resolver = Resolver::new(options.connect_timeout);
+    let connector = Connector::new(resolver, Proxies::of(options)?, trust, options.connect_timeout);
     // Certificates are read once; connecting anew reads no file.
-    let tls = if is_plain(endpoint) { trust::nobody() } else { trust::trusted(options) }?;
-    let (builder, resolver) = (builder.tls_provider(TLS).tls_context(tls), resolver(options));
-    Ok(Pool::new(Box::new(move || SharedHttpConnector::new(builder.clone().build_with_resolver(resolver.clone())))))
-}
-
-/// What asks for credentials and regions, with time limits that each of its clients sets.
-///
-/// Whether with TLS or without, all connections are made by one type, which is a tenth of a megabyte less than two.
-fn http_client(options: &Options, trusted: TlsContext) -> SharedHttpClient {
-    let builder = aws_smithy_http_client::Builder::new();
-    builder.tls_provider(TLS).tls_context(trusted).build_with_resolver(resolver(options))
-}
-
-fn resolver(options: &Options) -> Resolver {
-    Resolver::new(options.connect_timeout)
+    let connector = Arc::new(connector);
+    Ok(Pool::new(Box::new(move || SharedHttpConnector::new(http::Client::new(Arc::clone(&connector), most as usize)))))
 }

@@ -1,17 +1,23 @@
 //! Credentials: where they come from, when they are loaded, and what is said when there are none.
 //!
 //! [`state`] says when what is held is used and when the next is loaded; [`loader`] does that, on a thread of its own;
-//! [`sources`] is what runs there: the SDK's default chain, with `credential_process` added, on the variables and files
-//! as they are handed to it. [`super::identity`] is who asks.
+//! [`sources`] is what runs there: the order of AWS's SDKs, in which [`profile`], [`sts`], [`sso`], [`container`] and
+//! [`instance`] are asked. [`super::identity`] is who needs them.
 
+mod ask;
+mod container;
 mod failure;
 mod files;
+mod instance;
+mod lines;
 mod loader;
 mod outcome;
 mod profile;
 mod program;
 mod sources;
+mod sso;
 mod state;
+mod sts;
 
 use aws_credential_types::Credentials;
 
@@ -20,9 +26,10 @@ use crate::model::{Code, Error, Result};
 
 pub use failure::{LoadFailure, LoadFailureKind, on_one_line};
 pub use files::Files;
+pub use instance::{Instance, LATE, Nothing};
 pub use loader::{Loader, Unavailable};
 pub use profile::{missing_profile, profiles};
-pub use sources::{LONGEST_ANSWER, Loaded, Sources, finished, settings};
+pub use sources::{LONGEST_ANSWER, Loaded, Sources, finished, near};
 pub use state::Life;
 
 /// Credentials given in the options.

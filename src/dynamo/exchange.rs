@@ -18,8 +18,6 @@ use aws_smithy_runtime_api::client::interceptors::context::Input;
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::runtime_plugin::RuntimePlugin;
 use aws_smithy_runtime_api::client::ser_de::{SerializeRequest, SharedRequestSerializer};
-use aws_smithy_types::body::SdkBody;
-use aws_smithy_types::byte_stream::ByteStream;
 use aws_smithy_types::config_bag::{ConfigBag, FrozenLayer, Layer};
 use serde::de::DeserializeOwned;
 
@@ -32,10 +30,6 @@ use super::skew::Clock;
 
 /// What names this client in AWS's logs.
 const USER_AGENT: &str = concat!("flagstore/", env!("CARGO_PKG_VERSION"));
-
-/// Longest body that is read, in bytes. A page has at most 1 MB of data, which JSON's escapes and DynamoDB's types and
-/// names make several times as long, but not sixteen times.
-const LONGEST_BODY: usize = 16 << 20;
 
 /// What requests need, made from the options at the first.
 pub struct Connection {
@@ -119,7 +113,7 @@ impl Connection {
         identity.sign(&mut request, self.now()).map_err(unsent)?;
         let connections = used.insert(self.pool.current(Instant::now(), SystemTime::now()));
         Counters::add(&counters.requests);
-        let mut response = match connections.call(request).await {
+        let response = match connections.call(request).await {
             Ok(response) => response,
             Err(error) => {
                 let anew = self.pool.suspect(connections);
@@ -127,7 +121,6 @@ impl Connection {
             }
         };
         self.pool.answered(connections, Instant::now(), SystemTime::now());
-        load_body(&mut response).await?;
         if !response.status().is_success() {
             return Err(self.refused(&response, &identity).await);
         }
@@ -156,6 +149,16 @@ impl Connection {
         self.identities.current(self.now()).await.is_ok_and(|next| !next.has_the_credentials_of(refused))
     }
 
+    /// Who asks, if that is known.
+    pub async fn identity(&self) -> Option<Arc<Identity>> {
+        self.identities.current(self.now()).await.ok()
+    }
+
+    /// What is added to this machine's clock, in milliseconds.
+    pub fn clock_off(&self) -> i64 {
+        self.clock.offset()
+    }
+
     fn now(&self) -> SystemTime {
         self.clock.corrected(SystemTime::now())
     }
@@ -176,40 +179,6 @@ fn written<O: Operation>(layer: &FrozenLayer, input: O) -> Result<HttpRequest, B
     Ok(request)
 }
 
-/// Reads the whole body into memory, unless it is longer than any of DynamoDB's. What is not read to its end takes its
-/// connection with it.
-async fn load_body(response: &mut HttpResponse) -> Result<(), Failure> {
-    let too_long = || Failure::Foreign(format!("more than {} MiB, which DynamoDB never does", LONGEST_BODY >> 20));
-    let announced = response.headers().get("content-length").and_then(|length| length.parse::<usize>().ok());
-    if announced.is_some_and(|length| length > LONGEST_BODY) {
-        return Err(too_long());
-    }
-    let mut body = ByteStream::new(std::mem::replace(response.body_mut(), SdkBody::taken()));
-    let Some(first) = body.try_next().await.map_err(|_| Failure::Cut)? else {
-        *response.body_mut() = SdkBody::from("");
-        return Ok(());
-    };
-    let Some(mut next) = body.try_next().await.map_err(|_| Failure::Cut)? else {
-        // Nearly always: no copy.
-        *response.body_mut() = SdkBody::from(first);
-        return Ok(());
-    };
-    let mut whole = Vec::with_capacity(announced.unwrap_or(2 * first.len()));
-    whole.extend_from_slice(&first);
-    loop {
-        if whole.len() + next.len() > LONGEST_BODY {
-            return Err(too_long());
-        }
-        whole.extend_from_slice(&next);
-        match body.try_next().await.map_err(|_| Failure::Cut)? {
-            Some(more) => next = more,
-            None => break,
-        }
-    }
-    *response.body_mut() = SdkBody::from(whole);
-    Ok(())
-}
-
 /// Whether a success is DynamoDB's: a proxy or a wrong endpoint that says 200 would otherwise make every flag read as
 /// missing and every write as done.
 fn is_of_dynamodb(response: &HttpResponse) -> bool {
@@ -228,6 +197,7 @@ mod tests {
     use aws_credential_types::Credentials;
     use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture, SharedHttpConnector};
     use aws_smithy_runtime_api::http::StatusCode;
+    use aws_smithy_types::body::SdkBody;
 
     use super::super::answers::{One, Spelled};
     use super::super::credentials::Life;

@@ -10,9 +10,10 @@ use std::time::Duration;
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_types::error::ErrorMetadata;
 
-use super::budget;
 use super::credentials::{LoadFailure, LoadFailureKind};
+use super::http::{self, Failed, Kind, Unconnected};
 use super::refusal::{Meaning, Refusal};
+use super::{budget, trust};
 use crate::model::{Code, Error};
 
 /// Where requests go, for messages.
@@ -41,7 +42,9 @@ pub enum Failure {
     Unsent(String),
     /// It could not be sent, or the connection ended before any of the answer came.
     Connection {
-        /// What the system says.
+        /// What stood in the way.
+        kind: Kind,
+        /// What the system says; nothing where only time ran out.
         why: String,
         /// Whether the connection did not open in time.
         late: bool,
@@ -163,11 +166,15 @@ impl Failure {
             Failure::Unsent(why) => {
                 format!("the request to {place} could not be made ({why}): check region, endpoint and credentials")
             }
-            Failure::Connection { late: true, .. } => {
-                format!("no connection to {at} in time: check the endpoint, the network and the security groups")
+            Failure::Connection { kind, why, late: true, .. } => {
+                let (why, remedy) = match (why.as_str(), kind) {
+                    ("", _) => (String::new(), "check the endpoint, the network and the security groups"),
+                    (why, kind) => (format!(" ({why})"), remedy_of_connection(*kind, why)),
+                };
+                format!("no connection to {at} in time{why}: {remedy}")
             }
-            Failure::Connection { why, .. } => {
-                format!("the connection to {at} failed ({why}): {}", remedy_of_connection(why))
+            Failure::Connection { kind, why, .. } => {
+                format!("the connection to {at} failed ({why}): {}", remedy_of_connection(*kind, why))
             }
             Failure::Cut => {
                 format!("the connection to {at} broke in the middle of the answer: check the endpoint and the network")
@@ -189,18 +196,36 @@ impl Failure {
     }
 }
 
-/// No answer, because there is no connection.
+/// No answer, because of the connection.
 pub fn of_connection(error: &ConnectorError, anew: bool) -> Failure {
-    Failure::Connection { why: innermost(error), late: error.is_timeout(), anew }
+    match causes(error).find_map(|cause| cause.downcast_ref::<Failed>()) {
+        Some(Failed::Unmade(why)) => Failure::Unsent(why.clone()),
+        Some(Failed::Unconnected(Unconnected { kind, why, late })) => {
+            Failure::Connection { kind: *kind, why: why.clone(), late: *late, anew }
+        }
+        Some(Failed::Lost(why)) => Failure::Connection { kind: Kind::Network, why: why.clone(), late: false, anew },
+        Some(Failed::Cut) => Failure::Cut,
+        Some(Failed::TooLong) => {
+            Failure::Foreign(format!("more than {} MiB, which DynamoDB never does", http::LONGEST_BODY >> 20))
+        }
+        None => Failure::Connection { kind: Kind::Network, why: innermost(error), late: error.is_timeout(), anew },
+    }
 }
 
-fn remedy_of_connection(why: &str) -> &'static str {
-    if why.contains("certificate") {
-        "give the certificate authorities to trust with the option \"ca_bundle\", or check the endpoint's certificate"
-    } else if why.contains("Too many open files") {
-        "raise the limit of open files, or lower \"max_connections\""
-    } else {
-        "check the endpoint and the network"
+fn remedy_of_connection(kind: Kind, why: &str) -> &'static str {
+    match kind {
+        Kind::Tls if why.ends_with(trust::NOBODY) => {
+            "install the package ca-certificates, or name a file with the authorities to trust by the option \"ca_bundle\""
+        }
+        Kind::Tls if why.contains("certificate") => {
+            "give the certificate authorities to trust with the option \"ca_bundle\", or check the endpoint's certificate"
+        }
+        Kind::Proxy => "check the option \"proxy\", HTTPS_PROXY, HTTP_PROXY and NO_PROXY",
+        Kind::Name => "check the endpoint, the region and the machine's name servers",
+        Kind::Network if why.contains("Too many open files") => {
+            "raise the limit of open files, or lower \"max_connections\""
+        }
+        Kind::Tls | Kind::Network => "check the endpoint and the network",
     }
 }
 
@@ -245,9 +270,12 @@ fn refused(refusal: &Refusal, place: &Place) -> String {
 fn credentials(failure: &LoadFailure, at: &str) -> String {
     let why = &failure.why;
     match failure.kind {
-        LoadFailureKind::NotFound => format!(
-            "no AWS credentials for {at} in the options, the environment, the profile, the container or the instance: give the process a role, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
-        ),
+        LoadFailureKind::NotFound => {
+            let why = if why.is_empty() { String::new() } else { format!(" ({why})") };
+            format!(
+                "no AWS credentials for {at} in the options, the environment, the profile, the container or the instance{why}: give the process a role, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+            )
+        }
         LoadFailureKind::TimedOut => format!(
             "the credentials for {at} did not come in time ({why}): check the metadata service, STS or SSO, or the credential_process"
         ),
@@ -260,7 +288,7 @@ fn credentials(failure: &LoadFailure, at: &str) -> String {
         LoadFailureKind::Misconfigured | LoadFailureKind::Refused => {
             let remedy = if why.contains("SSO token") {
                 "sign in with `aws sso login`"
-            } else if why.contains("credentials-login") {
+            } else if why.contains("login_session") {
                 "use another way to sign in than `aws login`, such as `aws sso login`"
             } else {
                 "check the profile, role or credential_process"
@@ -309,7 +337,8 @@ mod tests {
     }
 
     fn connection(late: bool, anew: bool) -> Failure {
-        Failure::Connection { why: "Connection refused (os error 111)".into(), late, anew }
+        let why = if late { "" } else { "Connection refused (os error 111)" };
+        Failure::Connection { kind: Kind::Network, why: why.into(), late, anew }
     }
 
     fn no_answer(anew: bool) -> Failure {
@@ -366,6 +395,36 @@ mod tests {
             assert!(error.message.contains(words) && names_place, "{failure:?}: {error}");
             let number = matches!(&failure, Failure::Refused(refusal) if refusal.request_id.is_some());
             assert_eq!(error.message.contains("REQ7"), number, "{error}");
+        }
+    }
+
+    #[test]
+    fn a_connection_that_failed_names_what_stood_in_its_way_and_the_remedy_for_that() {
+        let nobody = format!("invalid peer certificate: UnknownIssuer{}", trust::NOBODY);
+        for (kind, why, late, words) in [
+            (Kind::Network, "", true, "in time: check the endpoint, the network and the security groups"),
+            (
+                Kind::Network,
+                "Connection refused (os error 111)",
+                false,
+                "(Connection refused (os error 111)): check the endpoint",
+            ),
+            (Kind::Network, "Too many open files (os error 24)", false, "raise the limit of open files"),
+            (
+                Kind::Name,
+                "DNS: no answer from the name servers for \"db\" in time",
+                false,
+                "check the endpoint, the region and the machine's name servers",
+            ),
+            (Kind::Proxy, "the proxy http://proxy:3128 wants a password", false, "HTTPS_PROXY"),
+            (Kind::Proxy, "the proxy http://proxy:3128 did not answer", true, "NO_PROXY"),
+            (Kind::Tls, "invalid peer certificate: UnknownIssuer", false, "\"ca_bundle\", or check"),
+            (Kind::Tls, nobody.as_str(), false, "install the package ca-certificates"),
+            (Kind::Tls, "TLS was not agreed upon", true, "in time (TLS was not agreed upon): check the endpoint"),
+        ] {
+            let failure = Failure::Connection { kind, why: why.into(), late, anew: false };
+            let error = failure.error(&Place { table: "flags".into(), at: "eu-west-1".into() });
+            assert!(error.message.contains(words) && error.message.contains(why), "{error}");
         }
     }
 

@@ -16,6 +16,7 @@ use futures_util::FutureExt;
 use sha2::{Digest, Sha256};
 
 use super::credentials::{LoadFailure, LoadFailureKind, Loaded, Loader};
+use super::seen::{self, Shown};
 use crate::runtime::lock;
 
 /// DynamoDB's name in signatures, where the endpoint does not say another.
@@ -129,8 +130,16 @@ impl Destination {
     }
 }
 
+/// Where AWS has a service whose hosts are named as DynamoDB's are, by the SDK's rules for those.
+pub fn service_url(host: &str, region: &str, fips: bool, dual_stack: bool) -> Result<String, BoxError> {
+    let params = Params::builder().region(region).use_fips(fips).use_dual_stack(dual_stack).build()?;
+    let resolved = ResolveEndpoint::resolve_endpoint(&DefaultResolver::new(), &params).now_or_never();
+    Ok(resolved.ok_or("the endpoint's rules did not end")??.url().replacen("//dynamodb", &format!("//{host}"), 1))
+}
+
 impl Identity {
-    fn new(credentials: Credentials, url: &str, region: String, service: String) -> Result<Self, BoxError> {
+    /// Credentials, and where they are used.
+    pub fn new(credentials: Credentials, url: &str, region: String, service: String) -> Result<Self, BoxError> {
         let (scheme, rest) = url.split_once("://").ok_or("the endpoint's URL has no scheme")?;
         let (authority, path) = rest.find('/').map_or((rest, ""), |slash| rest.split_at(slash));
         let path = format!("{}/", path.trim_end_matches('/'));
@@ -152,6 +161,16 @@ impl Identity {
         let credentials = &self.credentials;
         let token = credentials.session_token().unwrap_or_default();
         [credentials.access_key_id(), credentials.secret_access_key(), token]
+    }
+
+    /// Who it is, without what no message may hold.
+    pub fn shown(&self) -> Shown {
+        seen::shown(&self.credentials)
+    }
+
+    /// Where its requests go.
+    pub fn host(&self) -> &str {
+        &self.host
     }
 
     /// Whether these are the credentials of another identity.
@@ -298,6 +317,22 @@ mod tests {
                     assert_eq!(ours, signed_by_the_sdk(&request, credentials.clone(), now), "{url}");
                 }
             }
+        }
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore = "minutes, interpreted")]
+    fn other_services_are_where_the_sdk_would_ask_them() {
+        for (host, region, fips, dual_stack, url) in [
+            ("sts", "eu-west-1", false, false, "https://sts.eu-west-1.amazonaws.com"),
+            ("sts", "us-west-2", true, false, "https://sts-fips.us-west-2.amazonaws.com"),
+            ("sts", "us-gov-west-1", true, false, "https://sts.us-gov-west-1.amazonaws.com"),
+            ("sts", "cn-north-1", false, false, "https://sts.cn-north-1.amazonaws.com.cn"),
+            ("sts", "eu-west-1", false, true, "https://sts.eu-west-1.api.aws"),
+            ("oidc", "eu-central-1", false, false, "https://oidc.eu-central-1.amazonaws.com"),
+            ("portal.sso", "eu-central-1", false, false, "https://portal.sso.eu-central-1.amazonaws.com"),
+        ] {
+            assert_eq!(service_url(host, region, fips, dual_stack).expect("a URL"), url);
         }
     }
 

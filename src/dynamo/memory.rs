@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex};
 use tokio::sync::Notify;
 
 use super::{Answer, BigSegmentRow, Effort, Page, Table, When, Written};
-use crate::model::row::{Attribute, NewRow, RawRow, Version};
+use crate::model::large::Form;
+use crate::model::row::{Attribute, RawLarge, RawRow, Version};
 use crate::model::{Result, codec};
 use crate::runtime::lock;
 
@@ -104,8 +105,15 @@ impl MemoryTable {
 
     /// Puts a row with attributes of any type.
     pub fn insert_raw(&self, namespace: &str, key: &str, version: Option<Attribute>, item: Option<Attribute>) {
-        let row = RawRow { key: Some(key.into()), version, item, deleted: false };
+        let row = RawRow { key: Some(key.into()), version, item, ..RawRow::default() };
         lock(&self.rows).insert((namespace.into(), key.into()), row);
+    }
+
+    /// Gives a row that is there another deflated form.
+    pub fn damage(&self, namespace: &str, key: &str, large: RawLarge) {
+        if let Some(row) = lock(&self.rows).get_mut(&(namespace.to_owned(), key.to_owned())) {
+            row.large = Some(Box::new(large));
+        }
     }
 
     /// Removes a row as another writer would.
@@ -184,6 +192,7 @@ fn seen(row: &RawRow) -> Seen {
         Some(Attribute::Text(text)) => Some(text.to_string()),
         Some(Attribute::Number(number)) => Some(number.to_string()),
         Some(Attribute::Truth(truth)) => Some(truth.to_string()),
+        Some(Attribute::Binary(bytes)) => Some(format!("{bytes:?}")),
         Some(Attribute::Other(json)) => Some(json.to_string()),
         None => None,
     };
@@ -193,15 +202,19 @@ fn seen(row: &RawRow) -> Seen {
 /// DynamoDB's answer to the same condition.
 fn holds(when: When<'_>, version: i64, stored: Option<&RawRow>) -> bool {
     let Some(stored) = stored else { return !matches!(when, When::AsRead(_)) };
-    let stored_version = codec::version(stored);
+    let may_go = |attribute: Option<&Attribute>| match codec::version_of(attribute) {
+        Version::Absent => true,
+        Version::Unreadable => false,
+        Version::Number(stored) => stored < version || (stored == version && when == When::NotOlder),
+    };
     match when {
         When::Absent => false,
-        When::AsRead(read) => (&stored.version, &stored.item) == (&read.version, &read.item),
-        When::Newer | When::NotOlder => match stored_version {
-            Version::Absent => true,
-            Version::Unreadable => false,
-            Version::Number(stored) => stored < version || (stored == version && when == When::NotOlder),
-        },
+        When::AsRead(read) => {
+            (&stored.version, &stored.item, &stored.large) == (&read.version, &read.item, &read.large)
+        }
+        When::Newer | When::NotOlder => {
+            may_go(stored.version.as_ref()) && may_go(stored.large.as_deref().map(|large| &large.version))
+        }
     }
 }
 
@@ -244,14 +257,24 @@ impl Table for MemoryTable {
         })
     }
 
-    fn put<'a>(&'a self, namespace: &'a str, row: &'a NewRow, when: When<'a>, _: Effort<'a>) -> Answer<'a, Written> {
+    fn put<'a>(&'a self, namespace: &'a str, form: Form<'a>, when: When<'a>, _: Effort<'a>) -> Answer<'a, Written> {
         Box::pin(async move {
+            let row = form.row();
             self.request(format!("put {namespace}/{}", row.key)).await?;
+            let number = |version: i64| Attribute::Number(version.to_string().into());
+            let (version, item, large) = match form {
+                Form::Plain(row) => (row.version, &row.item, None),
+                Form::Large(row, deflated, older) => {
+                    let item = Some(Attribute::Binary(Arc::clone(&deflated.bytes)));
+                    (older.version, &older.item, Some(Box::new(RawLarge { version: number(row.version), item })))
+                }
+            };
             let new = RawRow {
                 key: Some(row.key.clone()),
-                version: Some(Attribute::Number(row.version.to_string().into())),
-                item: Some(Attribute::Text(Arc::clone(&row.item))),
+                version: Some(number(version)),
+                item: Some(Attribute::Text(Arc::clone(item))),
                 deleted: false,
+                large,
             };
             let place = (namespace.to_owned(), row.key.to_string());
             Ok(self.write(place, |stored| holds(when, row.version, stored), Some(new)))

@@ -10,6 +10,7 @@ mod counters;
 mod credentials;
 mod exchange;
 mod failure;
+mod http;
 mod identity;
 mod in_flight;
 #[cfg(any(test, miri, fuzzing))]
@@ -23,6 +24,7 @@ mod request;
 pub mod resolver;
 mod retry;
 mod rows;
+pub mod seen;
 mod shown;
 mod skew;
 mod trust;
@@ -36,7 +38,8 @@ pub use counters::Counters;
 pub use pace::Pace;
 
 use crate::model::Result;
-use crate::model::row::{NewRow, RawRow};
+use crate::model::large::Form;
+use crate::model::row::RawRow;
 
 /// What a request brings, later.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 'a>>;
@@ -60,13 +63,13 @@ impl Effort<'_> {
 /// When a row may be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum When<'a> {
-    /// There is no row, or one without version, or one with a smaller version.
+    /// There is no row, or one without version, or one with a smaller version; also in its deflated form, if it has one.
     Newer,
     /// As [`When::Newer`], or the version is the same: for a data set, whose content wins within one version.
     NotOlder,
     /// There is no row.
     Absent,
-    /// The row is there, and its version and item are as they were read, types included.
+    /// The row is there, and the versions and items of its forms are as they were read, types included.
     AsRead(&'a RawRow),
 }
 
@@ -119,14 +122,9 @@ pub trait Table: Send + Sync {
         effort: Effort<'a>,
     ) -> Answer<'a, Page>;
 
-    /// Writes a row if the condition holds.
-    fn put<'a>(
-        &'a self,
-        namespace: &'a str,
-        row: &'a NewRow,
-        when: When<'a>,
-        effort: Effort<'a>,
-    ) -> Answer<'a, Written>;
+    /// Writes a row, all of it, if the condition holds.
+    fn put<'a>(&'a self, namespace: &'a str, form: Form<'a>, when: When<'a>, effort: Effort<'a>)
+    -> Answer<'a, Written>;
 
     /// Removes a row that is as it was read.
     fn delete<'a>(

@@ -18,6 +18,7 @@ use super::exchange::{Connection, Operation};
 use super::failure::Failure;
 use super::refusal::Meaning;
 use super::{Answer, BigSegmentRow, Effort, Page, Table, When, Written, retry, rows};
+use crate::model::large::Form;
 use crate::model::row::{NewRow, RawRow};
 use crate::model::{Code, Error, Result, codec};
 
@@ -72,10 +73,11 @@ impl Table for DynamoTable {
     fn put<'a>(
         &'a self,
         namespace: &'a str,
-        row: &'a NewRow,
+        form: Form<'a>,
         when: When<'a>,
         effort: Effort<'a>,
     ) -> Answer<'a, Written> {
+        let row = form.row();
         let text = move || format!("PutItem of \"{}\" in namespace \"{namespace}\"", row.key);
         Box::pin(async move {
             // An attempt whose answer was lost may have written the row; the next attempt then conflicts with itself.
@@ -86,7 +88,7 @@ impl Table for DynamoTable {
                 let condition = Condition::for_put(when, row.version).map_err(Failure::Settings)?;
                 let input = PutItemInput::builder()
                     .table_name(self.name())
-                    .set_item(Some(rows::attributes(namespace, row)))
+                    .set_item(Some(rows::attributes(namespace, form)))
                     .condition_expression(condition.expression)
                     .set_expression_attribute_names(Some(condition.names))
                     .set_expression_attribute_values(condition.values)

@@ -15,7 +15,6 @@ use std::net::{IpAddr, ToSocketAddrs};
 use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-use aws_smithy_runtime_api::client::dns::{DnsFuture, ResolveDns, ResolveDnsError};
 use tokio::sync::oneshot;
 
 use crate::runtime::{self, lock, threads};
@@ -53,7 +52,8 @@ impl Resolver {
         Resolver { patience: connect_timeout.mul_f64(0.9) }
     }
 
-    async fn resolve(&self, name: &str) -> Outcome {
+    /// The addresses of a name, or of what is an address already.
+    pub async fn resolve(&self, name: &str) -> Outcome {
         if let Ok(literal) = name.parse() {
             return Ok(vec![literal]);
         }
@@ -81,17 +81,8 @@ impl Resolver {
     }
 }
 
-impl ResolveDns for Resolver {
-    fn resolve_dns<'a>(&'a self, name: &'a str) -> DnsFuture<'a> {
-        DnsFuture::new(async move {
-            // Inside an I/O error, as the system's own resolver has it: such a connection may be tried again.
-            self.resolve(name).await.map_err(|failure| ResolveDnsError::new(io::Error::other(failure)))
-        })
-    }
-}
-
 /// What a look-up brings.
-type Outcome = Result<Vec<IpAddr>, Failure>;
+pub type Outcome = Result<Vec<IpAddr>, Failure>;
 
 /// A name without addresses.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -308,7 +308,12 @@ mod tests {
         let (paced, outage) = (Patience::Paced { outage: false }, Patience::Paced { outage: true });
         let (throttled, fault) = (refused(Meaning::Throttled), refused(Meaning::Fault));
         let silent = Failure::TimedOut { after: Duration::from_secs(1), anew: false };
-        let reset = Failure::Connection { why: "reset".into(), late: false, anew: true };
+        let reset = Failure::Connection {
+            kind: super::super::http::Kind::Network,
+            why: "reset".into(),
+            late: false,
+            anew: true,
+        };
         for (patience, failure, attempts, at_once, step) in [
             (read, &refused(Meaning::NoTable), 1, 0, Step::GiveUp),
             (paced, &refused(Meaning::NoTable), 1, 0, Step::GiveUp),

@@ -22,10 +22,15 @@ pub struct Clock {
 impl Clock {
     /// The service's time when this machine's clock says `here`.
     pub fn corrected(&self, here: SystemTime) -> SystemTime {
-        match self.offset.load(Ordering::Relaxed) {
+        match self.offset() {
             0 => here,
             offset => shifted(here, offset),
         }
+    }
+
+    /// What is added to this machine's clock, in milliseconds.
+    pub fn offset(&self) -> i64 {
+        self.offset.load(Ordering::Relaxed)
     }
 
     /// Takes the time out of the `Date` header of an answer that came when this machine's clock said `here`. Whether the

@@ -1,14 +1,20 @@
-//! Which certificate authorities are trusted. Read on a loader's thread: the SDK would read them, and the variables that
-//! name them, on the thread that connects first.
+//! Which certificates are trusted. Read on a loader's thread, once for each store, and handed to TLS as they were read.
 
+use std::fmt;
+use std::io;
 use std::path::Path;
+use std::sync::Arc;
 
-use aws_smithy_http_client::tls::{TlsContext, TrustStore};
-use aws_smithy_types::base64;
-use rustls::RootCertStore;
-use rustls::pki_types::CertificateDer;
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::verify_server_name;
+use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::server::ParsedCertificate;
+use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 
+use super::failure::innermost;
 use crate::model::environment::Environment;
 use crate::model::options::Options;
 use crate::model::{Code, Error, Result};
@@ -27,60 +33,152 @@ const BUNDLES: [&str; 6] = [
 #[cfg(all(unix, not(target_os = "macos")))]
 const FOLDERS: [&str; 2] = ["/etc/ssl/certs", "/etc/pki/tls/certs"];
 
-/// The authorities of the option `ca_bundle`, else of the variables, else of the system. May block.
-pub fn trusted(options: &Options) -> Result<TlsContext> {
-    let pem = match &options.ca_bundle {
-        Some(path) => of_bundle(path)?,
-        None => of_system(&options.environment),
-    };
-    context(TrustStore::empty().with_pem_certificate(pem))
+/// Whom a store trusts, and how it speaks TLS.
+pub struct Trust {
+    config: Arc<ClientConfig>,
+    /// Whether the machine has no authorities.
+    nobody: bool,
 }
 
-/// No authorities at all: for connections without TLS that are made by what could do it.
-pub fn nobody() -> Result<TlsContext> {
-    context(TrustStore::empty())
-}
-
-fn context(store: TrustStore) -> Result<TlsContext> {
-    let unusable = |_| Error::new(Code::OptionValue, "TLS cannot be set up with the certificates of \"ca_bundle\"");
-    TlsContext::builder().with_trust_store(store).build().map_err(unusable)
-}
-
-/// The text of a PEM file. The SDK's client panics on certificates that it cannot use, so each is tried before.
-fn of_bundle(path: &str) -> Result<Vec<u8>> {
-    let refuse =
-        |why: String| Error::new(Code::OptionValue, format!("the option \"ca_bundle\" names the file {path}, {why}"));
-    let pem = std::fs::read(path).map_err(|error| refuse(format!("which cannot be read ({error})")))?;
-    let mut store = RootCertStore::empty();
-    for certificate in CertificateDer::pem_slice_iter(&pem) {
-        certificate.map_err(drop).and_then(|certificate| store.add(certificate).map_err(drop)).map_err(|()| {
-            refuse("which has a damaged certificate: give a PEM file with certificate authorities".into())
-        })?;
-    }
-    if store.is_empty() {
-        return Err(refuse("which has no certificate: give a PEM file with certificate authorities".into()));
-    }
-    Ok(pem)
-}
-
-/// Those of the variables, else of the system, without those that cannot be used.
-fn of_system(environment: &Environment) -> Vec<u8> {
-    let (file, folders) = (environment.get("SSL_CERT_FILE"), environment.get("SSL_CERT_DIR"));
-    let found = if file.is_none() && folders.is_none() {
-        of_platform()
-    } else {
-        let mut found = certificates(file.map(Path::new), None);
-        for folder in std::env::split_paths(folders.unwrap_or_default()).filter(|path| !path.as_os_str().is_empty()) {
-            found.extend(certificates(None, Some(&folder)));
+impl Trust {
+    /// The certificates of the option `ca_bundle`, else of AWS_CA_BUNDLE, else of the profile's `ca_bundle`, else of the
+    /// variables that OpenSSL reads, else of the system. May block.
+    pub fn of(options: &Options, profile: Option<&str>) -> Result<Trust> {
+        let named = [
+            (options.ca_bundle.as_deref(), "the option \"ca_bundle\""),
+            (options.environment.get("AWS_CA_BUNDLE"), "AWS_CA_BUNDLE"),
+            (profile, "\"ca_bundle\" of the profile"),
+        ];
+        match named.into_iter().find_map(|(path, what)| Some((path?, what))) {
+            Some((path, what)) => Trust::in_bundle(path, what),
+            None => Trust::in_authorities(of_system(&options.environment)),
         }
-        found
-    };
-    let mut store = RootCertStore::empty();
-    let usable = found.iter().filter(|certificate| store.add((*certificate).clone()).is_ok());
-    let pem = usable.map(|certificate| {
-        format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", base64::encode(certificate))
-    });
-    pem.collect::<String>().into_bytes()
+    }
+
+    /// For [`tokio_rustls`]; the same each time, so that sessions are resumed.
+    pub fn config(&self) -> Arc<ClientConfig> {
+        Arc::clone(&self.config)
+    }
+
+    /// Why TLS was not agreed upon.
+    pub fn in_words(&self, error: &io::Error) -> String {
+        let mut words = innermost(error);
+        if self.nobody && words.contains("certificate") {
+            words.push_str(NOBODY);
+        }
+        words
+    }
+
+    /// The text of a PEM file. Who names it means each certificate in it, authority or not, as with AWS's other SDKs.
+    fn in_bundle(path: &str, named: &str) -> Result<Trust> {
+        let refuse = |why: String| Error::new(Code::OptionValue, format!("{named} names the file {path}, {why}"));
+        let pem = std::fs::read(path).map_err(|error| refuse(format!("which cannot be read ({error})")))?;
+        let damaged = || refuse("which has a damaged certificate: give a PEM file with certificate authorities".into());
+        let (mut roots, mut leaves) = (RootCertStore::empty(), Vec::new());
+        for certificate in CertificateDer::pem_slice_iter(&pem) {
+            let certificate = certificate.map_err(|_| damaged())?;
+            roots.add(certificate.clone()).map_err(|_| damaged())?;
+            leaves.push(certificate);
+        }
+        if roots.is_empty() {
+            return Err(refuse("which has no certificate: give a PEM file with certificate authorities".into()));
+        }
+        let unusable = || refuse("with which TLS cannot be set up".into());
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let authorities = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider)).build();
+        let verifier = Bundle { authorities: authorities.map_err(|_| unusable())?, leaves };
+        let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+        let builder = builder.map_err(|_| unusable())?.dangerous().with_custom_certificate_verifier(Arc::new(verifier));
+        Ok(Trust::new(builder.with_no_client_auth(), false))
+    }
+
+    fn in_authorities(certificates: Vec<CertificateDer<'static>>) -> Result<Trust> {
+        let mut roots = RootCertStore::empty();
+        let (_, _unusable) = roots.add_parsable_certificates(certificates);
+        let nobody = roots.is_empty();
+        let provider: Arc<CryptoProvider> = Arc::new(rustls::crypto::ring::default_provider());
+        let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+        let builder = builder.map_err(|_| Error::new(Code::Runtime, "TLS cannot be set up on this machine"))?;
+        Ok(Trust::new(builder.with_root_certificates(roots).with_no_client_auth(), nobody))
+    }
+
+    fn new(mut config: ClientConfig, nobody: bool) -> Trust {
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Trust { config: Arc::new(config), nobody }
+    }
+}
+
+/// What is added where no certificate can be trusted.
+pub const NOBODY: &str = ", and no certificate authorities were found on this machine";
+
+/// Trusts the authorities of a bundle, and what stands in it itself.
+#[derive(Debug)]
+struct Bundle {
+    authorities: Arc<WebPkiServerVerifier>,
+    leaves: Vec<CertificateDer<'static>>,
+}
+
+impl ServerCertVerifier for Bundle {
+    fn verify_server_cert(
+        &self,
+        certificate: &CertificateDer<'_>,
+        between: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        ocsp: &[u8],
+        now: UnixTime,
+    ) -> std::result::Result<ServerCertVerified, rustls::Error> {
+        let verified = self.authorities.verify_server_cert(certificate, between, name, ocsp, now);
+        // One that signed itself is an authority by its own word more often than not, and as such is refused to a server,
+        // after its dates were looked at. Its name was not.
+        let only_an_authority =
+            verified.as_ref().is_err_and(|error| format!("{error:?}").contains("CaUsedAsEndEntity"));
+        if only_an_authority && self.leaves.iter().any(|leaf| leaf == certificate) {
+            verify_server_name(&ParsedCertificate::try_from(certificate)?, name)?;
+            return Ok(ServerCertVerified::assertion());
+        }
+        verified
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> std::result::Result<HandshakeSignatureValid, rustls::Error> {
+        self.authorities.verify_tls12_signature(message, certificate, signed)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> std::result::Result<HandshakeSignatureValid, rustls::Error> {
+        self.authorities.verify_tls13_signature(message, certificate, signed)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.authorities.supported_verify_schemes()
+    }
+}
+
+impl fmt::Debug for Trust {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Trust")
+    }
+}
+
+/// Those of the variables, else of the system.
+fn of_system(environment: &Environment) -> Vec<CertificateDer<'static>> {
+    let (file, folders) = (environment.get("SSL_CERT_FILE"), environment.get("SSL_CERT_DIR"));
+    if file.is_none() && folders.is_none() {
+        return of_platform();
+    }
+    let mut found = certificates(file.map(Path::new), None);
+    for folder in std::env::split_paths(folders.unwrap_or_default()).filter(|path| !path.as_os_str().is_empty()) {
+        found.extend(certificates(None, Some(&folder)));
+    }
+    found
 }
 
 #[cfg(all(unix, not(target_os = "macos")))]
@@ -121,8 +219,7 @@ mod tests {
         std::fs::write(folder.join("more/none.pem"), "not a certificate").expect("a file");
         let trusted = |variables: &[(&str, String)]| {
             let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
-            let pem = of_system(&variables);
-            CertificateDer::pem_slice_iter(&pem).flatten().count()
+            of_system(&variables).len()
         };
         let (file, more) = (file.display().to_string(), folder.join("more").display().to_string());
         assert_eq!(trusted(&[("SSL_CERT_FILE", file.clone())]), 2);

@@ -118,7 +118,6 @@ impl Queue {
 
 /// Opens a queue and returns its number.
 pub fn open() -> Result<u64> {
-    #[cfg(not(miri))]
     crate::fork::prepare();
     let mut queues = queues();
     let queues = queues.get_or_insert_with(HashMap::new);

@@ -180,8 +180,8 @@ impl Registry {
 
 /// Opens a store and returns its handle. Costs no I/O.
 pub fn open(options: Options) -> Result<u64> {
-    #[cfg(not(miri))]
     crate::fork::prepare();
+    runtime::loaded::stay();
     let mut registry = registry();
     let registry = registry.get_or_insert_with(Registry::new);
     registry.renew();

@@ -93,7 +93,7 @@ pub fn content(data: &[u8]) {
 
 fn related(kind: &str, stored: &str, given: &str) -> Relation {
     let row = Row { key: "k".into(), version: 1, payload: Payload::Live(stored.into()) };
-    relation(kind, &row, &NewRow { key: "k".into(), version: 1, item: given.into(), deleted: false })
+    relation(kind, &row, &NewRow { key: "k".into(), version: 1, item: given.into(), deleted: false, deflated: None })
 }
 
 fn depth(value: &Value) -> usize {

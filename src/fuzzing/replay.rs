@@ -48,4 +48,4 @@ macro_rules! targets {
     };
 }
 
-targets! { abi content init_json init_structs options response row tombstone wire }
+targets! { abi content init_json init_structs large options response row tombstone wire }

@@ -12,25 +12,21 @@ use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::decimal::Decimal;
+use super::large::{self, Deflated};
 use super::namespace::{FEATURES, SEGMENTS};
-use super::row::{Attribute, Item, NewRow, Payload, RawRow, Row, Version};
+use super::row::{Attribute, Item, NewRow, Payload, RawLarge, RawRow, Row, Version};
 use super::{Code, Error, Result};
 
-/// The `item` text of a deletion: full schema for flags and segments, what the caller gave for other kinds.
-fn text(kind: &str, item: &Item) -> Result<String> {
-    let version = item.version;
-    match (kind, &item.item) {
-        (FEATURES, _) => Ok(format!(
+/// The `item` text of a deletion: full schema for flags and segments.
+pub fn tombstone(kind: &str, key: &str, version: i64) -> String {
+    match kind {
+        FEATURES => format!(
             r#"{{"key":"$deleted","on":false,"prerequisites":[],"targets":[],"contextTargets":[],"rules":[],"fallthrough":{{}},"offVariation":null,"variations":[],"clientSide":false,"salt":"","trackEvents":false,"trackEventsFallthrough":false,"debugEventsUntilDate":null,"version":{version},"deleted":true}}"#
-        )),
-        (SEGMENTS, _) => Ok(format!(
+        ),
+        SEGMENTS => format!(
             r#"{{"key":"$deleted","included":[],"excluded":[],"includedContexts":[],"excludedContexts":[],"salt":"","rules":[],"version":{version},"generation":null,"deleted":true}}"#
-        )),
-        (_, Some(given)) if !given.is_empty() => Ok(given.clone()),
-        (_, _) => serde_json::to_string(&serde_json::json!({"key": item.key, "version": version, "deleted": true}))
-            .map_err(|_| {
-                Error::new(Code::InvalidJson, format!("the key of a deletion of kind \"{kind}\" is not text"))
-            }),
+        ),
+        _ => serde_json::json!({"key": key, "version": version, "deleted": true}).to_string(),
     }
 }
 
@@ -43,23 +39,25 @@ pub fn new_row(kind: &str, item: &Item) -> Result<NewRow> {
             format!("the version {} of \"{}\" of kind \"{kind}\" is negative", item.version, item.key),
         ));
     }
-    let text = if item.deleted {
-        text(kind, item)?
-    } else {
-        match &item.item {
-            Some(given) if !given.is_empty() => given.clone(),
-            _ => {
-                return Err(Error::new(
-                    Code::EmptyItem,
-                    format!(
-                        "\"{}\" of kind \"{kind}\" has no payload: give one, or mark the item as deleted",
-                        item.key
-                    ),
-                ));
-            }
+    // The deletions of other kinds are their callers' own.
+    let of_sdks = item.deleted && matches!(kind, FEATURES | SEGMENTS);
+    let text = match item.item.as_deref() {
+        Some(given) if !given.is_empty() && !of_sdks => given.to_owned(),
+        _ if item.deleted => tombstone(kind, &item.key, item.version),
+        _ => {
+            return Err(Error::new(
+                Code::EmptyItem,
+                format!("\"{}\" of kind \"{kind}\" has no payload: give one, or mark the item as deleted", item.key),
+            ));
         }
     };
-    Ok(NewRow { key: item.key.as_str().into(), version: item.version, item: text.into(), deleted: item.deleted })
+    Ok(NewRow {
+        key: item.key.as_str().into(),
+        version: item.version,
+        item: text.into(),
+        deleted: item.deleted,
+        deflated: None,
+    })
 }
 
 /// What of a payload's JSON matters to a reader of the row.
@@ -108,21 +106,44 @@ fn inside(item: &str, version_needed: bool) -> Inside {
     serde_json::from_str(item).unwrap_or_default()
 }
 
-/// What a row means, or the reason why it cannot be read.
+/// What a row means, or the reason why it cannot be read. Of a row that has two forms it is the newer one.
 pub fn read(raw: &RawRow) -> std::result::Result<Row, &'static str> {
-    let Some(key) = &raw.key else {
-        return Err("its sort key is missing");
+    let Some(large) = raw.large.as_deref().filter(|large| !schema_is_newer(raw, large)) else {
+        return read_schema(raw);
     };
+    let Version::Number(version) = version_of(Some(&large.version)) else {
+        return Err("its flagstore_version attribute is not a whole number");
+    };
+    let Some(Attribute::Binary(deflated)) = &large.item else {
+        return Err("its flagstore_item attribute is missing or not binary");
+    };
+    let item = large::inflate(deflated)?;
+    row(raw, Some(version), Some(&item))
+}
+
+/// What of a row other SDKs read means: its attributes of the schema.
+pub fn read_schema(raw: &RawRow) -> std::result::Result<Row, &'static str> {
     let item = match &raw.item {
         None => None,
-        Some(Attribute::Text(item)) if item.is_empty() => return Err("its item attribute is empty"),
-        Some(Attribute::Text(item)) => Some(item).filter(|item| ***item != *"null"),
+        Some(Attribute::Text(item)) => Some(item),
         Some(_) => return Err("its item attribute is not a string"),
     };
-    let version = match version(raw) {
+    let version = match version_of(raw.version.as_ref()) {
         Version::Number(version) => Some(version),
         Version::Absent | Version::Unreadable => None,
     };
+    row(raw, version, item)
+}
+
+/// One form of a row.
+fn row(raw: &RawRow, version: Option<i64>, item: Option<&Arc<str>>) -> std::result::Result<Row, &'static str> {
+    let Some(key) = &raw.key else {
+        return Err("its sort key is missing");
+    };
+    if item.is_some_and(|item| item.is_empty()) {
+        return Err("its item attribute is empty");
+    }
+    let item = item.filter(|item| ***item != *"null");
     let inside = item.map(|item| inside(item, version.is_none())).unwrap_or_default();
     Ok(Row {
         key: key.clone(),
@@ -135,9 +156,27 @@ pub fn read(raw: &RawRow) -> std::result::Result<Row, &'static str> {
     })
 }
 
-/// What the version attribute of a row says.
+/// What the version attribute of a row says: of its newer form, where it has two.
 pub fn version(raw: &RawRow) -> Version {
-    match &raw.version {
+    let its = version_of(raw.version.as_ref());
+    match raw.large.as_deref() {
+        Some(large) if its != Version::Unreadable && !schema_is_newer(raw, large) => version_of(Some(&large.version)),
+        _ => its,
+    }
+}
+
+/// Whether the form that every SDK reads is newer than the deflated one: somebody changed it attribute by attribute, which
+/// no SDK does. One without version is older than any.
+fn schema_is_newer(raw: &RawRow, large: &RawLarge) -> bool {
+    match (version_of(raw.version.as_ref()), version_of(Some(&large.version))) {
+        (Version::Number(its), Version::Number(large)) => its > large,
+        _ => false,
+    }
+}
+
+/// What an attribute says as a version.
+pub fn version_of(attribute: Option<&Attribute>) -> Version {
+    match attribute {
         None => Version::Absent,
         Some(Attribute::Number(text)) => whole(text).map_or(Version::Unreadable, Version::Number),
         Some(_) => Version::Unreadable,
@@ -151,7 +190,14 @@ pub fn is_sound(raw: &RawRow) -> bool {
 
 /// Whether a row as read is this very row as it was written.
 pub fn is_the_same(raw: &RawRow, row: &NewRow) -> bool {
-    version(raw) == Version::Number(row.version) && raw.item == Some(Attribute::Text(Arc::clone(&row.item)))
+    if version(raw) != Version::Number(row.version) {
+        return false;
+    }
+    match (&row.deflated, &raw.large) {
+        (None, None) => raw.item == Some(Attribute::Text(Arc::clone(&row.item))),
+        (Some(ours), Some(its)) => its.item == Some(Attribute::Binary(Arc::clone(&ours.bytes))),
+        _ => false,
+    }
 }
 
 /// A live row that can be read, to be written again as it was.
@@ -161,7 +207,13 @@ pub fn again(raw: &RawRow) -> Option<NewRow> {
         Payload::Live(item) => item,
         Payload::Tombstone => return None,
     };
-    Some(NewRow { key: row.key, version: row.version, item, deleted: false })
+    let large = raw.large.as_deref().filter(|large| !schema_is_newer(raw, large));
+    let deflated = large.and_then(|large| match &large.item {
+        // It had room for both of its forms.
+        Some(Attribute::Binary(bytes)) => Some(Deflated { bytes: Arc::clone(bytes), room: usize::MAX }),
+        _ => None,
+    });
+    Some(NewRow { key: row.key, version: row.version, item, deleted: false, deflated })
 }
 
 /// A whole number, plainly written as a rule, else in any other spelling of its value.
@@ -258,6 +310,67 @@ mod tests {
         ] {
             assert_eq!(with(unreadable.clone()), Version::Unreadable, "{unreadable:?}");
         }
+    }
+
+    #[test]
+    fn of_two_forms_the_newer_is_read_and_other_sdks_read_the_schema_s() {
+        let number = |version: &str| Attribute::Number(version.into());
+        let deflated =
+            |text: &str| Some(Attribute::Binary(miniz_oxide::deflate::compress_to_vec_zlib(text.as_bytes(), 6).into()));
+        let with = |version: Option<&str>, large: Attribute, item| RawRow {
+            large: Some(Box::new(RawLarge { version: large, item })),
+            ..raw(version, Some("plain"))
+        };
+        for (row, wanted) in [
+            (with(Some("5"), number("7"), deflated("large")), Ok((7, Some("large")))),
+            (with(Some("7"), number("7"), deflated("large")), Ok((7, Some("large")))),
+            (with(Some("8"), number("7"), deflated("large")), Ok((8, Some("plain")))),
+            (with(Some("8"), number("7"), None), Ok((8, Some("plain")))),
+            (with(None, number("7"), deflated("large")), Ok((7, Some("large")))),
+            (with(Some("5"), number("7"), deflated(r#"{"deleted":true}"#)), Ok((7, None))),
+            (with(Some("5"), number("7"), deflated("")), Err("its item attribute is empty")),
+            (
+                with(Some("5"), number("7"), Some(Attribute::Text("large".into()))),
+                Err("its flagstore_item attribute is missing or not binary"),
+            ),
+            (
+                with(Some("5"), Attribute::Text("7".into()), deflated("large")),
+                Err("its flagstore_version attribute is not a whole number"),
+            ),
+        ] {
+            let read = read(&row);
+            assert_eq!(read.as_ref().map(|row| (row.version, row.item())).map_err(|why| *why), wanted, "{row:?}");
+            let schema = read_schema(&row).unwrap();
+            assert_eq!(schema.item(), Some("plain"));
+            if let Ok((number, _)) = wanted {
+                assert_eq!(version(&row), Version::Number(number));
+            }
+            assert_eq!(is_sound(&row), wanted.is_ok());
+        }
+    }
+
+    #[test]
+    fn a_large_row_is_written_again_in_both_its_forms() {
+        let item = Item { key: "k".into(), version: 7, deleted: false, item: Some("x".repeat(500_000)) };
+        let new = new_row("features", &item).unwrap();
+        let new = NewRow { deflated: large::deflate("features", &new), ..new };
+        let bytes = new.deflated.as_ref().unwrap().bytes.clone();
+        let stored = RawRow {
+            large: Some(Box::new(RawLarge {
+                version: Attribute::Number("7".into()),
+                item: Some(Attribute::Binary(bytes.clone())),
+            })),
+            ..raw(Some("5"), Some("plain"))
+        };
+        assert!(is_the_same(&stored, &new));
+        assert!(!is_the_same(&RawRow { large: None, ..stored.clone() }, &new));
+        assert!(!is_the_same(&stored, &NewRow { deflated: None, ..new.clone() }));
+        let again = again(&stored).unwrap();
+        assert_eq!((again.version, again.as_read()), (7, new.as_read()));
+        let deflated = again.deflated.clone().unwrap();
+        assert_eq!(deflated.bytes, bytes);
+        let older = large::older("features", &again, &deflated, Some(&stored)).unwrap();
+        assert_eq!((older.version, &*older.item), (5, "plain"));
     }
 
     #[test]

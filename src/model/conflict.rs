@@ -29,7 +29,7 @@ pub fn verdict(stored: Option<&RawRow>, version: i64, same_version_wins: bool) -
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::row::Attribute;
+    use crate::model::row::{Attribute, RawLarge};
 
     #[test]
     fn a_newer_row_wins_and_an_unreadable_one_is_replaced() {
@@ -51,9 +51,37 @@ mod tests {
             (text("8"), text("{}"), upsert, Verdict::Replace),
             (Some(Attribute::Truth(true)), text("{}"), init, Verdict::Replace),
         ] {
-            let stored = RawRow { key: Some("k".into()), version, item, deleted: false };
+            let stored = RawRow { key: Some("k".into()), version, item, ..RawRow::default() };
             assert_eq!(verdict(Some(&stored), 7, of), wanted, "{stored:?}");
         }
         assert_eq!(verdict(None, 7, upsert), Verdict::Again);
+    }
+
+    #[test]
+    fn the_newer_of_two_forms_decides() {
+        let number = |version: &str| Attribute::Number(version.into());
+        let deflated = Attribute::Binary(miniz_oxide::deflate::compress_to_vec_zlib(b"{}", 6).into());
+        let damaged = Attribute::Binary([1].into());
+        let (upsert, init) = (false, true);
+        for (version, large, item, of, wanted) in [
+            ("5", "8", &deflated, upsert, Verdict::StoredWins),
+            ("5", "7", &deflated, upsert, Verdict::StoredWins),
+            ("5", "7", &deflated, init, Verdict::Again),
+            ("5", "6", &deflated, upsert, Verdict::Again),
+            ("8", "6", &deflated, upsert, Verdict::StoredWins),
+            ("8", "6", &damaged, upsert, Verdict::StoredWins),
+            ("5", "8", &damaged, upsert, Verdict::Replace),
+            ("5", "7.5", &deflated, upsert, Verdict::Replace),
+        ] {
+            let large = RawLarge { version: number(large), item: Some(item.clone()) };
+            let stored = RawRow {
+                key: Some("k".into()),
+                version: Some(number(version)),
+                item: Some(Attribute::Text("{}".into())),
+                large: Some(Box::new(large)),
+                ..RawRow::default()
+            };
+            assert_eq!(verdict(Some(&stored), 7, of), wanted, "{stored:?}");
+        }
     }
 }

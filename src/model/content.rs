@@ -259,7 +259,11 @@ mod tests {
 
     fn of(kind: &str, stored: &str, given: &str) -> Relation {
         let stored = Row { key: "k".into(), version: 1, payload: Payload::Live(stored.into()) };
-        relation(kind, &stored, &NewRow { key: "k".into(), version: 1, item: given.into(), deleted: false })
+        relation(
+            kind,
+            &stored,
+            &NewRow { key: "k".into(), version: 1, item: given.into(), deleted: false, deflated: None },
+        )
     }
 
     /// Every relation seen from both sides.
@@ -377,7 +381,7 @@ mod tests {
     #[test]
     fn tombstones_are_all_the_same_and_no_live_item() {
         let stored = Row { key: "k".into(), version: 3, payload: Payload::Tombstone };
-        let live = NewRow { key: "k".into(), version: 3, item: "{}".into(), deleted: false };
+        let live = NewRow { key: "k".into(), version: 3, item: "{}".into(), deleted: false, deflated: None };
         let tombstone = NewRow { deleted: true, ..live.clone() };
         assert_eq!(relation("mock1", &stored, &tombstone), Equal);
         assert_eq!(relation("features", &stored, &live), Contradict);

@@ -6,10 +6,22 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// What else than `AWS_*` matters: where the home folder is, and which certificates are trusted.
-const OTHERS: [&str; 6] = ["HOME", "USERPROFILE", "HOMEDRIVE", "HOMEPATH", TRUST[0], TRUST[1]];
-/// The file and the folders with the certificate authorities to trust.
-const TRUST: [&str; 2] = ["SSL_CERT_FILE", "SSL_CERT_DIR"];
+/// What else than `AWS_*` matters: where the home folder is, and [`NETWORK`].
+const HOME: [&str; 4] = ["HOME", "USERPROFILE", "HOMEDRIVE", "HOMEPATH"];
+/// Which certificates are trusted, and through whom others are spoken to. REQUEST_METHOD tells that HTTP_PROXY may be a
+/// header that somebody sent to a web server.
+const NETWORK: [&str; 10] = [
+    "AWS_CA_BUNDLE",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "HTTPS_PROXY",
+    "https_proxy",
+    "HTTP_PROXY",
+    "http_proxy",
+    "NO_PROXY",
+    "no_proxy",
+    "REQUEST_METHOD",
+];
 
 /// Variables by their names. Empty where nothing of them is needed.
 #[derive(Clone, Default, PartialEq, Eq, Hash)]
@@ -18,12 +30,12 @@ pub struct Environment(BTreeMap<String, String>);
 impl Environment {
     /// Everything that matters of the process's own. No other thread may change the environment meanwhile.
     pub fn of_this_process() -> Self {
-        Environment::taken(|name| name.starts_with("AWS_") || OTHERS.contains(&name))
+        Environment::taken(|name| name.starts_with("AWS_") || HOME.contains(&name) || NETWORK.contains(&name))
     }
 
-    /// Only which certificates are trusted.
-    pub fn of_trust_in_this_process() -> Self {
-        Environment::taken(|name| TRUST.contains(&name))
+    /// Only which certificates are trusted, and which proxies are used.
+    pub fn of_network_in_this_process() -> Self {
+        Environment::taken(|name| NETWORK.contains(&name))
     }
 
     fn taken(wanted: impl Fn(&str) -> bool) -> Self {

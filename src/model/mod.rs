@@ -7,6 +7,7 @@ pub mod data_set;
 pub mod decimal;
 pub mod environment;
 pub mod error;
+pub mod large;
 pub mod line;
 pub mod namespace;
 pub mod options;

@@ -26,6 +26,8 @@ pub struct Options {
     pub credentials: Option<Credentials>,
     /// PEM file with the certificate authorities to trust instead of the system's.
     pub ca_bundle: Option<String>,
+    /// The proxy through which DynamoDB, STS and IAM Identity Center are spoken to; else as the environment says.
+    pub proxy: Option<Proxy>,
     /// Use AWS's FIPS endpoints.
     pub use_fips: bool,
     /// Use AWS's dual-stack endpoints.
@@ -48,6 +50,8 @@ pub struct Options {
     pub write_concurrency: u32,
     /// Whether `init` may replace a row by one with a smaller version.
     pub init_overwrites_newer: bool,
+    /// Whether an item over DynamoDB's size is stored deflated, beside the older form that other SDKs read.
+    pub compress_large: bool,
     /// Whether what `init` and `upsert` were given stands in while DynamoDB cannot be asked, and is written again where it
     /// could not be written.
     pub keep_told: bool,
@@ -78,7 +82,7 @@ pub struct CacheOptions {
     pub soft_wait: Duration,
     /// The directory of a cache that the processes of the host share; `None` for no such cache.
     pub dir: Option<String>,
-    /// Bound on the files of one table, prefix and identity in that directory, in bytes.
+    /// Bound on what the files in that directory take, of all tables, prefixes and identities together, in bytes.
     pub dir_max_bytes: u64,
 }
 
@@ -121,8 +125,23 @@ impl fmt::Debug for Credentials {
     }
 }
 
+/// What is given as the proxy.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub enum Proxy {
+    /// No proxy, whatever the environment says.
+    None,
+    /// The URL of one, which may hold a password.
+    Url(String),
+}
+
+impl fmt::Debug for Proxy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Proxy(not shown)")
+    }
+}
+
 /// Every option's name, for the message about one that does not exist.
-const NAMES: [&str; 30] = [
+const NAMES: [&str; 32] = [
     "table",
     "prefix",
     "region",
@@ -132,6 +151,7 @@ const NAMES: [&str; 30] = [
     "secret_access_key",
     "session_token",
     "ca_bundle",
+    "proxy",
     "use_fips",
     "use_dual_stack",
     "consistent_reads",
@@ -143,6 +163,7 @@ const NAMES: [&str; 30] = [
     "max_connections",
     "write_concurrency",
     "init_overwrites_newer",
+    "compress_large",
     "cache_ttl_ms",
     "cache_max_bytes",
     "cache_refresh_ahead",
@@ -171,6 +192,7 @@ impl Options {
             profile: None,
             credentials: None,
             ca_bundle: None,
+            proxy: None,
             use_fips: false,
             use_dual_stack: false,
             consistent_reads: true,
@@ -182,6 +204,7 @@ impl Options {
             max_connections: 128,
             write_concurrency: 128,
             init_overwrites_newer: false,
+            compress_large: false,
             keep_told: false,
             cache: CacheOptions {
                 ttl: Some(Duration::ZERO),
@@ -204,12 +227,11 @@ impl Options {
     #[must_use]
     pub fn in_this_process(mut self) -> Options {
         if self.environment.is_empty() {
-            self.environment = match (self.is_complete(), self.endpoint.as_deref(), &self.ca_bundle) {
+            self.environment = match (self.is_complete(), &self.ca_bundle, &self.proxy) {
                 (false, ..) => Environment::of_this_process(),
-                (true, Some(endpoint), None) if endpoint.starts_with("https:") => {
-                    Environment::of_trust_in_this_process()
-                }
-                (true, ..) => Environment::default(),
+                (true, Some(_), Some(_)) => Environment::default(),
+                (true, ..) if self.endpoint.as_deref().is_some_and(is_on_this_machine) => Environment::default(),
+                (true, ..) => Environment::of_network_in_this_process(),
             };
         }
         self
@@ -250,6 +272,15 @@ impl Options {
     }
 }
 
+/// Whether nothing but loopback, without TLS, is between an endpoint and this process.
+fn is_on_this_machine(endpoint: &str) -> bool {
+    let authority = endpoint.strip_prefix("http://").and_then(|rest| rest.split(['/', '?', '#']).next());
+    let host = authority.and_then(|authority| authority.rsplit('@').next()).unwrap_or_default();
+    ["127.0.0.1", "localhost", "[::1]"]
+        .iter()
+        .any(|name| host.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with(':')))
+}
+
 /// Takes members out of the object, each with its type and range checked. `null` means the default.
 struct Reader<'a> {
     given: &'a Map<String, Value>,
@@ -272,6 +303,7 @@ impl Reader<'_> {
             profile: self.non_empty("profile")?,
             credentials: self.credentials()?,
             ca_bundle: self.non_empty("ca_bundle")?,
+            proxy: self.proxy()?,
             use_fips: self.flag("use_fips", default.use_fips)?,
             use_dual_stack: self.flag("use_dual_stack", default.use_dual_stack)?,
             consistent_reads: self.flag("consistent_reads", default.consistent_reads)?,
@@ -283,6 +315,7 @@ impl Reader<'_> {
             max_connections: u32::try_from(self.number("max_connections", 1, 10_000)?.unwrap_or(128)).unwrap_or(128),
             write_concurrency: u32::try_from(self.number("write_concurrency", 1, 1_000)?.unwrap_or(128)).unwrap_or(128),
             init_overwrites_newer: self.flag("init_overwrites_newer", default.init_overwrites_newer)?,
+            compress_large: self.flag("compress_large", default.compress_large)?,
             keep_told: self.flag("keep_told", default.keep_told)?,
             cache: self.cache(default.cache)?,
             shared: self.flag("shared", default.shared)?,
@@ -290,6 +323,11 @@ impl Reader<'_> {
             log_level: self.log_level(default.log_level)?,
             ..default
         })
+    }
+
+    fn proxy(&self) -> Result<Option<Proxy>> {
+        let given = self.non_empty("proxy")?;
+        Ok(given.map(|given| if given == "none" { Proxy::None } else { Proxy::Url(given) }))
     }
 
     /// Both keys of some rows begin with it, such as `$inited`'s, which is the last to be written.
@@ -470,6 +508,7 @@ mod tests {
             (r#"{"table":"t","access_key_id":"a"}"#, Code::OptionValue, "secret_access_key"),
             (r#"{"table":"t","log_level":"loud"}"#, Code::OptionValue, "log_level"),
             (r#"{"table":"t","region":""}"#, Code::OptionValue, "region"),
+            (r#"{"table":"t","compress_large":"yes"}"#, Code::OptionType, "compress_large"),
             (r#"{"table":"t","keep_told":1}"#, Code::OptionType, "keep_told"),
             (r#"{"table":"t","cache_dir":"flags"}"#, Code::OptionValue, "cache_dir"),
             (r#"{"table":"t","cache_dir_max_bytes":0}"#, Code::OptionValue, "cache_dir_max_bytes"),
@@ -498,7 +537,10 @@ mod tests {
         let variables =
             |environment: Environment| -> Vec<String> { environment.iter().map(|(name, _)| name.to_owned()).collect() };
         let of_tls = variables(taken(&complete.replace("http:", "https:")));
-        assert!(of_tls.iter().all(|name| name.starts_with("SSL_CERT_")), "{of_tls:?}");
+        let of_connections = |name: &String| {
+            name.starts_with("SSL_CERT_") || name == "AWS_CA_BUNDLE" || name.to_lowercase().ends_with("_proxy")
+        };
+        assert!(of_tls.iter().all(of_connections), "{of_tls:?}");
         let all = variables(taken(r#"{"table":"t"}"#));
         assert!(all.iter().all(|name| name != "PATH"), "{all:?}");
         assert_eq!(all.contains(&"HOME".to_owned()), std::env::var("HOME").is_ok());

@@ -15,6 +15,7 @@ use serde_json::value::RawValue;
 use super::codec;
 use super::content::{Relation, relation};
 use super::data_set::Collection;
+use super::large;
 use super::namespace::{FEATURES, SEGMENTS};
 use super::order::{self, Node};
 use super::row::{NewRow, RawRow, Row, Version};
@@ -101,6 +102,9 @@ pub enum Step {
     Unchanged,
     /// Nothing: the stored one is newer, and so the data set is older than the table.
     KeepNewer,
+    /// Nothing: it is too large plain, and deflated it is too large for the stored one, which stays for other SDKs, to stand
+    /// beside it.
+    DoesNotFit,
     /// It is written.
     Write(Why, Unless),
 }
@@ -127,6 +131,8 @@ pub struct Plan {
     pub unchanged: usize,
     /// Rows that stay because they are newer: with any, the data set is older than the table.
     pub newer: Vec<Place>,
+    /// Rows that stay because the given ones do not fit beside them: they count as given.
+    pub does_not_fit: Vec<Place>,
     /// Leftovers that stay because they stop late updates, as kind and key.
     pub tombstones: Vec<(usize, Box<str>)>,
     /// Whether to look again after the writes: there are leftovers, or rows are written that name others, which somebody
@@ -143,6 +149,7 @@ pub fn plan(given: &[Given], look: &Look, initialised: bool, policy: Policy) -> 
         waves: Vec::new(),
         unchanged: 0,
         newer: Vec::new(),
+        does_not_fit: Vec::new(),
         tombstones,
         looks_again: leaves_something,
     };
@@ -154,6 +161,7 @@ pub fn plan(given: &[Given], look: &Look, initialised: bool, policy: Policy) -> 
             match decide(&collection.kind, look[c].get(&row.key), row, standing, policy) {
                 Step::Unchanged => plan.unchanged += 1,
                 Step::KeepNewer => plan.newer.push((c, i)),
+                Step::DoesNotFit => plan.does_not_fit.push((c, i)),
                 Step::Write(why, unless) => {
                     plan.looks_again = plan.looks_again || !order::named(node(&collection.kind, row)).is_empty();
                     writes.push(Write { place: (c, i), why, unless });
@@ -169,6 +177,14 @@ pub fn plan(given: &[Given], look: &Look, initialised: bool, policy: Policy) -> 
 
 /// The rule for one given row.
 pub fn decide(kind: &str, stored: Option<&RawRow>, given: &NewRow, standing: Standing, policy: Policy) -> Step {
+    match (rule(kind, stored, given, standing, policy), &given.deflated) {
+        (Step::Write(..), Some(deflated)) if large::older(kind, given, deflated, stored).is_none() => Step::DoesNotFit,
+        (step, _) => step,
+    }
+}
+
+/// The rule, however much space there is.
+fn rule(kind: &str, stored: Option<&RawRow>, given: &NewRow, standing: Standing, policy: Policy) -> Step {
     let Some(raw) = stored else { return Step::Write(Why::Missing, Unless::Newer) };
     let as_read = |why| Step::Write(why, Unless::Changed(raw.clone()));
     let (Ok(stored), version) = (codec::read(raw), codec::version(raw)) else { return as_read(Why::Unreadable) };

@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use super::large::Deflated;
+
 /// The value of an attribute as DynamoDB returned it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Attribute {
@@ -12,8 +14,22 @@ pub enum Attribute {
     Number(Box<str>),
     /// A boolean.
     Truth(bool),
+    /// Bytes.
+    Binary(Arc<[u8]>),
     /// Anything else, as DynamoDB's JSON spells type and value, such as `{"NULL":true}`.
     Other(Box<str>),
+}
+
+impl Attribute {
+    /// How much of a row it takes, about.
+    pub fn bytes(&self) -> usize {
+        match self {
+            Attribute::Text(text) => text.len(),
+            Attribute::Number(text) | Attribute::Other(text) => text.len(),
+            Attribute::Truth(_) => 1,
+            Attribute::Binary(bytes) => bytes.len(),
+        }
+    }
 }
 
 /// A row's attributes as DynamoDB returned them: nothing is known of them yet. This is what a write that must meet a row
@@ -28,6 +44,17 @@ pub struct RawRow {
     pub item: Option<Attribute>,
     /// The boolean attribute `deleted`, which nobody writes and one SDK reads.
     pub deleted: bool,
+    /// The deflated form of what does not fit, where there is one. Rare, and so apart.
+    pub large: Option<Box<RawLarge>>,
+}
+
+/// The attributes of a deflated form as DynamoDB returned them, see [`super::large`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RawLarge {
+    /// The attribute `flagstore_version`, which should be a number.
+    pub version: Attribute,
+    /// The attribute `flagstore_item`, which should be binary.
+    pub item: Option<Attribute>,
 }
 
 /// What the attribute `version` of a row says.
@@ -81,7 +108,7 @@ impl Row {
     }
 }
 
-/// A row to be written: complete, checked, small enough.
+/// A row to be written: complete and checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewRow {
     /// The sort key.
@@ -92,6 +119,8 @@ pub struct NewRow {
     pub item: Arc<str>,
     /// Whether it is a tombstone.
     pub deleted: bool,
+    /// The payload deflated, where the row would not fit otherwise.
+    pub deflated: Option<Deflated>,
 }
 
 impl NewRow {

@@ -1,8 +1,8 @@
 //! DynamoDB's limit on a row, by the formula every SDK uses.
 
-use super::Result;
 use super::namespace::Namespaces;
-use super::row::NewRow;
+use super::row::{Attribute, NewRow, RawRow};
+use super::{Result, large};
 
 /// The largest row that is written, in bytes: 400 KB in DynamoDB's decimal sense.
 pub const MAX_ROW_BYTES: usize = 400_000;
@@ -12,16 +12,35 @@ const OVERHEAD_BYTES: usize = 100;
 
 /// The size of a row: names and values of its attributes in UTF-8, and a fixed overhead.
 pub fn row_bytes(namespace: &str, row: &NewRow) -> usize {
-    let version_digits = row.version.unsigned_abs().checked_ilog10().unwrap_or(0) as usize + 1;
     OVERHEAD_BYTES
         + "namespace".len()
         + namespace.len()
         + "key".len()
         + row.key.len()
         + "version".len()
-        + version_digits
+        + digits(row.version)
         + "item".len()
         + row.item.len()
+}
+
+/// The size of a row as it stands in the table, counted in the same way. Attributes that the schema does not have are not
+/// known here.
+pub fn stored_bytes(namespace: &str, row: &RawRow) -> usize {
+    let large = row.large.as_deref();
+    let attributes = [
+        ("version", row.version.as_ref()),
+        ("item", row.item.as_ref()),
+        (large::VERSION, large.map(|large| &large.version)),
+        (large::ITEM, large.and_then(|large| large.item.as_ref())),
+    ];
+    let length = |(name, value): (&str, Option<&Attribute>)| value.map_or(0, |value| name.len() + value.bytes());
+    let keys = "namespace".len() + namespace.len() + "key".len() + row.key.as_deref().map_or(0, str::len);
+    OVERHEAD_BYTES + keys + attributes.into_iter().map(length).sum::<usize>()
+}
+
+/// The length of a version's text.
+pub fn digits(version: i64) -> usize {
+    version.unsigned_abs().checked_ilog10().unwrap_or(0) as usize + 1
 }
 
 /// The size of a row that is over the limit, or `None` where it fits.
@@ -35,7 +54,7 @@ mod tests {
     use super::*;
 
     fn row(item_bytes: usize, version: i64) -> NewRow {
-        NewRow { key: "k".into(), version, item: "x".repeat(item_bytes).into(), deleted: false }
+        NewRow { key: "k".into(), version, item: "x".repeat(item_bytes).into(), deleted: false, deflated: None }
     }
 
     #[test]

@@ -1,7 +1,4 @@
-//! Work that may hang and so runs on neither the I/O threads nor the host's: a thread of its own, and a program of its
-//! own process group.
-
-use std::process::{Child, Command};
+//! Work that may hang and so runs on neither the I/O threads nor the host's, but on a thread of its own.
 
 use std::sync::Mutex;
 
@@ -17,27 +14,6 @@ const NAME: &str = "flagstore-creds";
 pub fn aside(job: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
     let _masked = MaskedSignals::all();
     std::thread::Builder::new().name(NAME.into()).stack_size(STACK_BYTES).spawn(job).map(drop)
-}
-
-/// Lets a program start in a process group of its own, to be ended with all that it starts by [`end_group`].
-pub fn in_group(command: &mut Command) -> &mut Command {
-    #[cfg(unix)]
-    std::os::unix::process::CommandExt::process_group(command, 0);
-    command
-}
-
-/// Ends a program that was started by [`in_group`] and was not waited for yet, with all that it started.
-pub fn end_group(program: &mut Child) {
-    #[cfg(all(unix, not(miri)))]
-    if let Ok(group) = libc::pid_t::try_from(program.id()) {
-        // SAFETY: kill takes no pointers. The group's leader was not waited for, so its number is not another's yet;
-        // a host that collects all its children may have done that, and then there is at worst no such group.
-        unsafe {
-            libc::kill(-group, libc::SIGKILL);
-        }
-    }
-    // Where there are no groups, the program itself; else it is gone already.
-    let _ = program.kill();
 }
 
 /// Makes runtimes for such threads, each for one job. Made itself on the thread that opens a store, since tokio then looks

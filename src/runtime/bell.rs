@@ -3,7 +3,8 @@
 //! * It is the library's own copy, so the host may close its number when it likes. A process that becomes a daemon closes
 //!   the copy too, and then opens something else under its number: what it was is looked at before each write.
 //! * Writing never blocks: not into a full pipe either, where the reader has something to wake for anyway.
-//! * SIGPIPE never reaches the host: bells are rung on the library's threads, where it is masked.
+//! * SIGPIPE never reaches the host: bells are rung on the library's threads, where it is masked. On macOS, where that signal
+//!   is the whole process's, the descriptor is told to raise none.
 
 use crate::model::{Code, Error, Result};
 
@@ -75,6 +76,7 @@ mod unix {
             if number < 0 {
                 return Err(io::Error::last_os_error());
             }
+            raise_no_signal(number);
             let (identity, is_socket) = identity(number)
                 .map_or((None, false), |(identity, mode)| (Some(identity), mode & libc::S_IFMT == libc::S_IFSOCK));
             let copy = Descriptor { number, identity: identity.ok_or_else(bad)?, is_socket };
@@ -124,6 +126,22 @@ mod unix {
         // SAFETY: it makes a number, or fails.
         unsafe { libc::fcntl(number, libc::F_DUPFD_CLOEXEC, 3) }
     }
+
+    /// The host's own writes to it fail without a signal from then on as well.
+    #[cfg(target_os = "macos")]
+    fn raise_no_signal(number: RawFd) {
+        let yes: libc::c_int = 1;
+        // SAFETY: questions about a number, of which a socket understands the second, whatever else the first.
+        unsafe {
+            libc::fcntl(number, libc::F_SETNOSIGPIPE, yes);
+            let size = size_of_val(&yes) as libc::socklen_t;
+            libc::setsockopt(number, libc::SOL_SOCKET, libc::SO_NOSIGPIPE, (&raw const yes).cast(), size);
+        }
+    }
+
+    /// Where it is masked, it is raised in vain.
+    #[cfg(not(target_os = "macos"))]
+    fn raise_no_signal(_: RawFd) {}
 
     #[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
     const MSG_NEITHER_WAITS_NOR_KILLS: libc::c_int = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;

@@ -11,27 +11,19 @@
 //!   stay: whoever closes a number that the host may have taken over meanwhile closes something of the host's. They
 //!   close across exec, so that a program started by the host finds what it would have found.
 
-#[cfg(not(miri))]
-use std::io::PipeReader;
-#[cfg(not(miri))]
+use std::io::{self, PipeReader};
 use std::os::fd::{AsRawFd, RawFd};
-
-use std::io;
 
 /// Something of ours in the table of descriptors.
 #[derive(Debug)]
 pub struct Sentinel {
-    #[cfg(not(miri))]
     pipe: PipeReader,
-    #[cfg(not(miri))]
     identity: Identity,
 }
 
 /// What a descriptor stands for: device and inode, which no two open pipes share.
-#[cfg(not(miri))]
 pub type Identity = (libc::dev_t, libc::ino_t);
 
-#[cfg(not(miri))]
 impl Sentinel {
     /// A pipe, which unlike most things without a name has an inode of its own. Whoever keeps one for a runtime never drops
     /// it: when its time is over, its number may be the host's.
@@ -47,21 +39,7 @@ impl Sentinel {
     }
 }
 
-#[cfg(miri)]
-impl Sentinel {
-    /// Nothing closes it.
-    pub fn new() -> io::Result<Self> {
-        Ok(Sentinel {})
-    }
-
-    /// Always.
-    pub fn is_intact(&self) -> bool {
-        true
-    }
-}
-
 /// What a number stands for, and its mode.
-#[cfg(not(miri))]
 pub fn identity(number: RawFd) -> Option<(Identity, libc::mode_t)> {
     // SAFETY: `stat` is plain data that fstat fills, for any number.
     unsafe {
@@ -71,25 +49,18 @@ pub fn identity(number: RawFd) -> Option<(Identity, libc::mode_t)> {
 }
 
 /// How many numbers are left free below the runtime's.
-#[cfg(not(miri))]
 const ROOM: usize = 32;
 
 /// Takes the lowest free numbers for as long as what it returns is kept. Where there are too few, none: then a runtime
 /// matters more than where it lies.
-#[cfg(not(miri))]
 pub fn leave_room() -> Vec<PipeReader> {
     let taken = io::pipe().and_then(|(pipe, _)| (0..ROOM).map(|_| pipe.try_clone()).collect::<io::Result<Vec<_>>>());
     // What is to be opened must fit as well.
     taken.and_then(|taken| io::pipe().and_then(|_| io::pipe()).map(|_| taken)).unwrap_or_default()
 }
 
-/// Nothing: nobody closes anything.
-#[cfg(miri)]
-pub fn leave_room() {}
-
 /// Has `/dev/null` take the standard descriptors that are closed, so that nothing of ours does.
 pub fn occupy_standard() {
-    #[cfg(not(miri))]
     for number in 0..3 {
         // SAFETY: a question about a number, whatever it stands for.
         if unsafe { libc::fcntl(number, libc::F_GETFD) } >= 0 {
@@ -105,7 +76,6 @@ pub fn occupy_standard() {
 }
 
 #[cfg(test)]
-#[cfg(not(miri))]
 mod tests {
     use super::*;
 

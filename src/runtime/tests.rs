@@ -7,7 +7,7 @@ use super::*;
 
 /// A runtime of a test's own.
 fn engine() -> &'static Engine {
-    Box::leak(Box::new(build().expect("threads can be started")))
+    Box::leak(Box::new(build(&mut Builder::new_multi_thread()).expect("threads can be started")))
 }
 
 /// A call that ends once the test lets it.

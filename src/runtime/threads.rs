@@ -12,13 +12,13 @@ pub fn start(name: &str, stack_bytes: usize, body: impl FnOnce() + Send + 'stati
 
 /// The calling thread's signal mask, set aside while every signal is blocked. Threads inherit their creator's.
 pub struct MaskedSignals {
-    #[cfg(not(miri))]
+    #[cfg(all(unix, not(miri)))]
     before: libc::sigset_t,
 }
 
 impl MaskedSignals {
     /// Until it is dropped.
-    #[cfg(not(miri))]
+    #[cfg(all(unix, not(miri)))]
     pub fn all() -> Self {
         // SAFETY: sigset_t is plain data that sigfillset and pthread_sigmask fill; the pointers are to live locals.
         unsafe {
@@ -34,14 +34,14 @@ impl MaskedSignals {
         }
     }
 
-    /// Nothing: there are no signals.
-    #[cfg(miri)]
+    /// Nothing: Windows and Miri have no signals.
+    #[cfg(not(all(unix, not(miri))))]
     pub fn all() -> Self {
         MaskedSignals {}
     }
 }
 
-#[cfg(not(miri))]
+#[cfg(all(unix, not(miri)))]
 impl Drop for MaskedSignals {
     fn drop(&mut self) {
         // SAFETY: `before` was filled by pthread_sigmask on this same thread.

@@ -2,13 +2,13 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tokio::sync::{Mutex, Notify};
 
 use super::Store;
 use super::init::Progress;
-use super::read_through::breaker::{FIRST_PAUSE, LONGEST_PAUSE};
+use super::read_through::breaker::{FIRST_PAUSE, longer};
 use crate::model::options::LogLevel;
 use crate::model::{Code, Error, Result};
 use crate::runtime;
@@ -37,11 +37,6 @@ impl Again {
         let now = runtime::generation() + 1;
         self.task.swap(now, Ordering::SeqCst) != now
     }
-}
-
-/// The pause after one that was in vain.
-fn longer(pause: Duration) -> Duration {
-    pause.saturating_mul(2).min(LONGEST_PAUSE)
 }
 
 impl Store {
@@ -89,7 +84,7 @@ impl Store {
                 told.written(kind, &row.key, row.version);
             }
         }
-        self.report_answer();
+        self.report_answer(None);
         if count > 0 {
             self.events.emit(LogLevel::Info, || {
                 format!("{count} items that could not be written are stored now, in table \"{}\"", self.options.table)
@@ -117,19 +112,5 @@ async fn write_again(store: Weak<Store>, wake: Arc<Notify>) {
             }
             pause = FIRST_PAUSE;
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn pauses_double_from_half_a_second_to_eight() {
-        let pauses: Vec<u128> = std::iter::successors(Some(FIRST_PAUSE), |pause| Some(longer(*pause)))
-            .take(6)
-            .map(|pause| pause.as_millis())
-            .collect();
-        assert_eq!(pauses, [500, 1_000, 2_000, 4_000, 8_000, 8_000]);
     }
 }

@@ -32,6 +32,8 @@ pub enum Attempt<'a> {
     BigSegmentsMetadata,
     /// Reading the big segments that name a context.
     BigSegmentsMembership,
+    /// Looking for what may be wrong.
+    Examine,
 }
 
 impl Attempt<'_> {
@@ -58,6 +60,7 @@ impl fmt::Display for Attempt<'_> {
             Attempt::Init => f.write_str("initialising"),
             Attempt::Initialized => f.write_str("reading whether the store is initialised"),
             Attempt::BigSegmentsMetadata => f.write_str("reading the big segments' metadata"),
+            Attempt::Examine => f.write_str("looking for what may be wrong"),
             Attempt::BigSegmentsMembership => f.write_str("reading a big-segment membership"),
         }
     }

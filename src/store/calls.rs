@@ -11,8 +11,8 @@ use super::{Found, FoundAll, Store, Upserted};
 use crate::model::data_set::Collection;
 use crate::model::row::Item;
 use crate::model::{Code, Error, Result};
-use crate::runtime;
 use crate::runtime::panics::caught;
+use crate::runtime::{self, Softly};
 
 /// A call that is described and not begun. Its work ends itself at the deadline, and is given up by being dropped.
 #[must_use = "a call does nothing until it is run"]
@@ -23,6 +23,8 @@ pub enum Call<'a, T, W> {
     Ask {
         /// When the work ends, whatever happened by then.
         deadline: Instant,
+        /// Until when it is waited for at first, and whether that is all that it is worth waiting.
+        softly: Option<Softly<'a>>,
         /// What errors begin with.
         attempt: Attempt<'a>,
         /// What brings the answer.
@@ -35,7 +37,7 @@ impl<T: Send + 'static, W: Future<Output = Result<T>> + Send + 'static> Call<'_,
     pub fn wait(self) -> Result<T> {
         match self {
             Call::Answered(answer) => Ok(answer),
-            Call::Ask { deadline, attempt, work } => runtime::block_on(deadline, attempt, work),
+            Call::Ask { deadline, softly, attempt, work } => runtime::block_on(deadline, softly, attempt, work),
         }
     }
 
@@ -72,10 +74,20 @@ impl<'a, T, W: Future<Output = Result<T>> + Send> Call<'a, T, W> {
                 note(&answer);
                 Call::Answered(answer)
             }
-            Call::Ask { deadline, attempt, work } => {
-                Call::Ask { deadline, attempt, work: async move { work.await.inspect(note) } }
+            Call::Ask { deadline, softly, attempt, work } => {
+                Call::Ask { deadline, softly, attempt, work: async move { work.await.inspect(note) } }
             }
         }
+    }
+}
+
+impl<'a, T, W> Call<'a, T, W> {
+    /// The same call, waited for only softly.
+    fn waiting(mut self, wait: Option<Softly<'a>>) -> Self {
+        if let Call::Ask { softly, .. } = &mut self {
+            *softly = wait;
+        }
+        self
     }
 }
 
@@ -89,27 +101,36 @@ impl Calls<'_> {
         self,
         kind: &'a str,
         key: &'a str,
-    ) -> Call<'a, Option<Found>, impl Future<Output = Result<Option<Found>>> + Send + use<>> {
+    ) -> Call<'a, Option<Found>, impl Future<Output = Result<Option<Found>>> + Send + use<>>
+    where
+        Self: 'a,
+    {
         if let Some(found) = self.0.cached(kind, key) {
             return Call::Answered(found);
         }
         let (owned_kind, owned_key) = (kind.to_owned(), key.to_owned());
-        let deadline = Instant::now() + self.0.options.timeout;
-        self.ask(self.0.row_patience(kind, key), Attempt::Get { kind, key }, |store, _| async move {
+        let softly =
+            self.softly(self.0.stands_in_for_row(kind, key, true), move || self.0.stands_in_for_row(kind, key, false));
+        let call = self.ask(self.0.options.timeout, Attempt::Get { kind, key }, |store, deadline| async move {
             store.read(&owned_kind, &owned_key, deadline).await
-        })
+        });
+        call.waiting(softly)
     }
 
     /// All rows of a kind, tombstones too.
-    pub fn all<'a>(self, kind: &'a str) -> Call<'a, FoundAll, impl Future<Output = Result<FoundAll>> + Send + use<>> {
+    pub fn all<'a>(self, kind: &'a str) -> Call<'a, FoundAll, impl Future<Output = Result<FoundAll>> + Send + use<>>
+    where
+        Self: 'a,
+    {
         if let Some(found) = self.0.cached_list(kind) {
             return Call::Answered(found);
         }
         let owned = kind.to_owned();
-        let deadline = Instant::now() + self.0.options.all_timeout;
-        self.ask(self.0.list_patience(kind), Attempt::All { kind }, |store, _| async move {
+        let softly = self.softly(self.0.stands_in_for_list(kind, true), move || self.0.stands_in_for_list(kind, false));
+        let call = self.ask(self.0.options.all_timeout, Attempt::All { kind }, |store, deadline| async move {
             store.read_all(&owned, deadline).await
-        })
+        });
+        call.waiting(softly)
     }
 
     /// Writes an item if the stored one is older or missing.
@@ -171,6 +192,12 @@ impl Calls<'_> {
         })
     }
 
+    /// The soft wait of a read for which something may stand in, as long as that is so.
+    fn softly<'a>(self, stands_in: bool, still: impl Fn() -> bool + 'a) -> Option<Softly<'a>> {
+        let until = Instant::now() + self.0.soft_wait();
+        stands_in.then(|| Softly { until, worth: Box::new(still) })
+    }
+
     /// Work that holds the store for as long as it takes, at most `patience` from now.
     fn ask<'a, T, W>(
         self,
@@ -179,7 +206,7 @@ impl Calls<'_> {
         work: impl FnOnce(Arc<Store>, Instant) -> W,
     ) -> Call<'a, T, W> {
         let deadline = Instant::now() + patience;
-        Call::Ask { deadline, attempt, work: work(Arc::clone(self.0), deadline) }
+        Call::Ask { deadline, softly: None, attempt, work: work(Arc::clone(self.0), deadline) }
     }
 }
 
@@ -193,7 +220,7 @@ impl Store {
     /// [`Calls::get`].
     pub fn get(self: &Arc<Self>, kind: &str, key: &str) -> Result<Option<Found>> {
         // On this thread, which waits anyway; what is asynchronous looks on the library's.
-        if let Some(found) = self.cached(kind, key).or_else(|| self.on_host(kind, key)) {
+        if let Some(found) = self.cached(kind, key).or_else(|| self.at_hand(kind, key)) {
             return Ok(found);
         }
         self.calls().get(kind, key).wait().or_else(|error| self.instead_of_row(kind, key, error))
@@ -201,7 +228,7 @@ impl Store {
 
     /// [`Calls::all`].
     pub fn all(self: &Arc<Self>, kind: &str) -> Result<FoundAll> {
-        if let Some(found) = self.cached_list(kind).or_else(|| self.list_on_host(kind)) {
+        if let Some(found) = self.cached_list(kind).or_else(|| self.list_at_hand(kind)) {
             return Ok(found);
         }
         self.calls().all(kind).wait().or_else(|error| self.instead_of_list(kind, error))

@@ -95,7 +95,7 @@ impl Store {
         progress: &Progress,
     ) -> Result<Report> {
         let mut report = Reporting { store: self, progress, report: Report::default(), ended: false };
-        let given = self.given(data, &mut report)?;
+        let given = self.given(data, &mut report).await?;
         let pace = Pace::new(self.options.write_concurrency);
         let effort = Effort { deadline, pace: Some(&pace) };
         let kinds = given.iter().map(|given| given.collection.kind.clone()).collect();
@@ -115,6 +115,7 @@ impl Store {
             return Err(error.during(Attempt::Init));
         }
         replacing.done();
+        self.reading.saw_marker(true);
         self.share(&given, report.kept.is_empty() && report.too_large.is_empty()).await;
         self.events.emit(LogLevel::Info, || format!("initialised table \"{table}\": {}", report.summary()));
         Ok(report.clone())
@@ -143,36 +144,35 @@ impl Store {
     }
 
     /// Takes out what DynamoDB cannot hold.
-    fn given(&self, data: Vec<Collection>, report: &mut Report) -> Result<Vec<Given>> {
-        data.into_iter()
-            .map(|mut collection| {
-                let mut set_aside = HashSet::new();
-                let mut rows = Vec::with_capacity(collection.rows.len());
-                for row in std::mem::take(&mut collection.rows) {
-                    match size::too_large(&self.namespaces, &collection.kind, &row)? {
-                        None => rows.push(row),
-                        Some(bytes) => {
-                            self.report_too_large(&collection.kind, &row.key, bytes);
-                            let (kind, key) = (collection.kind.clone(), row.key.to_string());
-                            report.too_large.push(TooLarge { kind, key, bytes });
-                            set_aside.insert(row.key);
-                        }
+    async fn given(&self, data: Vec<Collection>, report: &mut Report) -> Result<Vec<Given>> {
+        let mut given = Vec::with_capacity(data.len());
+        for mut collection in data {
+            let mut set_aside = HashSet::new();
+            let mut rows = Vec::with_capacity(collection.rows.len());
+            for row in std::mem::take(&mut collection.rows) {
+                let key = row.key.clone();
+                match self.fitted(&collection.kind, row).await? {
+                    Ok(row) => rows.push(row),
+                    Err(bytes) => {
+                        report.add_too_large(&collection.kind, &key, bytes);
+                        set_aside.insert(key);
                     }
                 }
-                for _ in 0..collection.empty_keys {
-                    report.left_out.entry(LeftOut::EmptyKey).or_default().add(&collection.kind, "");
-                }
-                if collection.empty_keys > 0 {
-                    self.events.emit(LogLevel::Error, || {
-                        format!(
-                            "an item of kind \"{}\" has an empty key, which DynamoDB does not take, and was left out",
-                            collection.kind
-                        )
-                    });
-                }
-                Ok(Given { collection: Collection { rows, ..collection }, set_aside })
-            })
-            .collect()
+            }
+            for _ in 0..collection.empty_keys {
+                report.left_out.entry(LeftOut::EmptyKey).or_default().add(&collection.kind, "");
+            }
+            if collection.empty_keys > 0 {
+                self.events.emit(LogLevel::Error, || {
+                    format!(
+                        "an item of kind \"{}\" has an empty key, which DynamoDB does not take, and was left out",
+                        collection.kind
+                    )
+                });
+            }
+            given.push(Given { collection: Collection { rows, ..collection }, set_aside });
+        }
+        Ok(given)
     }
 
     async fn carry_out(&self, given: &[Given], effort: Effort<'_>, report: &mut Report) -> Result<()> {
@@ -185,6 +185,11 @@ impl Store {
         for &(c, i) in &plan.newer {
             let collection = &given[c].collection;
             report.kept.entry(Kept::Newer).or_default().add(&collection.kind, &collection.rows[i].key);
+        }
+        for &(c, i) in &plan.does_not_fit {
+            let collection = &given[c].collection;
+            let (kind, row) = (&collection.kind, &collection.rows[i]);
+            report.add_too_large(kind, &row.key, self.report_too_large(kind, row));
         }
         for (c, key) in &plan.tombstones {
             report.kept.entry(Kept::Tombstone).or_default().add(&given[*c].collection.kind, key);
@@ -246,6 +251,15 @@ impl Store {
                         if let Some(reason) = replaced {
                             report.replaced.entry(reason).or_default().add(kind, key);
                         }
+                        if given[c].collection.rows[i].deflated.is_some() {
+                            report.deflated.add(kind, key);
+                        }
+                    }
+                    // Somebody put an older row there, since the plan was made, that leaves no room.
+                    Put::TooLarge => {
+                        let row = &given[c].collection.rows[i];
+                        report.add_too_large(kind, key, size::row_bytes(&self.namespaces.of(kind)?, row));
+                        newer.push(write.place);
                     }
                     Put::Newer(_) => {
                         report.kept.entry(Kept::Newer).or_default().add(kind, key);
@@ -259,13 +273,12 @@ impl Store {
 
     async fn write_one<'w>(&self, given: &[Given], write: &'w Write, effort: Effort<'_>) -> Result<(&'w Write, Put)> {
         let collection = &given[write.place.0].collection;
-        let namespace = self.namespaces.of(&collection.kind)?;
         let first = match &write.unless {
             Unless::Newer => When::NotOlder,
             Unless::Changed(read) => When::AsRead(read),
         };
         let how = Conditions { first, then: When::NotOlder };
-        Ok((write, self.put(&namespace, &collection.rows[write.place.1], how, effort).await?))
+        Ok((write, self.put(&collection.kind, &collection.rows[write.place.1], how, effort).await?))
     }
 
     /// Deletes leftovers, and puts back what turns out to be needed.
@@ -308,8 +321,7 @@ impl Store {
         let third = self.look(given, effort).await?;
         for restored in later::needed_after_all(given, &deleted, look, &third) {
             let kind = &given[restored.kind].collection.kind;
-            let namespace = self.namespaces.of(kind)?;
-            if self.table.put(&namespace, &restored.row, When::Absent, effort).await? == Written::Done {
+            if self.put_back(kind, &restored.row, &restored.was, effort).await? == Written::Done {
                 report.deleted -= 1;
                 report.kept.entry(Kept::NeededAfterAll).or_default().add(kind, &restored.row.key);
             }

@@ -4,9 +4,11 @@ mod again;
 mod attempt;
 pub mod big_segments;
 pub mod calls;
+pub mod doctor;
 pub mod events;
 mod host_cache;
 pub mod init;
+mod large;
 pub mod read_through;
 pub mod report;
 pub mod statistics;
@@ -28,7 +30,7 @@ use again::Again;
 use attempt::Attempt;
 use big_segments::Membership;
 use events::{Event, Events, Logger};
-use read_through::ReadThrough;
+use read_through::{ReadThrough, flights};
 use statistics::{Statistics, count};
 
 /// All rows of a kind, in the order of their keys.
@@ -194,15 +196,27 @@ impl Store {
         }
     }
 
+    /// Whether a data set was stored. Where one is known of, DynamoDB is waited for as softly as for its rows.
     async fn is_initialized(&self, deadline: Instant) -> Result<bool> {
-        self.marker(Effort::until(deadline)).await
+        let known = self.reading.knows_of_a_data_set();
+        let patience = if known { deadline.min(Instant::now() + self.options.cache.soft_wait) } else { deadline };
+        let asked = tokio::time::timeout_at(patience.into(), self.marker(Effort::until(deadline))).await;
+        match asked {
+            Ok(Ok(initialised)) => {
+                self.reading.saw_marker(initialised);
+                Ok(initialised)
+            }
+            Ok(Err(error)) if !known || !error.code.older_may_stand_in() => Err(error),
+            Err(_) if !known => Err(flights::too_late().during(Attempt::Initialized)),
+            _ => Ok(true),
+        }
     }
 
     /// Whether the table answers and has what this store was told: what it lacks of that is written first.
     async fn answers(&self, deadline: Instant) -> Result<()> {
         self.write_unwritten(deadline).await?;
         self.marker(Effort::until(deadline)).await?;
-        self.report_answer();
+        self.report_answer(None);
         Ok(())
     }
 

@@ -20,6 +20,8 @@ pub struct Report {
     pub unchanged: usize,
     /// Leftovers deleted.
     pub deleted: usize,
+    /// Of the rows written, those that are stored deflated, so that other SDKs read an older form or none.
+    pub deflated: Named,
     /// Items that are over DynamoDB's size.
     pub too_large: Vec<TooLarge>,
     /// Of the rows written, those that replaced what a version alone would not have: why, how many, which.
@@ -168,6 +170,11 @@ impl Report {
         self.kept.get(&Kept::Newer).map_or(0, |named| named.count)
     }
 
+    /// One more item that was not written.
+    pub fn add_too_large(&mut self, kind: &str, key: &str, bytes: usize) {
+        self.too_large.push(TooLarge { kind: kind.to_owned(), key: key.to_owned(), bytes });
+    }
+
     /// The report as it crosses the C ABI. Reasons that did not occur are left out.
     pub fn to_json(&self) -> String {
         let too_large: Vec<_> = self
@@ -181,6 +188,7 @@ impl Report {
             "deleted": self.deleted,
             "kept_newer": self.kept_newer(),
             "too_large": too_large,
+            "deflated": self.deflated.to_json(),
             "replaced": reasons(&self.replaced, |reason| reason.name()),
             "kept": reasons(&self.kept, |reason| reason.name()),
             "left_out": reasons(&self.left_out, |reason| reason.name()),
@@ -199,6 +207,9 @@ impl Report {
         self.replaced.iter().for_each(|(reason, named)| add("replaced", reason.name(), named.count));
         self.kept.iter().for_each(|(reason, named)| add("kept", reason.name(), named.count));
         self.left_out.iter().for_each(|(reason, named)| add("left out", reason.name(), named.count));
+        if self.deflated.count > 0 {
+            add("written", "deflated", self.deflated.count);
+        }
         if !self.too_large.is_empty() {
             add("left out", "too_large", self.too_large.len());
         }

@@ -1,17 +1,45 @@
 //! What the store was told: the items that `init` and `upsert` were given, whatever became of writing them.
 //!
 //! While DynamoDB cannot be asked they stand in, each by its version; what could not be written is written when the
-//! table is back. Payloads are shared with the rows that were handed to the table: nothing is kept twice. An item that was
-//! told has no bound of age: whoever is told of items is told when they change.
+//! table is back. What is read or met in the table, and newer, takes the place of what was told: nobody is served an older
+//! item than this store has seen. Payloads are shared with the rows that were handed to the table, and those that come
+//! from it with these: nothing is kept twice.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, TryLockError};
+use std::time::Duration;
 
+use crate::model::codec;
 use crate::model::data_set::Collection;
-use crate::model::row::{NewRow, Payload, Row};
+use crate::model::row::{Item, NewRow, Payload, Row};
 use crate::runtime::lock;
 
 use super::read_through::moment::Moment;
+
+/// What was told stands in for so long, or for `cache_stale_ms` where that is more.
+const LASTS: Duration = Duration::from_hours(24);
+
+/// How long what was told stands in. Its age says nothing about it: whoever is told of items is told when they change, and
+/// some never do. So it is good for as long as DynamoDB answers, and its time begins where that ends, or when it is told
+/// after that.
+#[derive(Debug, Clone, Copy)]
+pub struct Bound {
+    lasts: Duration,
+    away_since: Option<Moment>,
+    now: Moment,
+}
+
+impl Bound {
+    /// The bound now, for stores whose expired values stand in for so long.
+    pub fn new(stale: Duration, away_since: Option<Moment>, now: Moment) -> Bound {
+        Bound { lasts: stale.max(LASTS), away_since, now }
+    }
+
+    fn holds(&self, told: Moment) -> bool {
+        let lasts_from = |from: Moment| !from.after(self.lasts).has_come(self.now);
+        self.away_since.is_none_or(lasts_from) || lasts_from(told)
+    }
+}
 
 /// What was told, and what of it is not in the table yet.
 #[derive(Debug, Default)]
@@ -53,7 +81,13 @@ impl ToldRow {
     }
 
     fn to_write(&self, key: &str) -> NewRow {
-        NewRow { key: key.into(), version: self.version, item: Arc::clone(&self.item), deleted: self.deleted }
+        NewRow {
+            key: key.into(),
+            version: self.version,
+            item: Arc::clone(&self.item),
+            deleted: self.deleted,
+            deflated: None,
+        }
     }
 }
 
@@ -105,21 +139,43 @@ impl Told {
         }
     }
 
+    /// A row of the table was seen. If it is newer than what was told, it takes its place, and there is nothing to write of
+    /// that any more; so does a row that an init did not name. The same row shares its payload from here on.
+    pub fn met(&self, kind: &str, row: &mut Row, now: Moment) {
+        lock(&self.0).met(kind, row, now);
+    }
+
+    /// The rows of a kind were seen.
+    pub fn met_all(&self, kind: &str, rows: &mut [Row], now: Moment) {
+        let mut inner = lock(&self.0);
+        rows.iter_mut().for_each(|row| inner.met(kind, row, now));
+    }
+
     /// What a row was said to be, and when; that there is none, if an init said so.
-    pub fn row(&self, kind: &str, key: &str) -> Option<(Option<Row>, Moment)> {
+    pub fn row(&self, kind: &str, key: &str, bound: Bound) -> Option<(Option<Row>, Moment)> {
         let inner = lock(&self.0);
         let kind = inner.kinds.get(kind)?;
-        match kind.rows.get(key) {
-            Some(row) => Some((Some(row.as_read(key)), row.told)),
-            None => kind.whole.map(|told| (None, told)),
-        }
+        let (row, told) = match kind.rows.get(key) {
+            Some(row) => (Some(row.as_read(key)), row.told),
+            None => (None, kind.whole?),
+        };
+        bound.holds(told).then_some((row, told))
+    }
+
+    /// Whether an init said what there is, of any kind.
+    pub fn has_data_set(&self, bound: Bound) -> bool {
+        lock(&self.0).kinds.values().any(|kind| kind.whole.is_some_and(|told| bound.holds(told)))
     }
 
     /// What a kind was said to hold, each row with when that was; and when an init said that it was everything.
-    pub fn list(&self, kind: &str) -> Option<(Vec<ToldOf>, Option<Moment>)> {
+    pub fn list(&self, kind: &str, bound: Bound) -> Option<(Vec<ToldOf>, Option<Moment>)> {
         let inner = lock(&self.0);
         let kind = inner.kinds.get(kind)?;
-        Some((kind.rows.iter().map(|(key, row)| (row.as_read(key), row.told)).collect(), kind.whole))
+        let rows = kind.rows.iter().filter(|(_, row)| bound.holds(row.told));
+        Some((
+            rows.map(|(key, row)| (row.as_read(key), row.told)).collect(),
+            kind.whole.filter(|told| bound.holds(*told)),
+        ))
     }
 
     /// An init did not get through.
@@ -196,6 +252,28 @@ impl Told {
 }
 
 impl Inner {
+    fn met(&mut self, kind: &str, row: &mut Row, now: Moment) {
+        let Some(told) = self.kinds.get_mut(kind) else { return };
+        match told.rows.get(&row.key) {
+            Some(there) if there.version > row.version => return,
+            Some(there) if there.version == row.version => {
+                if let Payload::Live(item) = &mut row.payload
+                    && *item == there.item
+                {
+                    *item = Arc::clone(&there.item);
+                }
+                return;
+            }
+            None if told.whole.is_none() => return,
+            _ => {}
+        }
+        let Some(new) = as_told(kind, row) else { return };
+        told.rows.insert(row.key.clone(), ToldRow::new(&new, now));
+        if !self.items.is_empty() {
+            self.items.remove(&(kind.into(), row.key.clone()));
+        }
+    }
+
     /// The whole kinds, as an init takes them, tombstones too. Items of kinds that no init named are not among them.
     fn collections(&self) -> Vec<Collection> {
         let whole = self.kinds.iter().filter(|(_, kind)| kind.whole.is_some());
@@ -211,12 +289,32 @@ impl Inner {
     }
 }
 
+/// A row of the table in the form in which it would be written. There is none for what no writer writes.
+fn as_told(kind: &str, row: &Row) -> Option<NewRow> {
+    match &row.payload {
+        Payload::Live(item) => {
+            // What does not fit is deflated when it is written, as what the caller gives.
+            let (key, item) = (row.key.clone(), Arc::clone(item));
+            Some(NewRow { key, version: row.version, item, deleted: false, deflated: None })
+        }
+        Payload::Tombstone => {
+            let item = Item { key: row.key.to_string(), version: row.version, deleted: true, item: None };
+            codec::new_row(kind, &item).ok()
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// While DynamoDB answers.
+    fn answering() -> Bound {
+        Bound::new(Duration::ZERO, None, at(0))
+    }
+
     fn row(key: &str, version: i64) -> NewRow {
-        NewRow { key: key.into(), version, item: format!("{{\"v\":{version}}}").into(), deleted: false }
+        NewRow { key: key.into(), version, item: format!("{{\"v\":{version}}}").into(), deleted: false, deflated: None }
     }
 
     fn features(rows: Vec<NewRow>) -> Vec<Collection> {
@@ -228,31 +326,108 @@ mod tests {
     }
 
     fn version(told: &Told, key: &str) -> Option<i64> {
-        told.row("features", key)?.0.map(|row| row.version)
+        told.row("features", key, answering())?.0.map(|row| row.version)
     }
 
     #[test]
     fn the_newest_that_was_told_of_an_item_counts_until_an_init_says_what_there_is() {
         let told = Told::default();
-        assert_eq!(told.row("features", "a"), None);
+        assert_eq!(told.row("features", "a", answering()), None);
         told.upsert("features", &row("a", 3), at(1));
         told.upsert("features", &row("a", 2), at(2));
-        assert_eq!(told.row("features", "a"), Some((Some(row("a", 3).as_read()), at(1))));
-        assert_eq!(told.list("features").expect("told").1, None, "nobody said that this is everything");
+        assert_eq!(told.row("features", "a", answering()), Some((Some(row("a", 3).as_read()), at(1))));
+        assert_eq!(told.list("features", answering()).expect("told").1, None, "nobody said that this is everything");
         told.init(&features(vec![row("b", 1), row("a", 1)]), at(3));
         told.upsert("features", &NewRow { deleted: true, ..row("b", 2) }, at(4));
-        let (rows, whole) = told.list("features").expect("told");
+        let (rows, whole) = told.list("features", answering()).expect("told");
         let rows: Vec<_> = rows.iter().map(|(row, told)| (&*row.key, row.version, row.deleted(), *told)).collect();
         assert_eq!((rows, whole), (vec![("a", 1, false, at(3)), ("b", 2, true, at(4))], Some(at(3))));
-        assert_eq!(told.row("features", "none"), Some((None, at(3))));
-        assert_eq!(told.row("segments", "a"), None);
+        assert_eq!(told.row("features", "none", answering()), Some((None, at(3))));
+        assert_eq!(told.row("segments", "a", answering()), None);
+    }
+
+    #[test]
+    fn what_was_told_stands_in_for_a_day_of_an_outage_or_longer_where_expired_values_do() {
+        let hours = |hours: u64| at(hours * 3_600_000);
+        let short = Duration::from_mins(5);
+        let long = Duration::from_hours(48);
+        //   told at, away since, now, expired values stand in for, so does it
+        for (told, away, now, stale, wanted) in [
+            (0, None, 9_000, short, true),
+            (0, Some(9_000), 9_000, short, true),
+            (0, Some(9_000), 9_023, short, true),
+            (0, Some(9_000), 9_024, short, false),
+            (9_010, Some(9_000), 9_033, short, true),
+            (9_010, Some(9_000), 9_034, short, false),
+            (0, Some(9_000), 9_047, long, true),
+            (0, Some(9_000), 9_048, long, false),
+        ] {
+            let store = Told::default();
+            store.init(&features(vec![row("a", 1)]), hours(told));
+            let bound = Bound::new(stale, away.map(hours), hours(now));
+            let case = format!("told at {told} h, away since {away:?}, now {now}");
+            assert_eq!(store.row("features", "a", bound).is_some(), wanted, "{case}");
+            assert_eq!(store.row("features", "none", bound).is_some(), wanted, "{case}: that there is none");
+            let (rows, whole) = store.list("features", bound).expect("told");
+            assert_eq!((rows.len() == 1, whole.is_some()), (wanted, wanted), "{case}: the list");
+        }
+    }
+
+    #[test]
+    fn of_a_list_that_is_too_old_what_was_told_since_still_stands_in() {
+        let hours = |hours: u64| at(hours * 3_600_000);
+        let told = Told::default();
+        told.init(&features(vec![row("a", 1), row("b", 1)]), hours(0));
+        told.upsert("features", &row("b", 2), hours(20));
+        let (rows, whole) = told.list("features", Bound::new(Duration::ZERO, Some(hours(1)), hours(30))).expect("told");
+        assert_eq!((rows.len(), rows[0].0.version, whole), (1, 2, None));
+    }
+
+    #[test]
+    fn what_is_newer_in_the_table_takes_the_place_of_what_was_told() {
+        let told = Told::default();
+        told.init(&features(vec![row("a", 2), row("b", 2), row("c", 2)]), at(1));
+        told.upsert("features", &row("b", 3), at(1));
+        for key in ["a", "b"] {
+            told.upsert_failed("features", key);
+        }
+        let tombstone = Row { payload: Payload::Tombstone, ..row("c", 9).as_read() };
+        for (mut met, wanted) in [
+            (row("a", 1).as_read(), Some(2)),
+            (row("a", 5).as_read(), Some(5)),
+            (row("b", 2).as_read(), Some(3)),
+            (tombstone, Some(9)),
+            (row("unnamed", 1).as_read(), Some(1)),
+        ] {
+            told.met("features", &mut met, at(2));
+            assert_eq!(version(&told, &met.key), wanted, "{met:?}");
+        }
+        let again = told.again().expect("something to do");
+        assert_eq!(again.items, [("features".to_owned(), row("b", 3))], "what was met newer is not to be written");
+        let (rows, _) = told.list("features", answering()).expect("told");
+        assert!(rows.iter().any(|(row, _)| *row.key == *"c" && row.deleted()));
+        told.met("things", &mut row("a", 1).as_read(), at(2));
+        assert_eq!(told.row("things", "a", answering()), None, "nobody told of that kind");
+        told.upsert("things", &row("t", 1), at(2));
+        told.met("things", &mut row("a", 1).as_read(), at(2));
+        assert_eq!(told.row("things", "a", answering()), None, "nobody said what all there is of that kind");
+    }
+
+    #[test]
+    fn a_row_that_is_read_as_it_was_told_shares_its_payload() {
+        let (told, given) = (Told::default(), row("a", 1));
+        told.upsert("features", &given, at(1));
+        let mut rows = [row("a", 1).as_read()];
+        told.met_all("features", &mut rows, at(2));
+        let [Row { payload: Payload::Live(read), .. }] = &rows else { panic!("it is live") };
+        assert!(Arc::ptr_eq(read, &given.item));
     }
 
     #[test]
     fn payloads_are_shared_and_what_is_around_them_is_small() {
         let (told, given) = (Told::default(), row("a", 1));
         told.upsert("features", &given, at(1));
-        let Some((Some(Row { payload: Payload::Live(kept), .. }), _)) = told.row("features", "a") else {
+        let Some((Some(Row { payload: Payload::Live(kept), .. }), _)) = told.row("features", "a", answering()) else {
             panic!("it is live")
         };
         assert!(Arc::ptr_eq(&kept, &given.item));

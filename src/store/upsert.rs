@@ -7,12 +7,13 @@ use super::attempt::Attempt;
 use super::{Store, Upserted};
 use crate::dynamo::{Effort, When, Written};
 use crate::model::conflict::{Verdict, verdict};
+use crate::model::large::Form;
 use crate::model::options::LogLevel;
 use crate::model::row::{Item, NewRow, RawRow};
-use crate::model::{Code, Error, Result, codec, size};
+use crate::model::{Code, Error, Result, codec};
 
 /// How often one write is tried while others change its row. Each time somebody else's write went through.
-const ROUNDS: usize = 8;
+pub(super) const ROUNDS: usize = 8;
 
 /// What became of a row that was to be written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +25,8 @@ pub(super) enum Put {
     },
     /// A newer row stands there.
     Newer(RawRow),
+    /// It does not fit, deflated neither, beside what stands there. That was reported.
+    TooLarge,
 }
 
 /// How a row is to be written.
@@ -48,15 +51,12 @@ impl Store {
 
     /// Writes a row if the stored one is older, missing or unreadable.
     pub(super) async fn write_row(&self, kind: &str, row: &NewRow, deadline: Instant) -> Result<Upserted> {
-        let namespace = self.namespaces.of(kind)?;
-        if let Some(bytes) = size::too_large(&self.namespaces, kind, row)? {
-            self.report_too_large(kind, &row.key, bytes);
-            return Ok(Upserted::TooLarge);
-        }
+        let Ok(row) = self.fitted(kind, row.clone()).await? else { return Ok(Upserted::TooLarge) };
+        let row = &row;
         let how = Conditions { first: When::Newer, then: When::Newer };
         let mut writing = self.reading.writing(kind, &row.key);
         writing.telling(row);
-        let outcome = self.put(&namespace, row, how, Effort::until(deadline)).await;
+        let outcome = self.put(kind, row, how, Effort::until(deadline)).await;
         match &outcome {
             Err(error) if error.code.older_may_stand_in() => writing.failed(),
             Err(_) => writing.refused(),
@@ -82,17 +82,19 @@ impl Store {
                 writing.found(&stored);
                 Ok(Upserted::NewerExists(stored))
             }
+            Put::TooLarge => {
+                writing.refused();
+                Ok(Upserted::TooLarge)
+            }
         }
     }
 
     /// Writes a row, whatever it meets: a newer row stays, an unreadable one is replaced as it was read.
-    pub(super) async fn put(
-        &self,
-        namespace: &str,
-        row: &NewRow,
-        how: Conditions<'_>,
-        effort: Effort<'_>,
-    ) -> Result<Put> {
+    pub(super) async fn put(&self, kind: &str, row: &NewRow, how: Conditions<'_>, effort: Effort<'_>) -> Result<Put> {
+        if let Some(deflated) = &row.deflated {
+            return Box::pin(self.put_deflated(kind, row, deflated, how, effort)).await;
+        }
+        let namespace = &self.namespaces.of(kind)?;
         let mut met: Option<RawRow> = None;
         let mut replaces = false;
         for round in 0..ROUNDS {
@@ -101,7 +103,7 @@ impl Store {
                 Some(unreadable) if replaces => When::AsRead(unreadable),
                 _ => how.then,
             };
-            let stored = match self.table.put(namespace, row, when, effort).await? {
+            let stored = match self.table.put(namespace, Form::Plain(row), when, effort).await? {
                 Written::Done => return Ok(Put::Done { over_unreadable: replaces }),
                 Written::Conflict(Some(stored)) => Some(stored),
                 // Endpoints that do not return the row on a failed condition need a second request.
@@ -117,23 +119,16 @@ impl Store {
                 (Verdict::Again | Verdict::StoredWins, _) => met = None,
             }
         }
-        Err(Error::new(
-            Code::UnexpectedResponse,
-            format!(
-                "\"{}\" in namespace \"{namespace}\" was changed by others each time it was to be written: try again",
-                row.key
-            ),
-        ))
+        Err(changed_by_others(namespace, &row.key))
     }
+}
 
-    /// An event for an item that DynamoDB cannot hold.
-    pub(super) fn report_too_large(&self, kind: &str, key: &str, bytes: usize) {
-        let namespace = self.namespaces.of(kind).unwrap_or_default();
-        self.events.emit(LogLevel::Error, || {
-            format!(
-                "The item \"{key}\" in \"{namespace}\" was too large to store in DynamoDB and was dropped: {bytes} bytes, the limit is {}; an older row stays as it was",
-                size::MAX_ROW_BYTES
-            )
-        });
-    }
+/// Each time somebody else's write went through.
+pub(super) fn changed_by_others(namespace: &str, key: &str) -> Error {
+    Error::new(
+        Code::UnexpectedResponse,
+        format!(
+            "\"{key}\" in namespace \"{namespace}\" was changed by others each time it was to be written: try again"
+        ),
+    )
 }

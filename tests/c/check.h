@@ -66,7 +66,10 @@ void skip(const char *reason) __attribute__((noreturn));
  */
 #define AWAIT(condition)                                                  \
   for (int64_t awaited_since = milliseconds(); !(condition); pause_briefly()) \
-  check_true(__FILE__, __LINE__, "in time: " #condition, milliseconds() - awaited_since < 30000)
+  check_true(__FILE__, __LINE__, "in time: " #condition, milliseconds() - awaited_since < times_slower(30000))
+
+/* A time that nothing takes longer than, on a machine that is $FLAGSTORE_TESTS_SLOWER times as slow: an emulated one. */
+int64_t times_slower(int64_t patience);
 
 /* Monotonic time. */
 int64_t milliseconds(void);

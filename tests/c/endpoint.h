@@ -29,6 +29,9 @@ uint64_t open_store(const char *options);
 /* The same on any URL, with the library's own deadlines unless `options` names others. */
 uint64_t open_store_at(const char *url, const char *options);
 
+/* Sends the endpoint a request that asks it to close the connection, and takes its answer as text. */
+void exchange(const char *request, size_t request_length, char *answer, size_t room);
+
 /*
  * Writes a row with a raw request. `namespace` is prefixed with the test's name, `key` is taken as it is, and
  * `attributes` is DynamoDB's JSON for the others, such as "\"version\":{\"N\":\"1\"}".

@@ -327,7 +327,7 @@ static pthread_barrier_t all_ready;
 /* A call on the shared store, and what it must give. */
 static int32_t expected;
 
-static void call_once(void)
+static void make_one_call(void)
 {
   store_item item;
   CHECK_CODE(expected, store_get(shared, TEXT("features"), TEXT("flag"), &item, &error), &error);
@@ -340,7 +340,7 @@ static void *first_call(void *argument)
 {
   (void)argument;
   pthread_barrier_wait(&all_ready);
-  call_once();
+  make_one_call();
   return NULL;
 }
 
@@ -361,7 +361,7 @@ static void fork_after_the_first_calls(int64_t microseconds)
   } while ((now.tv_sec - start.tv_sec) * 1000000 + (now.tv_nsec - start.tv_nsec) / 1000 < microseconds);
   pid_t child = fork_with_watchdog();
   if (child == 0) {
-    call_once();
+    make_one_call();
     CHECK_CODE(STORE_OK, store_close(shared, &error), &error);
     exit(0);
   }
@@ -369,7 +369,7 @@ static void fork_after_the_first_calls(int64_t microseconds)
     pthread_join(threads[place], NULL);
   }
   CHECK_CHILD(child);
-  call_once();
+  make_one_call();
 }
 
 /*

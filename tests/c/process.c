@@ -207,7 +207,7 @@ static void a_host_may_exit_with_calls_in_flight(void)
     CHECK_CHILD(child);
   }
   /* It waited for no deadline. */
-  CHECK(milliseconds() - start < 15000);
+  CHECK(milliseconds() - start < times_slower(15000));
 }
 
 static void exit_at_once(void *user_data, store_result *result)
@@ -627,12 +627,12 @@ static void a_host_may_close_every_descriptor_that_it_finds(void)
   take_descriptors_away(before, hosts);
   int64_t start = milliseconds();
   check_flag(store, "flag", 1, "{}");
-  CHECK(milliseconds() - start < 2000);
+  CHECK(milliseconds() - start < times_slower(2000));
   /* Those in flight have their one outcome, long before their deadline. */
   CHECK_INT(STORE_ERROR_RUNTIME, await_outcome(&outcome));
   CHECK_INT(1, outcome.retriable);
   pthread_join(thread, NULL);
-  CHECK(milliseconds() - start < 10000);
+  CHECK(milliseconds() - start < times_slower(10000));
   for (int round = 0; round < 10; round++) {
     put_flag(store, "flag", round + 2, "{}");
     start_get(store, &outcome);
@@ -684,12 +684,15 @@ static void a_descriptor_closed_by_mistake_is_an_error_that_passes(void)
     }
   }
   CHECK(closed > 0);
-  int32_t code = store_get(store, TEXT("features"), TEXT("flag"), &item, &error);
-  CHECK(code == STORE_OK || (code == STORE_ERROR_RUNTIME && error.retriable == 1));
-  if (code == STORE_OK) {
-    store_item_free(&item);
+  /* A thread that is awake needs no descriptor to be woken by: the first call may have its answer, and the next one find out. */
+  for (int calls = 0; calls < 3; calls++) {
+    int32_t code = store_get(store, TEXT("features"), TEXT("flag"), &item, &error);
+    CHECK(code == STORE_OK || (code == STORE_ERROR_RUNTIME && error.retriable == 1));
+    if (code == STORE_OK) {
+      store_item_free(&item);
+    }
+    store_error_free(&error);
   }
-  store_error_free(&error);
   check_flag(store, "flag", 1, "{}");
   CHECK_INT(STORE_OK, store_close(store, NULL));
 }

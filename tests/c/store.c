@@ -126,6 +126,9 @@ static void every_number_has_its_name(void)
 
 static void opening_needs_no_network_and_starts_no_thread(void)
 {
+#ifdef _WIN32
+  skip("the threads are counted in Linux's /proc");
+#endif
   /* Port 1 refuses connections. */
   uint64_t store = open_store_at("http://127.0.0.1:1", "");
   CHECK(store != 0);
@@ -625,7 +628,7 @@ static void a_call_ends_at_its_deadline(void)
   CHECK_CODE(STORE_ERROR_TIMEOUT, store_init(store, NULL, 0, NULL, &error), &error);
   int64_t took = milliseconds() - start;
   /* Three deadlines and the 100 ms that each may be late; as much again for a machine that is busy. */
-  CHECK(took >= 850 && took < 2400);
+  CHECK(took >= 850 && took < times_slower(2400));
   close_store(store);
 }
 

@@ -157,9 +157,9 @@ fn fips_and_dual_stack_are_for_aws_s_own_endpoints() {
         let host = host(&stub).env("AWS_REGION", "eu-west-1").option(option, true);
         host.run().expect_failure(Code::OptionValue, &["endpoint", option]);
     }
-    // Whoever hands out credentials is asked at such an endpoint too. The SDK refuses to combine them with an
-    // endpoint of one's own, which is how it is seen here that it was told.
-    for (option, words) in [("use_fips", "FIPS"), ("use_dual_stack", "Dualstack")] {
+    // Whoever hands out credentials is asked at such an endpoint too. They cannot be combined with an endpoint of
+    // one's own, which is how it is seen here that it was told.
+    for (option, words) in [("use_fips", "FIPS"), ("use_dual_stack", "dual-stack")] {
         let host = Host::new().env("AWS_REGION", "eu-west-1").option(option, true);
         let token = host.file("token", "PLANTED.jwt");
         host.env("AWS_WEB_IDENTITY_TOKEN_FILE", token)

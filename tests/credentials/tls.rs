@@ -32,19 +32,44 @@ impl Authority {
 
     /// A server on loopback that it vouches for.
     fn server(&self) -> Arc<rustls::ServerConfig> {
-        let key = KeyPair::generate().expect("a key");
-        let parameters = CertificateParams::new(vec!["127.0.0.1".into()]).expect("a name");
-        let certificate = parameters.signed_by(&key, &self.issuer).expect("a certificate");
-        let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = rustls::ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .expect("versions")
-            .with_no_client_auth()
-            .with_single_cert(vec![certificate.der().clone()], key)
-            .expect("a key that fits");
-        Arc::new(config)
+        self.server_of(&["127.0.0.1"])
     }
+
+    /// A server with these names that it vouches for.
+    pub fn server_of(&self, names: &[&str]) -> Arc<rustls::ServerConfig> {
+        let key = KeyPair::generate().expect("a key");
+        let certificate = parameters(names).signed_by(&key, &self.issuer).expect("a certificate");
+        server(&certificate, &key)
+    }
+}
+
+fn parameters(names: &[&str]) -> CertificateParams {
+    CertificateParams::new(names.iter().map(ToString::to_string).collect::<Vec<_>>()).expect("names")
+}
+
+fn server(certificate: &rcgen::Certificate, key: &KeyPair) -> Arc<rustls::ServerConfig> {
+    let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("versions")
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.der().clone()], key)
+        .expect("a key that fits");
+    Arc::new(config)
+}
+
+/// A server whose certificate signed itself, and that certificate.
+fn self_signed(name: &str, is_ca: IsCa, ended: bool) -> (String, Stub) {
+    let key = KeyPair::generate().expect("a key");
+    let mut parameters = parameters(&[name]);
+    parameters.is_ca = is_ca;
+    if ended {
+        parameters.not_after = rcgen::date_time_ymd(2001, 1, 1);
+    }
+    let certificate = parameters.self_signed(&key).expect("a certificate");
+    let stub = Stub::start_tls(server(&certificate, &key), |_| aws::dynamo(200, &serde_json::json!({})));
+    (certificate.pem(), stub)
 }
 
 fn host(stub: &Stub) -> Host {
@@ -70,6 +95,82 @@ fn the_ca_bundle_s_authorities_are_trusted() {
     let bundle = host.file("ca.pem", text);
     host.option("ca_bundle", bundle.to_str()).run().expect_success();
     assert_eq!(aws::of_dynamo(&stub).len(), 2);
+}
+
+#[test]
+fn a_certificate_that_signed_itself_is_taken_from_a_bundle_for_its_own_name() {
+    let authority = || IsCa::Ca(BasicConstraints::Unconstrained);
+    for (what, name, is_ca, ended, words) in [
+        ("an authority, as `openssl req -x509` makes it", "127.0.0.1", authority(), false, None),
+        ("no authority", "127.0.0.1", IsCa::ExplicitNoCa, false, None),
+        ("nothing said", "127.0.0.1", IsCa::NoCa, false, None),
+        ("another name", "db.test", authority(), false, Some("name")),
+        ("its time is over", "127.0.0.1", authority(), true, Some("xpired")),
+    ] {
+        eprintln!("{what}");
+        let (pem, stub) = self_signed(name, is_ca, ended);
+        let host = host(&stub);
+        let bundle = host.file("ca.pem", pem);
+        let outcome = host.option("ca_bundle", bundle.to_str()).run();
+        match words {
+            None => outcome.expect_success(),
+            Some(words) => outcome.expect_failure(Code::Connection, &["certificate", words]),
+        }
+    }
+    // One that is not in the bundle.
+    let (_, stub) = self_signed("127.0.0.1", authority(), false);
+    let host = host(&stub);
+    let another = host.file("ca.pem", self_signed("127.0.0.1", authority(), false).0);
+    host.option("ca_bundle", another.to_str()).run().expect_failure(Code::Connection, &["certificate"]);
+}
+
+#[test]
+fn a_bundle_may_come_from_the_environment_or_the_profile_and_the_option_goes_first() {
+    let (authority, stub) = https();
+    let keys = "aws_access_key_id = AKIADEFAULT\naws_secret_access_key = PLANTED\n";
+    for (option, variable, profile) in [
+        (Some("right.pem"), Some("wrong.pem"), Some("wrong.pem")),
+        (None, Some("right.pem"), Some("wrong.pem")),
+        (None, None, Some("right.pem")),
+    ] {
+        let mut host = Host::new().option("endpoint", stub.url());
+        host.file("right.pem", authority.pem());
+        host.file("wrong.pem", Authority::new().pem());
+        let path = |name: &str| host.home().join(name).display().to_string();
+        let (option, variable) = (option.map(path), variable.map(path));
+        let profile = profile.map(path).expect("always");
+        host = host.config(&format!("[default]\n{keys}ca_bundle = {profile}\n"));
+        if let Some(option) = option {
+            host = host.option("ca_bundle", option);
+        }
+        if let Some(variable) = variable {
+            host = host.env("AWS_CA_BUNDLE", variable);
+        }
+        host.run().expect_success();
+    }
+    // Also where everything else is given.
+    let host = host(&stub);
+    let bundle = host.file("ca.pem", authority.pem());
+    host.env("AWS_CA_BUNDLE", bundle).run().expect_success();
+    for (named, words) in [
+        ("AWS_CA_BUNDLE", "AWS_CA_BUNDLE names the file /no/such"),
+        ("profile", "of the profile names the file /no/such"),
+    ] {
+        let host = Host::new().option("endpoint", stub.url());
+        let host = match named {
+            "profile" => host.config(&format!("[default]\n{keys}ca_bundle = /no/such\n")),
+            variable => host.env(variable, "/no/such"),
+        };
+        host.run().expect_failure(Code::OptionValue, &[words]);
+    }
+}
+
+#[test]
+fn a_machine_without_authorities_is_told_which_package_has_them() {
+    let (_, stub) = https();
+    let words =
+        ["certificate", "no certificate authorities were found on this machine", "install the package ca-certificates"];
+    host(&stub).env("SSL_CERT_FILE", "/no/such/file").run().expect_failure(Code::Connection, &words);
 }
 
 #[test]

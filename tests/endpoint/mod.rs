@@ -92,6 +92,11 @@ impl Endpoint {
         Endpoint { name, url, table, returns_row_of_failed_condition, compares_maps, compares_types }
     }
 
+    /// One that runs already and needs no more than its URL.
+    pub fn at(url: &str) -> Endpoint {
+        Endpoint::faithful("an endpoint", url.to_owned(), "flags".into())
+    }
+
     /// Options of a store on this endpoint, under a prefix that no other test has.
     pub fn options(&self, prefix: &str) -> Options {
         let mut options = serde_json::json!({"table": self.table, "prefix": prefix, "shared": false});
@@ -111,6 +116,31 @@ impl Endpoint {
         self.run(async |client| {
             client.put_item().table_name(&self.table).set_item(Some(item.clone())).send().await.expect("put");
         });
+    }
+
+    /// Puts a row on the condition of the SDKs' own integrations. Whether it held.
+    pub fn put_if_newer(&self, namespace: &str, key: &str, version: &str, item: &str) -> bool {
+        let mut written = false;
+        self.run(async |client| {
+            let put = client
+                .put_item()
+                .table_name(&self.table)
+                .item("namespace", s(namespace))
+                .item("key", s(key))
+                .item("version", n(version))
+                .item("item", s(item))
+                .condition_expression("attribute_not_exists(#n) or attribute_not_exists(#k) or :version > #v")
+                .expression_attribute_names("#n", "namespace")
+                .expression_attribute_names("#k", "key")
+                .expression_attribute_names("#v", "version")
+                .expression_attribute_values(":version", n(version));
+            written = match put.send().await.map_err(Error::from) {
+                Ok(_) => true,
+                Err(Error::ConditionalCheckFailedException(_)) => false,
+                Err(error) => panic!("{error:?}"),
+            };
+        });
+        written
     }
 
     /// All rows of a namespace as another program sees them.

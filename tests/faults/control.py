@@ -42,8 +42,13 @@ class Control:
             endpoint.let_go()
         elif path == "/silence":
             endpoint.silence(*endpoint.connections)
+        elif path == "/shut":
+            endpoint.shut()
+        elif path == "/listen":
+            await endpoint.listen()
         elif path == "/reset":
             endpoint.start_over()
+            await endpoint.listen()
         elif path == "/wait":
             return await self.wait(given)
         elif path == "/counts":
@@ -51,7 +56,7 @@ class Control:
         elif path == "/log":
             return 200, {**self.state(), "requests": endpoint.log.records}
         else:
-            return 404, {"error": f"there is no {path}; there are /script /release /silence /reset /wait /counts /log"}
+            return 404, {"error": f"there is no {path}; there are /script /release /silence /shut /listen /reset /wait /counts /log"}
         return 200, self.state()
 
     def state(self) -> dict:

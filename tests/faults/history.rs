@@ -107,6 +107,48 @@ pub fn fall(events: &[Event]) -> Option<String> {
     None
 }
 
+/// Where a version went down although no native writer can have done it. It sees the older of a row's two forms, and
+/// replaces both where its own version is newer than that: below what was known, after it or at the same time.
+pub fn fall_without_a_native(events: &[Event]) -> Option<String> {
+    let natives: Vec<&Event> = events.iter().filter(|event| event.name == "native").collect();
+    for read in events.iter().filter(|event| event.name == "read") {
+        let known = events.iter().filter(|event| {
+            event.key == read.key
+                && event.name != "unknown"
+                && event.ended < read.started
+                && event.version > read.version
+        });
+        for known in known {
+            let explains = |native: &&&Event| {
+                native.key == read.key
+                    && native.version < known.version
+                    && native.started < read.ended
+                    && native.ended > known.started
+            };
+            if !natives.iter().any(|native| explains(&native)) {
+                return Some(format!("{} went down from {known:?} to {read:?}", read.key));
+            }
+        }
+    }
+    None
+}
+
+#[test]
+fn a_fall_that_a_native_writer_explains_is_none() {
+    let event =
+        |name: &str, version, started, ended| Event { name: name.into(), key: "k".into(), version, started, ended };
+    let (written, read) = (event("written", 9, 10, 20), event("read", 7, 30, 40));
+    let explained = |native: Option<Event>| {
+        let events: Vec<Event> = [written.clone(), read.clone()].into_iter().chain(native).collect();
+        fall_without_a_native(&events).is_none()
+    };
+    assert!(explained(Some(event("native", 7, 25, 28))) && explained(Some(event("native", 6, 15, 35))));
+    assert!(!explained(None));
+    assert!(!explained(Some(event("native", 7, 5, 9))), "it was over before");
+    assert!(!explained(Some(event("native", 7, 41, 45))), "it came after");
+    assert!(!explained(Some(event("native", 10, 25, 28))), "it is newer");
+}
+
 #[test]
 fn a_version_that_goes_down_is_noticed() {
     let event =

@@ -11,6 +11,7 @@ use flagstore::model::row::{Item, Row};
 use flagstore::store::{Store, Upserted};
 use serde_json::{Value, json};
 
+use crate::endpoint::Endpoint;
 use crate::history::{Event, History, now};
 
 /// Writers that race.
@@ -18,9 +19,17 @@ pub const WRITERS: usize = 4;
 /// Keys that they race for: few, so that they meet.
 pub const KEYS: usize = 16;
 
+/// Keys that a native writer writes too, where there is one.
+pub const NATIVE_KEYS: usize = 4;
+
 /// The payload that a writer gives to a version; nobody else uses that version of that key.
 fn payload(version: i64) -> String {
     json!({ "version": version }).to_string()
+}
+
+/// One that a row does not hold, but deflated.
+fn large_payload(version: i64) -> String {
+    json!({ "version": version, "pad": "x".repeat(410_000) }).to_string()
 }
 
 /// A process that upserts and inits what it knows, which may be out of date.
@@ -30,6 +39,8 @@ pub struct Writer {
     random: fastrand::Rng,
     known: HashMap<String, Item>,
     history: History,
+    /// Whether some of what it writes is too large for a row.
+    large: bool,
 }
 
 impl Writer {
@@ -44,6 +55,7 @@ impl Writer {
             random: fastrand::Rng::with_seed(seed.wrapping_mul(31).wrapping_add(number.unsigned_abs())),
             known: base.map(|item| (item.key.clone(), item)).collect(),
             history: History::create(role),
+            large: role["large"].as_bool().unwrap_or(false),
         }
     }
 
@@ -69,7 +81,7 @@ impl Writer {
         let item = if self.random.u8(0..10) == 0 {
             Item { key: key.clone(), version, deleted: true, item: None }
         } else {
-            live(&key, version)
+            self.live(&key, version)
         };
         let started = now();
         match store.upsert("features", &item) {
@@ -82,7 +94,8 @@ impl Writer {
                 self.history.add(&Event::read(&key, seen(&key, &row), started));
                 self.learn(as_item(&row));
             }
-            Ok(Upserted::TooLarge) => panic!("too large"),
+            // A writer without the option; one with it stores all of these.
+            Ok(Upserted::TooLarge) => assert!(self.large && !store.options().compress_large),
             Err(error) => {
                 assert!(error.code.retriable(), "{error}");
                 self.history.add(&Event::write("unknown", &key, version, started));
@@ -108,11 +121,14 @@ impl Writer {
         let mut items: Vec<Item> = self.known.values().cloned().collect();
         for item in &mut items {
             if self.random.u8(0..3) == 0 {
-                *item = live(&item.key, version);
+                *item = self.live(&item.key, version);
             }
         }
         let started = now();
         let outcome = store.init(data_set::from_items(vec![("features".into(), items.clone())]).expect("data"));
+        if let Ok(report) = &outcome {
+            items.retain(|item| report.too_large.iter().all(|large| large.key != item.key));
+        }
         let name = match &outcome {
             Ok(report) if report.kept_newer() > 0 => "kept newer",
             Ok(_) => "initialised",
@@ -124,6 +140,13 @@ impl Writer {
                 self.learn(item);
             }
         }
+    }
+
+    fn live(&mut self, key: &str, version: i64) -> Item {
+        if self.large && self.random.bool() {
+            return Item { item: Some(large_payload(version)), ..live(key, version) };
+        }
+        live(key, version)
     }
 
     fn learn(&mut self, item: Item) {
@@ -145,8 +168,40 @@ fn as_item(row: &Row) -> Item {
 /// The version of a row, whose payload is that version's.
 pub fn seen(key: &str, row: &Row) -> i64 {
     assert_eq!(&*row.key, key);
-    assert!(row.deleted() || row.item() == Some(&payload(row.version)), "{key} mixes two versions: {row:?}");
+    let is_its = |item: &str| item == payload(row.version) || item == large_payload(row.version);
+    assert!(row.item().is_none_or(is_its), "{key} mixes two versions: {:.200}", format!("{row:?}"));
     row.version
+}
+
+/// A process that writes some of the keys as the SDKs' own integrations do: on the condition of the attribute `version`, and
+/// the whole row. What it sees is recorded under names of its own.
+pub fn write_natively(role: &Value) {
+    let endpoint = Endpoint::at(role["endpoint"].as_str().expect("a URL"));
+    let namespace = role["namespace"].as_str().expect("a namespace");
+    let number = role["number"].as_i64().expect("a number");
+    let mut random = fastrand::Rng::with_seed(role["seed"].as_u64().expect("a seed"));
+    let mut history = History::create(role);
+    for operation in 0..role["operations"].as_i64().expect("a number") {
+        let key = format!("key{}", random.usize(0..NATIVE_KEYS));
+        let version = 10 + operation * WRITERS as i64 + number;
+        let started = now();
+        if endpoint.put_if_newer(namespace, &key, &version.to_string(), &payload(version)) {
+            history.add(&Event::write("native", &key, version, started));
+            history.add(&Event::write("written", &of_others(&key), version, started));
+        }
+        let started = now();
+        for row in endpoint.rows(namespace) {
+            let text = |name: &str| row[name].as_s().expect("text");
+            let version = row["version"].as_n().expect("a number").parse().expect("a number");
+            let of_others = of_others(text("key"));
+            history.add(&Event::read(&of_others, version, started));
+        }
+    }
+}
+
+/// What other SDKs see of a key.
+fn of_others(key: &str) -> String {
+    format!("{key} as other SDKs see it")
 }
 
 /// A process that follows the table with consistent reads.

@@ -25,20 +25,29 @@ static void arguments_of(napi_env env, napi_callback_info info, struct arguments
   napi_get_value_bigint_uint64(env, arguments->values[0], &arguments->store, &lossless);
 }
 
-/* (path) => undefined; throws why the library cannot be used */
-static napi_value load(napi_env env, napi_callback_info info)
+/* (path, or undefined for the library that is linked in) => undefined; throws why it cannot be used */
+static napi_value use(napi_env env, napi_callback_info info)
 {
   struct arguments arguments;
   struct text path;
   arguments_of(env, info, &arguments);
-  if (text_of(env, arguments.values[0], &path) && path.bytes != NULL) {
-    const char *why = library_load(path.bytes);
+  if (text_of(env, arguments.values[0], &path)) {
+    const char *why = library_use(path.bytes);
     if (why != NULL) {
       napi_throw_error(env, NULL, why);
     }
     text_free(&path);
   }
   return NULL;
+}
+
+/* () => whether the library is linked in */
+static napi_value linked(napi_env env, napi_callback_info info)
+{
+  napi_value value = NULL;
+  (void)info;
+  napi_get_boolean(env, library_linked, &value);
+  return value;
 }
 
 /* () => string */
@@ -94,11 +103,33 @@ static napi_value close(napi_env env, napi_callback_info info)
   return NULL;
 }
 
+/* () => the number of the call that was made last */
+static napi_value last_call(napi_env env, napi_callback_info info)
+{
+  struct arguments arguments;
+  arguments_of(env, info, &arguments);
+  return number_value(env, (double)environment_last_call(arguments.environment));
+}
+
+/* (number of a call) => undefined */
+static napi_value cancel(napi_env env, napi_callback_info info)
+{
+  struct arguments arguments;
+  int64_t number = 0;
+  arguments_of(env, info, &arguments);
+  napi_get_value_int64(env, arguments.values[0], &number);
+  environment_cancel(arguments.environment, number);
+  return NULL;
+}
+
 /* Ends a function that made an asynchronous call: `code` is what the library said to it. */
-static napi_value accepted(struct call *call, napi_value promise, int32_t code, const struct store_error *error)
+static napi_value accepted(struct call *call, napi_value promise, int32_t code, uint64_t begun,
+                           const struct store_error *error)
 {
   if (code < STORE_OK) {
     call_refused(call, code, error);
+  } else {
+    call_begun(call, begun);
   }
   return promise;
 }
@@ -121,9 +152,13 @@ static napi_value ask(napi_env env, napi_callback_info info, __typeof__(library.
   struct store_error error;
   napi_value promise = NULL;
   arguments_of(env, info, &arguments);
+  uint64_t begun;
   struct call *call = new_call(&arguments, to_value, &promise);
-  return call == NULL ? NULL
-                      : accepted(call, promise, function(arguments.store, call_answered, call, NULL, &error), &error);
+  if (call == NULL) {
+    return NULL;
+  }
+  int32_t code = function(arguments.store, call_answered, call, &begun, &error);
+  return accepted(call, promise, code, begun, &error);
 }
 
 /* An asynchronous function that takes a store and a text. */
@@ -138,8 +173,9 @@ static napi_value ask_for(napi_env env, napi_callback_info info, __typeof__(libr
   arguments_of(env, info, &arguments);
   if (text_of(env, arguments.values[1], &text)) {
     if ((call = new_call(&arguments, to_value, &promise)) != NULL) {
-      int32_t code = function(arguments.store, text.bytes, text.length, call_answered, call, NULL, &error);
-      accepted(call, promise, code, &error);
+      uint64_t begun;
+      int32_t code = function(arguments.store, text.bytes, text.length, call_answered, call, &begun, &error);
+      accepted(call, promise, code, begun, &error);
     }
     text_free(&text);
   }
@@ -163,9 +199,10 @@ static napi_value get_item(napi_env env, const struct arguments *arguments, cons
   }
   struct call *call = new_call(arguments, item_outcome, &promise);
   if (call != NULL) {
+    uint64_t begun;
     code = library.store_get_async(arguments->store, kind->bytes, kind->length, key->bytes, key->length, call_answered,
-                                   call, NULL, &error);
-    accepted(call, promise, code, &error);
+                                   call, &begun, &error);
+    accepted(call, promise, code, begun, &error);
   }
   return promise;
 }
@@ -220,10 +257,11 @@ static napi_value upsert(napi_env env, napi_callback_info info)
   napi_get_value_bool(env, arguments.values[4], &deleted);
   if (text_of(env, arguments.values[1], &kind) && text_of(env, arguments.values[2], &key) &&
       text_of(env, arguments.values[5], &item) && (call = new_call(&arguments, item_outcome, &promise)) != NULL) {
+    uint64_t begun;
     int32_t code =
         library.store_upsert_async(arguments.store, kind.bytes, kind.length, key.bytes, key.length, version, deleted,
-                                   item.bytes, item.length, call_answered, call, NULL, &error);
-    accepted(call, promise, code, &error);
+                                   item.bytes, item.length, call_answered, call, &begun, &error);
+    accepted(call, promise, code, begun, &error);
   }
   text_free(&kind);
   text_free(&key);
@@ -237,32 +275,20 @@ static napi_value initialized(napi_env env, napi_callback_info info)
   return ask(env, info, library.store_initialized_async, initialized_outcome);
 }
 
-static napi_value start_init(const struct arguments *arguments, struct data_set *data)
-{
-  napi_value promise = NULL;
-  struct call *call = data == NULL ? NULL : new_call(arguments, report_outcome, &promise);
-  if (call == NULL) {
-    data_set_free(data);
-    return NULL;
-  }
-  data_set_start(data, arguments->store, call);
-  return promise;
-}
-
 /* (handle, data set) => promise of {report} */
 static napi_value init(napi_env env, napi_callback_info info)
 {
   struct arguments arguments;
+  napi_value promise = NULL;
   arguments_of(env, info, &arguments);
-  return start_init(&arguments, data_set_taken(env, arguments.values[1]));
-}
-
-/* (handle, JSON) => promise of {report} */
-static napi_value init_json(napi_env env, napi_callback_info info)
-{
-  struct arguments arguments;
-  arguments_of(env, info, &arguments);
-  return start_init(&arguments, data_set_of_json(env, arguments.values[1]));
+  struct data_set *data = data_set_taken(env, arguments.values[1]);
+  struct call *call = data == NULL ? NULL : new_call(&arguments, report_outcome, &promise);
+  if (call == NULL) {
+    data_set_free(data);
+    return NULL;
+  }
+  data_set_start(data, arguments.store, call);
+  return promise;
 }
 
 /* (handle) => promise of {} */
@@ -338,11 +364,14 @@ NAPI_MODULE_INIT()
     const char *name;
     napi_callback function;
   } functions[] = {
-      {"load", load},
+      {"use", use},
+      {"linked", linked},
       {"version", version},
       {"codeName", code_name},
       {"open", open},
       {"close", close},
+      {"lastCall", last_call},
+      {"cancel", cancel},
       {"get", get},
       {"getAll", get_all},
       {"items", items},
@@ -351,8 +380,8 @@ NAPI_MODULE_INIT()
       {"dataSet", data_set_new},
       {"dataSetKind", data_set_kind},
       {"dataSetAdd", data_set_add},
+      {"dataSetJson", data_set_json},
       {"init", init},
-      {"initJson", init_json},
       {"available", available},
       {"bigSegmentsMetadata", big_segments_metadata},
       {"bigSegmentsMembership", big_segments_membership},

@@ -1,18 +1,15 @@
 #include "data_set.h"
 
-#include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 
-/* Of the thread that makes the call: checking the data is the deepest of what it does. */
-enum { STACK_BYTES = 1024 * 1024 };
+#include "platform.h"
 
 struct data_set {
   struct store_collection *kinds;
   size_t count;
   /* Instead of the kinds; else NULL. */
   char *json;
-  size_t json_length;
+  size_t json_length, json_capacity;
   /* From data_set_start on. */
   uint64_t store;
   struct call *call;
@@ -153,52 +150,58 @@ napi_value data_set_add(napi_env env, napi_callback_info info)
   return NULL;
 }
 
-struct data_set *data_set_of_json(napi_env env, napi_value json)
+napi_value data_set_json(napi_env env, napi_callback_info info)
 {
-  struct data_set *data = calloc(1, sizeof *data);
-  if (data == NULL) {
-    napi_throw_error(env, NULL, "no memory for a data set");
-  } else if ((data->json = text_taken(env, json, &data->json_length)) == NULL) {
-    free(data);
-    data = NULL;
+  napi_value part;
+  size_t length;
+  struct data_set *data = data_set_of(env, info, &part);
+  if (data == NULL || napi_get_value_string_utf8(env, part, NULL, 0, &length) != napi_ok) {
+    napi_throw_error(env, NULL, "a string was expected");
+    return NULL;
   }
-  return data;
+  if (data->json_capacity - data->json_length <= length) {
+    size_t capacity = data->json_capacity * 2 + length + 1;
+    char *json = realloc(data->json, capacity);
+    if (json == NULL) {
+      napi_throw_error(env, NULL, "no memory for a data set");
+      return NULL;
+    }
+    data->json = json;
+    data->json_capacity = capacity;
+  }
+  napi_get_value_string_utf8(env, part, data->json + data->json_length, length + 1, &length);
+  data->json_length += length;
+  return NULL;
 }
 
-static void *start(void *value)
+static void start(void *value)
 {
   struct data_set *data = value;
+  struct call *call = data->call;
   struct store_error error;
+  uint64_t begun;
   int32_t code = data->json != NULL ? library.store_init_json_async(data->store, data->json, data->json_length,
-                                                                    call_answered, data->call, NULL, &error)
-                                    : library.store_init_async(data->store, data->kinds, data->count, call_answered,
-                                                               data->call, NULL, &error);
-  if (code < STORE_OK) {
-    call_refused(data->call, code, &error);
-  }
+                                                                    call_answered, call, &begun, &error)
+                                    : library.store_init_async(data->store, data->kinds, data->count, call_answered, call,
+                                                               &begun, &error);
   data_set_free(data);
-  return NULL;
+  if (code < STORE_OK) {
+    call_refused(call, code, &error);
+  } else {
+    call_begun(call, begun);
+  }
+  call_release(call);
 }
 
 void data_set_start(struct data_set *data, uint64_t store, struct call *call)
 {
-  pthread_t thread;
-  pthread_attr_t attributes;
-  sigset_t all, before;
   data->store = store;
   data->call = call;
-  pthread_attr_init(&attributes);
-  pthread_attr_setstacksize(&attributes, STACK_BYTES);
-  pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-  /* Signals are for the host's own threads. */
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  int status = pthread_create(&thread, &attributes, start, data);
-  pthread_sigmask(SIG_SETMASK, &before, NULL);
-  pthread_attr_destroy(&attributes);
-  if (status != 0) {
+  call_hold(call);
+  if (!platform_start(start, data)) {
     struct store_error error = {.code = STORE_ERROR_RUNTIME, .retriable = 1};
     call_refused(call, STORE_ERROR_RUNTIME, &error);
+    call_release(call);
     data_set_free(data);
   }
 }

@@ -16,11 +16,11 @@ napi_value data_set_kind(napi_env env, napi_callback_info info);
 /* (data set, [key, version, item or undefined, deleted, key, …]) => undefined */
 napi_value data_set_add(napi_env env, napi_callback_info info);
 
+/* (data set, part of a text) => undefined; the parts together are the data set in JSON, instead of kinds. */
+napi_value data_set_json(napi_env env, napi_callback_info info);
+
 /* Takes the data out of the value, which is empty afterwards. NULL if it is none. */
 struct data_set *data_set_taken(napi_env env, napi_value value);
-
-/* The data set that is written in JSON. NULL, with an exception pending, if the value is no string, or without memory. */
-struct data_set *data_set_of_json(napi_env env, napi_value json);
 
 /* Has it stored and freed; `call` gets the answer. */
 void data_set_start(struct data_set *data, uint64_t store, struct call *call);

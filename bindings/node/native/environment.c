@@ -1,8 +1,8 @@
 #include "environment.h"
 
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdlib.h>
+
+#include "platform.h"
 
 /* Promises resolved at a time, so that a flood of answers leaves turns of the event loop for others. */
 enum { MOST_AT_A_TIME = 64 };
@@ -15,10 +15,12 @@ struct environment {
   atomic_size_t references;
   /* JavaScript thread only. */
   size_t calls;
+  struct call *newest;
+  int64_t calls_made;
   uint64_t *stores;
   size_t stores_count, stores_capacity;
 
-  pthread_mutex_t lock;
+  platform_lock lock;
   /* Under the lock, since answers come on other threads. */
   bool ended;
   struct call *first, **last;
@@ -27,14 +29,21 @@ struct environment {
 static void unreference(struct environment *environment)
 {
   if (atomic_fetch_sub(&environment->references, 1) == 1) {
-    pthread_mutex_destroy(&environment->lock);
     free(environment->stores);
     free(environment);
   }
 }
 
-static void call_free(struct call *call)
+void call_hold(struct call *call)
 {
+  atomic_fetch_add(&call->holders, 1);
+}
+
+void call_release(struct call *call)
+{
+  if (atomic_fetch_sub(&call->holders, 1) != 1) {
+    return;
+  }
   if (library.store_result_free != NULL) {
     library.store_result_free(call->result);
     library.store_error_free(&call->error);
@@ -46,7 +55,7 @@ static void call_free(struct call *call)
 /* Takes the oldest answered calls, at most so many; `more` says whether others are left. */
 static struct call *take(struct environment *environment, int most, bool *more)
 {
-  pthread_mutex_lock(&environment->lock);
+  platform_acquire(&environment->lock);
   struct call *taken = environment->first, **end = &taken;
   while (*end != NULL && most-- > 0) {
     end = &(*end)->next;
@@ -57,13 +66,22 @@ static struct call *take(struct environment *environment, int most, bool *more)
   }
   *end = NULL;
   *more = environment->first != NULL;
-  pthread_mutex_unlock(&environment->lock);
+  platform_release(&environment->lock);
   return taken;
 }
 
 /* The event loop stays alive for calls under way, and not for stores that are merely open. */
-static void call_ended(struct environment *environment)
+static void call_ended(struct call *call)
 {
+  struct environment *environment = call->environment;
+  if (call->older != NULL) {
+    call->older->newer = call->newer;
+  }
+  if (call->newer != NULL) {
+    call->newer->older = call->older;
+  } else {
+    environment->newest = call->older;
+  }
   if (--environment->calls == 0) {
     napi_unref_threadsafe_function(environment->env, environment->wake[0]);
   }
@@ -71,14 +89,13 @@ static void call_ended(struct environment *environment)
 
 static void resolve(napi_env env, struct call *call)
 {
-  struct environment *environment = call->environment;
   napi_handle_scope scope;
   if (napi_open_handle_scope(env, &scope) == napi_ok) {
     napi_resolve_deferred(env, call->promise, call->to_value(env, call));
     napi_close_handle_scope(env, scope);
   }
-  call_ended(environment);
-  call_free(call);
+  call_ended(call);
+  call_release(call);
 }
 
 static void on_wake(napi_env env, napi_value function, void *context, void *data)
@@ -102,7 +119,7 @@ static void on_wake(napi_env env, napi_value function, void *context, void *data
 static void answered(struct call *call)
 {
   struct environment *environment = call->environment;
-  pthread_mutex_lock(&environment->lock);
+  platform_acquire(&environment->lock);
   bool ended = environment->ended;
   if (!ended) {
     bool asleep = environment->first == NULL;
@@ -113,9 +130,9 @@ static void answered(struct call *call)
       napi_call_threadsafe_function(environment->wake[0], NULL, napi_tsfn_nonblocking);
     }
   }
-  pthread_mutex_unlock(&environment->lock);
+  platform_release(&environment->lock);
   if (ended) {
-    call_free(call);
+    call_release(call);
   }
 }
 
@@ -142,11 +159,52 @@ struct call *call_new(struct environment *environment, napi_value *promise)
     return NULL;
   }
   call->environment = environment;
+  atomic_init(&call->holders, 1);
   atomic_fetch_add(&environment->references, 1);
+  call->number = ++environment->calls_made;
+  call->older = environment->newest;
+  if (call->older != NULL) {
+    call->older->newer = call;
+  }
+  environment->newest = call;
   if (environment->calls++ == 0) {
     napi_ref_threadsafe_function(environment->env, environment->wake[0]);
   }
   return call;
+}
+
+void call_begun(struct call *call, uint64_t begun)
+{
+  platform_acquire(&call->environment->lock);
+  call->begun = begun;
+  bool unwanted = call->unwanted;
+  platform_release(&call->environment->lock);
+  if (unwanted) {
+    library.store_cancel(begun, NULL);
+  }
+}
+
+int64_t environment_last_call(const struct environment *environment)
+{
+  return environment->calls_made;
+}
+
+void environment_cancel(struct environment *environment, int64_t number)
+{
+  struct call *call = environment->newest;
+  while (call != NULL && call->number != number) {
+    call = call->older;
+  }
+  if (call == NULL) {
+    return;
+  }
+  platform_acquire(&environment->lock);
+  call->unwanted = true;
+  uint64_t begun = call->begun;
+  platform_release(&environment->lock);
+  if (begun != 0) {
+    library.store_cancel(begun, NULL);
+  }
 }
 
 bool environment_opened(struct environment *environment, uint64_t store)
@@ -179,13 +237,13 @@ static void end(void *data)
 {
   struct environment *environment = data;
   bool more;
-  pthread_mutex_lock(&environment->lock);
+  platform_acquire(&environment->lock);
   environment->ended = true;
-  pthread_mutex_unlock(&environment->lock);
+  platform_release(&environment->lock);
   do {
     for (struct call *call = take(environment, MOST_AT_A_TIME, &more), *next; call != NULL; call = next) {
       next = call->next;
-      call_free(call);
+      call_release(call);
     }
   } while (more);
   for (size_t place = 0; place < environment->stores_count; place++) {
@@ -205,7 +263,7 @@ struct environment *environment_new(napi_env env)
   environment->env = env;
   environment->last = &environment->first;
   atomic_init(&environment->references, 1);
-  pthread_mutex_init(&environment->lock, NULL);
+  environment->lock = (platform_lock)PLATFORM_LOCK;
   for (int place = 0; place < 2; place++) {
     if (napi_create_string_utf8(env, "flagstore", NAPI_AUTO_LENGTH, &name) != napi_ok ||
         napi_create_threadsafe_function(env, NULL, NULL, name, 0, 1, NULL, NULL, environment, on_wake,

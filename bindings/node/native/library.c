@@ -1,15 +1,14 @@
 #include "library.h"
 
-#include <dlfcn.h>
-#include <pthread.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "platform.h"
+
 struct library library;
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static bool loaded;
+static platform_lock lock = PLATFORM_LOCK;
+static bool used;
 
 static const struct {
   const char *name;
@@ -20,39 +19,62 @@ static const struct {
 #undef NAME_AND_PLACE
 };
 
-static const char *load(const char *path)
+#ifdef FLAGSTORE_LINKED
+const bool library_linked = true;
+static const struct library linked = {
+#define OWN(name) .name = name,
+  LIBRARY_FUNCTIONS(OWN)
+#undef OWN
+};
+#else
+const bool library_linked = false;
+static const struct library linked;
+#endif
+
+/* What a library has of the functions that are used; NULL, or why it cannot be used. */
+static const char *found_in(void *opened, struct library *found, char *why, size_t size)
+{
+  for (size_t place = 0; place < sizeof functions / sizeof functions[0]; place++) {
+    void *function = platform_symbol(opened, functions[place].name);
+    if (function == NULL) {
+      snprintf(why, size, "it has no function %s: install versions that match", functions[place].name);
+      return why;
+    }
+    memcpy((char *)found + functions[place].place, &function, sizeof function);
+    if (place == 0 && found->store_abi_version() != STORE_ABI_VERSION) {
+      snprintf(why, size, "it has ABI %u, this package needs ABI %d: install versions that match",
+               (unsigned)found->store_abi_version(), STORE_ABI_VERSION);
+      return why;
+    }
+  }
+  return NULL;
+}
+
+static const char *use(const char *path)
 {
   static _Thread_local char why[512];
   struct library found;
-  void *handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-  if (handle == NULL) {
-    snprintf(why, sizeof why, "%s", dlerror());
+  if (path == NULL) {
+    library = linked;
+    return library_linked ? NULL : "none is linked into this addon";
+  }
+  void *opened = platform_open(path, why, sizeof why);
+  if (opened == NULL) {
     return why;
   }
-  for (size_t place = 0; place < sizeof functions / sizeof functions[0]; place++) {
-    void *function = dlsym(handle, functions[place].name);
-    if (function == NULL) {
-      snprintf(why, sizeof why, "it has no function %s: install versions that match", functions[place].name);
-      dlclose(handle);
-      return why;
-    }
-    memcpy((char *)&found + functions[place].place, &function, sizeof function);
-    if (place == 0 && found.store_abi_version() != STORE_ABI_VERSION) {
-      snprintf(why, sizeof why, "it has ABI %u, this package needs ABI %d: install versions that match",
-               (unsigned)found.store_abi_version(), STORE_ABI_VERSION);
-      dlclose(handle);
-      return why;
-    }
+  if (found_in(opened, &found, why, sizeof why) != NULL) {
+    platform_close(opened);
+    return why;
   }
   library = found;
   return NULL;
 }
 
-const char *library_load(const char *path)
+const char *library_use(const char *path)
 {
-  pthread_mutex_lock(&lock);
-  const char *why = loaded ? NULL : load(path);
-  loaded = why == NULL;
-  pthread_mutex_unlock(&lock);
+  platform_acquire(&lock);
+  const char *why = used ? NULL : use(path);
+  used = why == NULL;
+  platform_release(&lock);
   return why;
 }

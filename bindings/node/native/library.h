@@ -1,8 +1,9 @@
-/* libflagstore, loaded once for the process. What the functions mean is documented in flagstore.h. */
+/* libflagstore, chosen once for the process. What the functions mean is documented in flagstore.h. */
 #ifndef LIBRARY_H
 #define LIBRARY_H
 
 #include <flagstore.h>
+#include <stdbool.h>
 
 /* Every function that the package uses. Their types come from the header, so the compiler checks each call. */
 #define LIBRARY_FUNCTIONS(X) \
@@ -16,6 +17,7 @@
   X(store_membership_entry) \
   X(store_statistics) \
   X(store_clear_cache) \
+  X(store_cancel) \
   X(store_next_event) \
   X(store_get_async) \
   X(store_get_all_async) \
@@ -48,13 +50,16 @@ struct library {
 };
 #undef LIBRARY_MEMBER
 
-/* Filled by library_load. */
+/* Filled by library_use. */
 extern struct library library;
 
+/* Whether the library is linked into the addon, as it is into what is published. */
+extern const bool library_linked;
+
 /*
- * Loads the file, or the system's library for a name without a slash, unless one is loaded already, by whichever
- * worker. Returns NULL, or why it cannot be used, in a buffer of the calling thread.
+ * Uses the file, or the system's library for a name without a slash, or for NULL the one that is linked in; unless one is
+ * used already, by whichever worker. Returns NULL, or why it cannot be used, in a buffer of the calling thread.
  */
-const char *library_load(const char *path);
+const char *library_use(const char *path);
 
 #endif

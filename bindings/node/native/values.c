@@ -223,7 +223,7 @@ napi_value report_outcome(napi_env env, struct call *call)
 {
   char *report;
   napi_value object = plain_outcome(env, call);
-  if (call->code == STORE_OK && library.store_result_report(call->result, &report, NULL) == STORE_OK) {
+  if (call->result != NULL && library.store_result_report(call->result, &report, NULL) == STORE_OK) {
     set(env, object, "report", string_value(env, report, NAPI_AUTO_LENGTH));
     library.store_string_free(report);
   }

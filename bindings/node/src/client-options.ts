@@ -4,6 +4,9 @@
  * What cannot be turned is refused by name: an option that was silently left out would only be missed in production.
  */
 
+import { Agent as HttpAgent } from 'node:http';
+import { Agent as HttpsAgent } from 'node:https';
+
 import { type CodeName, FlagStoreError } from './errors.js';
 import { type FlagStoreOptions, kindOf } from './options.js';
 
@@ -18,6 +21,10 @@ export interface ClientOptions {
   useFipsEndpoint?: boolean | undefined;
   useDualstackEndpoint?: boolean | undefined;
   requestHandler?: HandlerOptions | undefined;
+  /** Most requests of one call: the call then ends when so many could have timed out. */
+  maxAttempts?: number | undefined;
+  /** Both are what is done here anyway: repetitions are few while DynamoDB fails, and paced while it throttles. */
+  retryMode?: 'standard' | 'adaptive' | undefined;
   tls?: boolean | undefined;
   apiVersion?: string | undefined;
 }
@@ -40,6 +47,16 @@ export interface HandlerOptions {
   connectionTimeout?: number | undefined;
   /** Of one request, of perhaps several. */
   requestTimeout?: number | undefined;
+  /** The same, if `requestTimeout` is not given. */
+  socketTimeout?: number | undefined;
+  /** Their `maxSockets` is the most connections; what else an agent can be told, TLS or a proxy, is refused. */
+  httpAgent?: AgentOptions | undefined;
+  httpsAgent?: AgentOptions | undefined;
+}
+
+/** Of Node's own agents, or one of these. */
+export interface AgentOptions {
+  maxSockets?: number | undefined;
 }
 
 type Translated = Partial<FlagStoreOptions>;
@@ -47,9 +64,13 @@ type Translated = Partial<FlagStoreOptions>;
 /** Default of the store's `timeoutMs`, which would cut short a connection or request that was given longer. */
 const DEFAULT_TIMEOUT_MS = 5_000;
 
+/** Default of the store's `attemptTimeoutMs`. */
+const DEFAULT_ATTEMPT_TIMEOUT_MS = 2_000;
+
 /** The store's options that mean what `clientOptions` means to `new DynamoDBClient(clientOptions)`. */
 export function translated(clientOptions: object): Translated {
   const options: Translated = {};
+  let attempts: number | undefined;
   for (const [name, value] of Object.entries(clientOptions) as [string, unknown][]) {
     if (value === undefined) continue;
     const translate = TRANSLATIONS.get(name);
@@ -63,8 +84,13 @@ export function translated(clientOptions: object): Translated {
       throw refused('STORE_ERROR_OPTION_TYPE', name, instead);
     }
     Object.assign(options, translate(value));
+    if (name === 'maxAttempts') attempts = value as number;
   }
   const longest = Math.max(options.connectTimeoutMs ?? 0, options.attemptTimeoutMs ?? 0);
+  if (attempts !== undefined) {
+    const together = attempts * (options.attemptTimeoutMs ?? DEFAULT_ATTEMPT_TIMEOUT_MS);
+    return { ...options, timeoutMs: Math.max(longest, together) };
+  }
   return longest > DEFAULT_TIMEOUT_MS ? { ...options, timeoutMs: longest } : options;
 }
 
@@ -86,11 +112,32 @@ const TRANSLATIONS = entries<(value: unknown) => Translated>({
         'is a handler: give the options it was made with',
       );
     }
-    const { connectionTimeout, requestTimeout } = membersOf('requestHandler', value, HANDLER);
-    const times: Translated = {};
-    if (connectionTimeout) times.connectTimeoutMs = connectionTimeout as number;
-    if (requestTimeout) times.attemptTimeoutMs = requestTimeout as number;
-    return times;
+    const { connectionTimeout, requestTimeout, socketTimeout, httpAgent, httpsAgent } = membersOf(
+      'requestHandler',
+      value,
+      HANDLER,
+    );
+    const options: Translated = {};
+    if (connectionTimeout) options.connectTimeoutMs = connectionTimeout as number;
+    if (requestTimeout || socketTimeout)
+      options.attemptTimeoutMs = (requestTimeout || socketTimeout) as number;
+    const most = [maxSocketsOf('httpAgent', httpAgent), maxSocketsOf('httpsAgent', httpsAgent)].filter(
+      given => given !== undefined,
+    );
+    if (most.length > 0) options.maxConnections = Math.max(...most);
+    return options;
+  },
+  maxAttempts: value => {
+    if (Number.isSafeInteger(value) && (value as number) >= 1) return {};
+    throw refused('STORE_ERROR_OPTION_VALUE', 'maxAttempts', 'takes a whole number from 1');
+  },
+  retryMode: value => {
+    if (value === 'standard' || value === 'adaptive') return {};
+    throw refused(
+      'STORE_ERROR_OPTION_VALUE',
+      'retryMode',
+      'is neither "standard" nor "adaptive": leave it out',
+    );
   },
   tls: value => {
     if (value === true) return {};
@@ -112,13 +159,34 @@ const CREDENTIALS = {
   used: ['accessKeyId', 'secretAccessKey', 'sessionToken'],
   ignored: ['accountId', 'credentialScope', '$source'],
 };
-const HANDLER = { used: ['connectionTimeout', 'requestTimeout'], ignored: [] };
+const HANDLER = {
+  used: ['connectionTimeout', 'requestTimeout', 'socketTimeout', 'httpAgent', 'httpsAgent'],
+  ignored: ['socketAcquisitionWarningTimeout', 'throwOnRequestTimeout'],
+};
+// Connections are kept alive here anyway.
+const AGENT = {
+  used: ['maxSockets'],
+  ignored: [
+    'keepAlive',
+    'keepAliveMsecs',
+    'maxFreeSockets',
+    'maxTotalSockets',
+    'scheduling',
+    'timeout',
+    'noDelay',
+    'path',
+  ],
+};
 
 const INSTEAD = entries({
-  maxAttempts: 'is decided by time, not by number: leave it out, and set storeOptions: { timeoutMs }',
-  retryMode: 'has no counterpart: leave it out, throttled requests are always paced',
   retryStrategy: 'has no counterpart: leave it out, and set storeOptions: { timeoutMs }',
   logger: 'would log requests: leave it out, and give a logger beside clientOptions',
+});
+
+const INSTEAD_OF_MEMBER = entries({
+  expiration:
+    'says that the credentials will expire, and flagstore cannot renew them: leave credentials out, or give a profile',
+  ca: 'cannot be carried over: leave it out, and name its file in storeOptions: { caBundle }',
 });
 
 const INSTEAD_OF_FUNCTION = 'is a function, which flagstore cannot call: give the value itself';
@@ -144,6 +212,23 @@ function urlOf(value: unknown): string {
   throw refused('STORE_ERROR_OPTION_TYPE', 'endpoint', `takes a URL, not ${kindOf(value)}`);
 }
 
+/** What an agent says of the number of connections. One of another class may be a proxy, whatever it says besides. */
+function maxSocketsOf(name: string, given: unknown): number | undefined {
+  if (given === undefined || given === null) return undefined;
+  const option = `requestHandler.${name}`;
+  const prototype: unknown = Object.getPrototypeOf(given);
+  const own = prototype === HttpAgent.prototype || prototype === HttpsAgent.prototype;
+  if (!own && typeof (given as { addRequest?: unknown }).addRequest === 'function') {
+    const why = 'is an agent of its own kind, which flagstore cannot use: leave it out';
+    throw refused('STORE_ERROR_OPTION_TYPE', option, why);
+  }
+  const options = own ? (given as HttpAgent & { options: object }).options : given;
+  const { maxSockets } = membersOf(option, options, AGENT);
+  if (maxSockets === undefined || maxSockets === Infinity) return undefined;
+  if (Number.isSafeInteger(maxSockets) && (maxSockets as number) >= 1) return maxSockets as number;
+  throw refused('STORE_ERROR_OPTION_VALUE', `${option}.maxSockets`, 'takes a whole number from 1');
+}
+
 function membersOf(
   option: string,
   value: unknown,
@@ -154,10 +239,7 @@ function membersOf(
   }
   for (const [name, member] of Object.entries(value)) {
     if (member === undefined || known.used.includes(name) || known.ignored.includes(name)) continue;
-    const instead =
-      name === 'expiration'
-        ? 'says that the credentials will expire, and flagstore cannot renew them: leave credentials out, or give a profile'
-        : 'has no counterpart in flagstore: leave it out';
+    const instead = INSTEAD_OF_MEMBER.get(name) ?? 'has no counterpart in flagstore: leave it out';
     throw refused('STORE_ERROR_UNKNOWN_OPTION', `${option}.${name}`, instead);
   }
   return value as Record<string, unknown>;

@@ -1,5 +1,7 @@
 /** What can go wrong. Everything here can be imported from `flagstore`. */
 
+import type { InitReport } from './reports.js';
+
 /** The errors of `flagstore.h` by name. Numbers are stable and never reused. */
 export const CODES = {
   STORE_ERROR_PANIC: -1,
@@ -35,6 +37,7 @@ export const CODES = {
   STORE_ERROR_REJECTED: -43,
   STORE_ERROR_CALLED_IN_CALLBACK: -44,
   STORE_ERROR_RUNTIME: -45,
+  STORE_CANCELLED: -46,
 } as const;
 
 /** The name of an error, such as `"STORE_ERROR_TIMEOUT"`. */
@@ -46,19 +49,30 @@ export type CodeName = keyof typeof CODES;
  * The message says what was attempted, what happened and what to do. It never holds a credential or a payload.
  */
 export class FlagStoreError extends Error {
-  override readonly name = 'FlagStoreError';
+  /** `"FlagStoreError"`; of a call that a signal cancelled `"AbortError"`, as elsewhere in Node.js. */
+  override readonly name: 'FlagStoreError' | 'AbortError';
   /** The number of `flagstore.h`: negative, stable, never reused. */
   readonly code: number;
   /** The name of {@link code}; `"STORE_UNKNOWN"` if the library is newer than this package and knows more. */
   readonly codeName: CodeName | 'STORE_UNKNOWN';
   /** Whether the same call may succeed later without anyone changing anything. */
   readonly retriable: boolean;
+  /** What an `init` had done when it failed or was cancelled; undefined for what is no init, or had not begun. */
+  readonly report: InitReport | undefined;
 
-  constructor(codeName: CodeName | 'STORE_UNKNOWN', message: string, retriable = false, code?: number) {
-    super(message);
+  constructor(
+    codeName: CodeName | 'STORE_UNKNOWN',
+    message: string,
+    retriable = false,
+    code?: number,
+    more: { cause?: unknown; report?: InitReport | undefined } = {},
+  ) {
+    super(message, 'cause' in more ? { cause: more.cause } : undefined);
+    this.name = codeName === 'STORE_CANCELLED' ? 'AbortError' : 'FlagStoreError';
     this.codeName = codeName;
     this.code = code ?? (codeName === 'STORE_UNKNOWN' ? 0 : CODES[codeName]);
     this.retriable = retriable;
+    this.report = more.report;
   }
 }
 

@@ -10,12 +10,11 @@ export { type Item, libraryPath, libraryVersion } from './native.js';
 export type { FlagStoreOptions, Logger } from './options.js';
 export {
   type ByKey,
+  type CallOptions,
   type Event,
   FlagStore,
-  type InitReport,
   type Level,
   type NewItem,
-  type Reason,
-  type Statistics,
   type UpsertResult,
 } from './store.js';
+export type { InitReport, Reason, Statistics } from './reports.js';

@@ -28,7 +28,7 @@ import { type ClientOptions, translated } from './client-options.js';
 import { FlagStoreError } from './errors.js';
 import { isEvaluable } from './evaluable.js';
 import { harmless, quoted } from './logging.js';
-import type { Item } from './native.js';
+import { type Item, libraryPath, libraryVersion } from './native.js';
 import { type FlagStoreOptions, kindOf } from './options.js';
 import { FlagStore, type NewItem } from './store.js';
 
@@ -85,7 +85,7 @@ export function DynamoDBFeatureStore(
   const cacheTtl = cacheTtlOf(options);
   return context => {
     const logger = options.logger ?? context?.basicConfiguration?.logger;
-    return new FeatureStore(FlagStore.open({ logger, ...storeOptions }), cacheTtl, harmless(logger));
+    return new FeatureStore(opened({ logger, ...storeOptions }), cacheTtl, harmless(logger));
   };
 }
 
@@ -98,7 +98,7 @@ export function DynamoDBBigSegmentStore(
   const storeOptions = storeOptionsOf(tableName, options);
   return context => {
     const logger = options.logger ?? context?.basicConfiguration?.logger;
-    return new BigSegmentStore(FlagStore.open({ logger, ...storeOptions }));
+    return new BigSegmentStore(opened({ logger, ...storeOptions }));
   };
 }
 
@@ -123,7 +123,28 @@ function storeOptionsOf(table: string, options: LDDynamoDBOptions): FlagStoreOpt
       `the option "${name}" is unknown: correct or remove it`,
     );
   }
-  return { table, prefix, ...translated(clientOptions), ...storeOptions };
+  // A store that only reads is told nothing, and keeps nothing. All have it, so that all of a process share connections.
+  return { table, prefix, keepTold: true, ...translated(clientOptions), ...storeOptions };
+}
+
+/** A store, after a word about where it is: most of what goes wrong with one is a table that nobody meant. */
+function opened(options: FlagStoreOptions): FlagStore {
+  const store = FlagStore.open(options);
+  const { table, prefix, region, endpoint } = options;
+  const namespaces = prefix ? `prefix ${quoted(prefix)}` : 'no prefix';
+  const where = endpoint === undefined ? 'the endpoint of AWS or of the environment' : shown(endpoint);
+  const regions = region === undefined ? 'the region of the environment' : `region ${quoted(region)}`;
+  harmless(options.logger)?.info(
+    `using DynamoDB table ${quoted(table)} with ${namespaces} at ${where} in ${regions}, ` +
+      `through libflagstore ${libraryVersion()} (${libraryPath()})`,
+  );
+  return store;
+}
+
+/** Of a URL what says where: a user and a password may stand in it. */
+function shown(endpoint: string): string {
+  const url = URL.canParse(endpoint) ? new URL(endpoint) : undefined;
+  return url === undefined ? 'an endpoint' : `${url.protocol}//${url.host}`;
 }
 
 function cacheTtlOf({ cacheTTL = DEFAULT_CACHE_TTL }: LDDynamoDBOptions): number {

@@ -64,6 +64,15 @@ export interface FlagStoreOptions {
   /** How long a read for which a value may stand in waits for DynamoDB; the request goes on, and its answer is
    * kept. 0 for not at all. Default 250. */
   softWaitMs?: number | undefined;
+  /** Whether what `init` and `upsert` were given stands in while DynamoDB cannot be asked, also without a cache. What
+   * could not be written is written when the table is back, and before {@link FlagStore.available} says that it is.
+   * Default false. */
+  keepTold?: boolean | undefined;
+  /** Absolute path of a folder for a cache that the processes of a host share, which survives restarts; it is made, for
+   * this user alone. With `cacheTtlMs` 0 it only stands in. On Unix. By default there is none. */
+  cacheDir?: string | undefined;
+  /** Bound on the files of one table and prefix in `cacheDir`, in bytes. Default 256 MiB. */
+  cacheDirMaxBytes?: number | undefined;
   /** Whether opening equal options again gives the same live store: connections, cache, events. Default true. */
   shared?: boolean | undefined;
   /** Whether the live store stays when its last handle is closed. Default false. */
@@ -78,7 +87,7 @@ export interface FlagStoreOptions {
 type LibraryOption = Exclude<keyof FlagStoreOptions, 'logger'>;
 
 // Spelled out, so that the compiler finds what is missing and a typing error is refused by the name that was given.
-const IN_LIBRARY: Readonly<Record<LibraryOption, string>> = {
+export const IN_LIBRARY: Readonly<Record<LibraryOption, string>> = {
   table: 'table',
   prefix: 'prefix',
   region: 'region',
@@ -104,6 +113,9 @@ const IN_LIBRARY: Readonly<Record<LibraryOption, string>> = {
   cacheRefreshAhead: 'cache_refresh_ahead',
   cacheStaleMs: 'cache_stale_ms',
   softWaitMs: 'soft_wait_ms',
+  keepTold: 'keep_told',
+  cacheDir: 'cache_dir',
+  cacheDirMaxBytes: 'cache_dir_max_bytes',
   shared: 'shared',
   persistent: 'persistent',
   logLevel: 'log_level',

@@ -5,6 +5,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { FlagStoreError } from './errors.js';
 import { harmless } from './logging.js';
 import { errorOf, type Item, type Native, native, type Outcome } from './native.js';
+import { type InitReport, reportOf, type Statistics, statisticsOf } from './reports.js';
 import { type FlagStoreOptions, kindOf, type Logger, optionsJson, withNamesFromHere } from './options.js';
 
 /** An item to be stored. */
@@ -17,6 +18,16 @@ export interface NewItem {
   readonly deleted?: boolean | undefined;
 }
 
+/** How a call is made; the last argument of each. */
+export interface CallOptions {
+  /**
+   * Cancels the call: its request is dropped, and it rejects with a {@link FlagStoreError} whose `name` is `"AbortError"`, whose
+   * `codeName` is `"STORE_CANCELLED"` and whose `cause` is the signal's reason. A cancelled upsert may have been written or
+   * not; a cancelled init begins no further write, and the error's `report` says what it had done.
+   */
+  readonly signal?: AbortSignal | undefined;
+}
+
 /** What came of an upsert. */
 export type UpsertResult =
   /** The table holds the new item. */
@@ -25,64 +36,6 @@ export type UpsertResult =
   | { readonly outcome: 'newerExists'; readonly stored: Item }
   /** The item is over DynamoDB's 400 KB; the older row, if any, stays. */
   | { readonly outcome: 'tooLarge' };
-
-/** How many rows something happened to for one reason, and the first ten of them. */
-export interface Reason {
-  readonly count: number;
-  readonly keys: readonly { readonly kind: string; readonly key: string }[];
-}
-
-/** What an init did, in rows. */
-export interface InitReport {
-  readonly written: number;
-  readonly unchanged: number;
-  readonly deleted: number;
-  /** Rows that stayed because they were newer than the data set. */
-  readonly keptNewer: number;
-  /** Items that were left out because they are over DynamoDB's 400 KB. */
-  readonly tooLarge: readonly { readonly kind: string; readonly key: string; readonly bytes: number }[];
-  /** Rows written over what a version alone would have kept, by reason, such as `otherEnvironment`. */
-  readonly replaced: Readonly<Record<string, Reason>>;
-  /** Rows that the data set would not have, by reason, such as `olderDataSet`. */
-  readonly kept: Readonly<Record<string, Reason>>;
-  /** Items that were not taken, by reason: `emptyKey`. */
-  readonly leftOut: Readonly<Record<string, Reason>>;
-}
-
-/** What a store did since it was opened in this process, and what its cache holds now. */
-export interface Statistics {
-  /** Reads out of the cache, past it, joined to another's request, served beyond their time, made ahead. */
-  readonly hits: number;
-  readonly misses: number;
-  readonly coalesced: number;
-  readonly stale: number;
-  readonly refreshes: number;
-  /** Of the stale ones, those that did not wait, and the age of the oldest. */
-  readonly servedWhileAway: number;
-  readonly oldestStaleMs: number;
-  /** 1 while DynamoDB does not answer, else 0. */
-  readonly away: number;
-  /** Requests to DynamoDB, and of them repetitions, throttled ones and failed ones. */
-  readonly requests: number;
-  readonly retries: number;
-  readonly throttles: number;
-  readonly errors: number;
-  /** Capacity consumed. */
-  readonly readUnits: number;
-  readonly writeUnits: number;
-  /** Rows that could not be read, and events that nobody took in time. */
-  readonly skippedRows: number;
-  readonly droppedEvents: number;
-  /** What the cache holds now, and answers that were too large to be kept. */
-  readonly cachedItems: number;
-  readonly cachedLists: number;
-  readonly cachedBytes: number;
-  readonly uncached: number;
-  /** What could not be written yet; reads from the host's directory, and what went wrong with it. */
-  readonly unwritten: number;
-  readonly hostHits: number;
-  readonly hostTrouble: number;
-}
 
 /** Something that a store reports besides the results of calls. */
 export interface Event {
@@ -102,7 +55,7 @@ const MS_BETWEEN_LOOKS = 100;
 
 /** Items that cross between JavaScript and the library in one turn of the event loop: about a millisecond's work. */
 const ITEMS_A_TURN = 500;
-const CHARACTERS_A_TURN = 1_000_000;
+const CHARACTERS_A_TURN = 250_000;
 
 // Closes a store that was forgotten. It knows the number and not the store, which would never be collected otherwise.
 const forgotten = new FinalizationRegistry<bigint>(handle => native().close(handle));
@@ -160,10 +113,10 @@ export class FlagStore {
    * read, which an event reports. Takes at most `timeoutMs`. What the cache has is answered without a turn of the event
    * loop: a long loop of such gets has to leave turns for others, as any loop that awaits nothing else.
    */
-  async get(kind: string, key: string): Promise<Item | undefined> {
+  async get(kind: string, key: string, { signal }: CallOptions = {}): Promise<Item | undefined> {
     checkText('kind', kind);
     checkText('key', key);
-    const { item } = await this.#call(this.#native.get(this.#handle, kind, key), true);
+    const { item } = await this.#call(() => this.#native.get(this.#handle, kind, key), signal, true);
     return item;
   }
 
@@ -171,9 +124,9 @@ export class FlagStore {
    * Reads all items of a kind by key, deleted ones included, in no particular order. A row that cannot be read is left
    * out, and an event reports it. Takes at most `allTimeoutMs`.
    */
-  async all(kind: string): Promise<Map<string, Item>> {
+  async all(kind: string, { signal }: CallOptions = {}): Promise<Map<string, Item>> {
     checkText('kind', kind);
-    const { list, count } = await this.#call(this.#native.getAll(this.#handle, kind));
+    const { list, count } = await this.#call(() => this.#native.getAll(this.#handle, kind), signal);
     const all = new Map<string, Item>();
     for (let from = 0; from < count!; from += ITEMS_A_TURN) {
       if (from > 0) await nextTurn();
@@ -191,18 +144,26 @@ export class FlagStore {
    *
    * After a `STORE_ERROR_TIMEOUT` or `STORE_ERROR_CONNECTION` it may have been written or not; calling again is safe.
    */
-  async upsert(kind: string, key: string, item: NewItem): Promise<UpsertResult> {
+  async upsert(
+    kind: string,
+    key: string,
+    item: NewItem,
+    { signal }: CallOptions = {},
+  ): Promise<UpsertResult> {
     checkText('kind', kind);
     checkText('key', key);
     const { version, deleted, text } = checkedItem(key, item);
-    const answer = await this.#call(this.#native.upsert(this.#handle, kind, key, version, deleted, text));
+    const answer = await this.#call(
+      () => this.#native.upsert(this.#handle, kind, key, version, deleted, text),
+      signal,
+    );
     if (answer.code === NEWER_EXISTS) return { outcome: 'newerExists', stored: answer.item! };
     return { outcome: answer.code === 0 ? 'written' : 'tooLarge' };
   }
 
   /** Marks an item as deleted by an upsert of a tombstone that every SDK reads. */
-  delete(kind: string, key: string, version: number): Promise<UpsertResult> {
-    return this.upsert(kind, key, { version, deleted: true });
+  delete(kind: string, key: string, version: number, options?: CallOptions): Promise<UpsertResult> {
+    return this.upsert(kind, key, { version, deleted: true }, options);
   }
 
   /**
@@ -214,9 +175,8 @@ export class FlagStore {
    *
    * @param data items by kind and key, as objects or maps
    */
-  async init(data: ByKey<ByKey<NewItem>>): Promise<InitReport> {
-    const handle = this.#handle;
-    return this.#report(this.#dataSet(data).then(set => this.#native.init(handle, set)));
+  async init(data: ByKey<ByKey<NewItem>>, options: CallOptions = {}): Promise<InitReport> {
+    return this.#report(this.#dataSet(data), options);
   }
 
   /**
@@ -224,29 +184,30 @@ export class FlagStore {
    * the `{"path": "/", "data": …}` of a stream. Each item's text is stored byte for byte; its version is its member
    * `version`, and `"deleted": true` makes it a deletion.
    */
-  async initJson(json: string): Promise<InitReport> {
-    checkText('json', json);
-    return this.#report(this.#native.initJson(this.#handle, json));
+  async initJson(json: string, options: CallOptions = {}): Promise<InitReport> {
+    if (typeof json !== 'string')
+      throw new TypeError(`the argument "json" takes a string, not ${kindOf(json)}`);
+    return this.#report(this.#dataSetOf(json), options);
   }
 
   /**
    * Whether a full data set was ever stored under this prefix. Once true it is answered without I/O, else it takes at
    * most `timeoutMs`.
    */
-  async initialized(): Promise<boolean> {
-    return (await this.#call(this.#native.initialized(this.#handle))).initialized!;
+  async initialized({ signal }: CallOptions = {}): Promise<boolean> {
+    return (await this.#call(() => this.#native.initialized(this.#handle), signal)).initialized!;
   }
 
   /**
-   * Whether the table answers, by one small read that is never cached. Takes at most `timeoutMs`. Never rejects; why it
+   * Whether the table answers, by one small read that is never cached. Takes at most `timeoutMs`. Rejects only if it is cancelled; why it
    * is not available goes to the logger at debug level, and any other call tells.
    */
-  async available(): Promise<boolean> {
+  async available({ signal }: CallOptions = {}): Promise<boolean> {
     try {
-      await this.#call(this.#native.available(this.#handle));
+      await this.#call(() => this.#native.available(this.#handle), signal);
       return true;
     } catch (error) {
-      if (!(error instanceof FlagStoreError)) throw error;
+      if (!(error instanceof FlagStoreError) || error.codeName === 'STORE_CANCELLED') throw error;
       this.#logger?.debug(`the table "${this.#table}" is not available: ${error.message}`);
       return false;
     }
@@ -256,8 +217,8 @@ export class FlagStore {
    * When big segments were last brought up to date, in Unix milliseconds; undefined if they never were. Takes at most
    * `timeoutMs`.
    */
-  async bigSegmentsMetadata(): Promise<number | undefined> {
-    return (await this.#call(this.#native.bigSegmentsMetadata(this.#handle))).synchronizedOn;
+  async bigSegmentsMetadata({ signal }: CallOptions = {}): Promise<number | undefined> {
+    return (await this.#call(() => this.#native.bigSegmentsMetadata(this.#handle), signal)).synchronizedOn;
   }
 
   /**
@@ -266,16 +227,20 @@ export class FlagStore {
    *
    * @param contextHash base64 of the SHA-256 of the context's key
    */
-  async bigSegmentsMembership(contextHash: string): Promise<Record<string, boolean> | undefined> {
+  async bigSegmentsMembership(
+    contextHash: string,
+    { signal }: CallOptions = {},
+  ): Promise<Record<string, boolean> | undefined> {
     checkText('contextHash', contextHash);
-    return (await this.#call(this.#native.bigSegmentsMembership(this.#handle, contextHash))).segments;
+    const ask = () => this.#native.bigSegmentsMembership(this.#handle, contextHash);
+    return (await this.#call(ask, signal)).segments;
   }
 
   /** What the store did since it was opened in this process. */
   statistics(): Statistics {
     const json = this.#native.statistics(this.#handle);
     if (typeof json !== 'string') throw this.#failed(json);
-    return inCamelCase(JSON.parse(json) as Record<string, unknown>) as unknown as Statistics;
+    return statisticsOf(json);
   }
 
   /** Forgets everything that is cached; the next reads ask DynamoDB. */
@@ -328,28 +293,53 @@ export class FlagStore {
   }
 
   /** The answer to a call; throws its error here, so that the stack leads to who called. */
-  async #call<Answer extends Outcome>(answer: Answer | Promise<Answer>, often = false): Promise<Answer> {
+  async #call<Answer extends Outcome>(
+    start: () => Answer | Promise<Answer>,
+    signal: AbortSignal | undefined,
+    often = false,
+  ): Promise<Answer> {
+    if (signal?.aborted) throw cancelled('it was cancelled before it began', signal);
     this.#underWay++;
+    let stop: (() => void) | undefined;
     try {
+      const answer = start();
+      if (signal !== undefined && answer instanceof Promise) {
+        const call = this.#native.lastCall();
+        stop = () => this.#native.cancel(call);
+        signal.addEventListener('abort', stop);
+      }
       const outcome = await answer;
-      if (outcome.code < 0) throw this.#failed(outcome);
+      if (outcome.code < 0) throw this.#failed(outcome, signal);
       if (!often || outcome.code === NOT_FOUND || performance.now() > this.#nextLook) this.#deliverEvents();
       return outcome;
     } finally {
-      if (--this.#underWay === 0) this.#whenIdle.splice(0).forEach(resolve => resolve());
+      if (stop !== undefined) signal!.removeEventListener('abort', stop);
+      this.#ended();
     }
   }
 
-  async #report(answer: ReturnType<Native['init']>): Promise<InitReport> {
-    const { report } = await this.#call(answer);
-    const did = inCamelCase(JSON.parse(report!) as Record<string, unknown>);
-    for (const name of ['replaced', 'kept', 'leftOut'])
-      did[name] = inCamelCase(did[name] as Record<string, unknown>);
-    return did as unknown as InitReport;
+  #ended(): void {
+    if (--this.#underWay === 0) this.#whenIdle.splice(0).forEach(resolve => resolve());
   }
 
-  #failed(outcome: Outcome): FlagStoreError {
-    const error = errorOf(outcome);
+  async #report(data: Promise<ReturnType<Native['dataSet']>>, { signal }: CallOptions): Promise<InitReport> {
+    // Putting the data together takes turns of the event loop, in which the store may be closed.
+    const handle = this.#handle;
+    this.#underWay++;
+    try {
+      const set = await data;
+      const { report } = await this.#call(() => this.#native.init(handle, set), signal);
+      return reportOf(report!);
+    } finally {
+      this.#ended();
+    }
+  }
+
+  #failed(outcome: Outcome & { readonly report?: string }, signal?: AbortSignal): FlagStoreError {
+    const error = errorOf(outcome, {
+      ...(signal?.aborted && { cause: signal.reason as unknown }),
+      report: outcome.report === undefined ? undefined : reportOf(outcome.report),
+    });
     this.#deliverEvents();
     if (error.codeName !== 'STORE_ERROR_INVALID_HANDLE' || !this.#closed) return error;
     return new FlagStoreError(
@@ -394,6 +384,31 @@ export class FlagStore {
     }
     return set;
   }
+
+  /** The same of a text in JSON. */
+  async #dataSetOf(json: string): Promise<ReturnType<Native['dataSet']>> {
+    const set = this.#native.dataSet();
+    for (let from = 0, end; ; from = end) {
+      end = Math.min(from + CHARACTERS_A_TURN, json.length);
+      if (end < json.length && isFirstOfPair(json.charCodeAt(end - 1))) end++;
+      const part = json.slice(from, end);
+      checkText('json', part);
+      this.#native.dataSetJson(set, part);
+      if (end === json.length) return set;
+      await nextTurn();
+    }
+  }
+}
+
+function cancelled(why: string, signal: AbortSignal): FlagStoreError {
+  return new FlagStoreError('STORE_CANCELLED', `the call: ${why}`, false, undefined, {
+    cause: signal.reason,
+  });
+}
+
+/** A high surrogate, which belongs to what comes next. */
+function isFirstOfPair(codeUnit: number): boolean {
+  return codeUnit >> 10 === 0xd800 >> 10;
 }
 
 /** An object or a map with values by name. */
@@ -401,12 +416,20 @@ export type ByKey<Value> = Readonly<Record<string, Value>> | ReadonlyMap<string,
 
 function entries<Value>(name: string, values: ByKey<Value>): Iterable<[string, Value]> {
   if (values instanceof Map) return values as ReadonlyMap<string, Value>;
-  if (typeof values !== 'object' || values === null) {
+  if (!isPlain(values)) {
     throw new TypeError(
       `the argument "${name}" takes objects or maps by kind and key, not ${kindOf(values)}`,
     );
   }
   return Object.entries(values);
+}
+
+/** Whether what an object's members are is all there is to it: an array or a promise would pass for one without any, and
+ * an init of it would delete what is stored. */
+function isPlain(value: unknown): value is object {
+  if (typeof value !== 'object' || value === null) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
 }
 
 function checkText(name: string, text: string): void {
@@ -432,14 +455,9 @@ function checkedItem(
     const message = `the version ${version} of "${key}" is no whole number from 0 to 2^53 - 1: correct the item`;
     throw new FlagStoreError('STORE_ERROR_INVALID_VERSION', message);
   }
+  if (typeof deleted !== 'boolean') {
+    throw new TypeError(`the member "deleted" of "${key}" takes a boolean, not ${kindOf(deleted)}`);
+  }
   if (item !== undefined) checkText('item', item);
-  return { version, deleted: deleted === true, text: item };
-}
-
-function inCamelCase(members: Record<string, unknown>): Record<string, unknown> {
-  const renamed = Object.entries(members).map(([name, value]) => [
-    name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase()),
-    value,
-  ]);
-  return Object.fromEntries(renamed) as Record<string, unknown>;
+  return { version, deleted, text: item };
 }

@@ -1,6 +1,8 @@
 /** Options of the AWS SDK: those that cross, and those that are refused by name. */
 
 import { strict as assert } from 'node:assert';
+import { Agent as HttpAgent } from 'node:http';
+import { Agent as HttpsAgent } from 'node:https';
 import { test } from 'node:test';
 
 import { translated } from '../src/client-options.js';
@@ -38,6 +40,24 @@ const CROSSING: [object, object][] = [
     { requestHandler: { connectionTimeout: 250, requestTimeout: 3_000 } },
     { connectTimeoutMs: 250, attemptTimeoutMs: 3_000 },
   ],
+  [{ maxAttempts: 1 }, { timeoutMs: 2_000 }],
+  [{ maxAttempts: 5, retryMode: 'adaptive' }, { timeoutMs: 10_000 }],
+  [
+    {
+      maxAttempts: 3,
+      requestHandler: { socketTimeout: 500, connectionTimeout: 2_500, throwOnRequestTimeout: true },
+    },
+    { connectTimeoutMs: 2_500, attemptTimeoutMs: 500, timeoutMs: 2_500 },
+  ],
+  [{ requestHandler: { httpsAgent: { maxSockets: 50, keepAlive: true } } }, { maxConnections: 50 }],
+  [
+    { requestHandler: { httpsAgent: new HttpsAgent({ maxSockets: 40, keepAlive: true }) } },
+    { maxConnections: 40 },
+  ],
+  [
+    { requestHandler: { httpAgent: new HttpAgent({ maxSockets: 3 }), httpsAgent: new HttpsAgent() } },
+    { maxConnections: 3 },
+  ],
   [{ requestHandler: { requestTimeout: 20_000 } }, { attemptTimeoutMs: 20_000, timeoutMs: 20_000 }],
 ];
 for (const [clientOptions, options] of CROSSING) {
@@ -48,6 +68,7 @@ for (const [clientOptions, options] of CROSSING) {
 }
 
 const provider = () => Promise.resolve({ accessKeyId: 'a', secretAccessKey: 'b' });
+class ProxyAgent extends HttpsAgent {}
 class NodeHttpHandler {
   handle(): void {}
 }
@@ -63,9 +84,22 @@ const REFUSED: [object, string, RegExp][] = [
   [{ endpoint: () => 'http://localhost' }, 'endpoint', /function/],
   [{ endpoint: 5 }, 'endpoint', /URL, not 5/],
   [{ requestHandler: new NodeHttpHandler() }, 'requestHandler', /options it was made with/],
-  [{ requestHandler: { httpsAgent: {} } }, 'requestHandler.httpsAgent', /leave it out/],
-  [{ maxAttempts: 3 }, 'maxAttempts', /timeoutMs/],
-  [{ retryMode: 'adaptive' }, 'retryMode', /leave it out/],
+  [{ requestHandler: { httpsAgent: new ProxyAgent() } }, 'requestHandler.httpsAgent', /of its own kind/],
+  [
+    { requestHandler: { httpsAgent: new HttpsAgent({ ca: SECRET }) } },
+    'requestHandler.httpsAgent.ca',
+    /caBundle/,
+  ],
+  [
+    { requestHandler: { httpsAgent: { rejectUnauthorized: false } } },
+    'requestHandler.httpsAgent.rejectUnauthorized',
+    /leave it out/,
+  ],
+  [{ requestHandler: { httpsAgent: { maxSockets: 0 } } }, 'requestHandler.httpsAgent.maxSockets', /from 1/],
+  [{ requestHandler: { sessionCache: {} } }, 'requestHandler.sessionCache', /leave it out/],
+  [{ maxAttempts: 0 }, 'maxAttempts', /from 1/],
+  [{ maxAttempts: () => 3 }, 'maxAttempts', /function/],
+  [{ retryMode: 'legacy' }, 'retryMode', /leave it out/],
   [{ logger: console }, 'logger', /beside clientOptions/],
   [{ tls: false }, 'tls', /http:\/\//],
   [{ apiVersion: '2011-12-05' }, 'apiVersion', /leave it out/],

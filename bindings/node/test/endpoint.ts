@@ -7,6 +7,7 @@ import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline/promises';
 import { after } from 'node:test';
+import { isDeepStrictEqual } from 'node:util';
 
 import { FlagStore, type FlagStoreOptions } from '../src/index.js';
 
@@ -179,6 +180,17 @@ export async function request(endpoint: Endpoint, operation: string, body: objec
   const text = await answer.text();
   assert(answer.ok, text);
   return JSON.parse(text);
+}
+
+/** Asks until the answer is the expected one; fails with what it is otherwise when ten seconds are over. */
+export async function until<Value>(ask: () => Promise<Value>, expected: unknown): Promise<void> {
+  const end = performance.now() + 10_000;
+  for (;;) {
+    const answer = await ask();
+    if (isDeepStrictEqual(answer, expected)) return;
+    if (performance.now() > end) assert.deepEqual(answer, expected);
+    await new Promise(resolve => setTimeout(resolve, 20));
+  }
 }
 
 /** Collects what a store logs. */

@@ -2,6 +2,9 @@
 
 import { strict as assert } from 'node:assert';
 import { createHash } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 
 import {
@@ -14,7 +17,7 @@ import {
   TestData,
 } from '@launchdarkly/node-server-sdk';
 
-import { FlagStoreError } from '../src/index.js';
+import { FlagStoreError, libraryPath, libraryVersion } from '../src/index.js';
 import {
   DynamoDBBigSegmentStore,
   DynamoDBFeatureStore,
@@ -31,6 +34,7 @@ import {
   Rows,
   SECRET,
   TABLE,
+  until,
 } from './endpoint.js';
 
 const FEATURES: DataKind = { namespace: 'features' };
@@ -298,11 +302,55 @@ describe('what fails', () => {
   });
 });
 
+describe('while DynamoDB is away', () => {
+  test('what the SDK brought is served, and what could not be written is written when it is back', async () => {
+    const { store, log, prefix, rows } = faulty();
+    await store.init({ features: { one: flag('one', 1), two: flag('two', 1) }, segments: {} });
+    await faults.script({ namespace: `${prefix}:features`, do: 'fault' });
+    await store.upsert(FEATURES, flag('one', 2));
+    assert.match(log.at('error').join(), /"one"/);
+    assert.equal((await store.get(FEATURES, 'one'))?.version, 2);
+    assert.equal((await store.get(FEATURES, 'two'))?.version, 1);
+    assert.deepEqual(Object.keys(await store.all(FEATURES)).sort(), ['one', 'two']);
+    assert.equal(await store.get(FEATURES, 'nobody’s'), null);
+    await faults.script();
+    await until(
+      async () => {
+        await store.get(FEATURES, 'two');
+        return (await rows.get('features', 'one'))?.['version'];
+      },
+      { N: '2' },
+    );
+  });
+
+  test('a process that starts then has what another one left in `cacheDir`', async t => {
+    if (process.platform === 'win32') return t.skip('cacheDir is for Unix');
+    const cacheDir = mkdtempSync(join(tmpdir(), 'flagstore-'));
+    after(() => rmSync(cacheDir, { recursive: true }));
+    const prefix = newPrefix();
+    const storeOptions = { cacheDir, shared: false, timeoutMs: 1_000, allTimeoutMs: 1_000 };
+    const first = faulty({ prefix, storeOptions });
+    await first.store.init({ features: { one: flag('one', 7) }, segments: {} });
+    await first.store.get(FEATURES, 'one');
+    await first.store.all(FEATURES);
+    await faults.script({ do: 'reset' });
+    const { store } = faulty({ prefix, storeOptions });
+    assert.equal((await store.get(FEATURES, 'one'))?.version, 7);
+    assert.deepEqual(Object.keys(await store.all(FEATURES)), ['one']);
+    const own = open({ ...faults.endpoint.options, prefix, ...storeOptions });
+    assert.equal((await own.get('features', 'one'))?.stale, true);
+    await until(async () => (await own.get('features', 'one')) && own.statistics().away, 1);
+    assert(own.statistics().stale >= 1);
+    await faults.script();
+  });
+});
+
 describe('options', () => {
   test('of another kind are refused when the store is described, not when it is used', () => {
     for (const [options, mentioned] of [
       [{ dynamoDBClient: {} }, /"dynamoDBClient".*clientOptions/],
-      [{ clientOptions: { maxAttempts: 5 } }, /"maxAttempts".*timeoutMs/],
+      [{ clientOptions: { maxAttempts: 0 } }, /"maxAttempts".*from 1/],
+      [{ clientOptions: { retryStrategy: {} } }, /"retryStrategy".*timeoutMs/],
       [{ tableName: 'x' }, /"tableName"/],
       [{ cacheTTL: -1 }, /"cacheTTL".*-1/],
       [{ cacheTTL: '5' }, /"cacheTTL".*string/],
@@ -321,6 +369,27 @@ describe('options', () => {
     const { store, log } = opened({ clientOptions: nowhere, storeOptions: { endpoint: endpoint.url } });
     await store.init({ features: {} });
     assert.deepEqual(log.at('error'), []);
+  });
+
+  test('are told once, without what is secret in them', () => {
+    const { log, prefix } = opened();
+    const host = new URL(endpoint.url).host;
+    assert.deepEqual(log.at('info'), [
+      `info: using DynamoDB table "flags" with prefix "${prefix}" at http://${host} in region "us-east-1", ` +
+        `through libflagstore ${libraryVersion()} (${libraryPath()})`,
+    ]);
+    const secret = endpoint.url.replace('http://', `http://user:${SECRET}@`);
+    const given = DynamoDBBigSegmentStore(TABLE, {
+      clientOptions: { ...endpoint.clientOptions, endpoint: secret },
+      prefix: 'a\nb',
+    });
+    const own = new Log();
+    given({ basicConfiguration: { logger: own } }).close();
+    assert.match(
+      own.at('info').join(),
+      /using DynamoDB table "flags" with prefix "a\\nb" at http:\/\/127\.0\.0\.1:\d+ in /,
+    );
+    assert(!own.lines.join().includes(SECRET));
   });
 
   test('name a logger, which is used rather than the SDK’s', async () => {

@@ -2,7 +2,16 @@
 
 import { strict as assert } from 'node:assert';
 import { execFileSync, spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative, resolve } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -70,32 +79,71 @@ for (const [what, abi, why] of [
   });
 }
 
-test('without the variable the package’s copy is used, then the system’s', t => {
-  const copy = join(folder, 'package');
+/** A checkout with nothing but the compiled sources, and the native part if it is given. */
+function checkout(name: string, addon?: string): string {
+  const copy = join(folder, name);
   cpSync(join(PROJECT, 'dist', 'src'), join(copy, 'dist', 'src'), { recursive: true });
-  cpSync(join(PROJECT, 'lib', 'flagstore.node'), join(copy, 'lib', 'flagstore.node'));
-  const code = PATH.replace(SOURCES, join(copy, 'dist', 'src'));
+  if (addon !== undefined) cpSync(addon, join(copy, 'lib', 'flagstore.node'));
+  return PATH.replace(SOURCES, join(copy, 'dist', 'src'));
+}
+
+test('without the variable what is linked into the native part is used', t => {
+  const addon = join(PROJECT, 'lib', 'flagstore.node');
+  const code = checkout('linked', addon);
+  const { status, stdout } = run(code);
+  if (status !== 0 || stdout === 'libflagstore.so.1') return t.skip('./build had no archive of the library');
+  assert.equal(stdout, join(folder, 'linked', 'lib', 'flagstore.node'));
+  assert.equal(run(code, { FLAGSTORE_LIBRARY: '' }).stdout, stdout);
+  assert.equal(run(code, { FLAGSTORE_LIBRARY: LIBRARY }).stdout, resolve(LIBRARY));
+});
+
+test('what is linked in is not for others to link with', () => {
+  const symbols = execFileSync('nm', ['-D', '--defined-only', join(PROJECT, 'lib', 'flagstore.node')], {
+    encoding: 'utf8',
+  });
+  const names = symbols
+    .trim()
+    .split('\n')
+    .map(line => line.split(' ').at(-1)!);
+  assert.deepEqual(names.sort(), ['napi_register_module_v1', 'node_api_module_get_api_version_v1']);
+});
+
+test('a native part without the library takes the system’s', t => {
+  const addon = join(folder, 'thin.node');
+  execFileSync(join(PROJECT, 'native', 'compile'), ['host', addon], { encoding: 'utf8' });
+  const code = checkout('thin', addon);
   const nowhere = run(code);
-  if (nowhere.status === 0) {
-    t.skip(`this system has libflagstore installed as ${nowhere.stdout}`);
-    return;
-  }
+  if (nowhere.status === 0) return t.skip(`this system has libflagstore installed as ${nowhere.stdout}`);
   assert.match(nowhere.stderr, /LibraryError: libflagstore was not found: FLAGSTORE_LIBRARY is not set/);
   symlinkSync(resolve(LIBRARY), join(folder, 'libflagstore.so.1'));
   assert.equal(run(code, { LD_LIBRARY_PATH: folder }).stdout, 'libflagstore.so.1');
-  const packaged = join(copy, 'lib', 'libflagstore.so.1');
-  cpSync(LIBRARY, packaged, { dereference: true });
-  assert.equal(run(code, { LD_LIBRARY_PATH: folder }).stdout, packaged);
   assert.equal(run(code, { FLAGSTORE_LIBRARY: LIBRARY }).stdout, resolve(LIBRARY));
-  assert.equal(run(code, { FLAGSTORE_LIBRARY: '' }).stdout, packaged);
 });
 
-test('without the native part it is said what to install', () => {
-  const copy = join(folder, 'without');
-  cpSync(join(PROJECT, 'dist', 'src'), join(copy, 'dist', 'src'), { recursive: true });
-  const failed = run(PATH.replace(SOURCES, join(copy, 'dist', 'src')), { FLAGSTORE_LIBRARY: LIBRARY });
-  const expected = `install the package for ${process.platform}-${process.arch}`;
+test('without the native part it is said which package is missing', () => {
+  const failed = run(checkout('without'), { FLAGSTORE_LIBRARY: LIBRARY });
+  const expected = `the native part of flagstore for ${process.platform}-${process.arch} is not there: @flagstore/`;
   assert(failed.stderr.includes(expected) && failed.stderr.includes('LibraryError'), failed.stderr);
+  const elsewhere = run(
+    `Object.defineProperty(process, 'arch', { value: 's390x' });${checkout('elsewhere')}`,
+  );
+  assert.match(elsewhere.stderr, /for linux-s390x is not there: there is no package for it/);
+});
+
+test('a native part that is there and of no use is told from one that is not', () => {
+  const code = checkout('broken');
+  const scope = join(folder, 'broken', 'node_modules', '@flagstore');
+  for (const libc of ['gnu', 'musl']) {
+    const name = join(scope, `${process.platform}-${process.arch}-${libc}`);
+    mkdirSync(name, { recursive: true });
+    writeFileSync(join(name, 'package.json'), '{"main":"flagstore.node"}');
+    writeFileSync(join(name, 'flagstore.node'), 'of another platform');
+  }
+  const { stderr } = run(code);
+  assert.match(
+    stderr,
+    /LibraryError: @flagstore\/\S+-gnu cannot be loaded: .*-musl cannot be loaded: .*install the package for/,
+  );
 });
 
 test('importing loads neither the library nor an SDK', () => {

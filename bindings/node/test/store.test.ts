@@ -12,6 +12,7 @@ import {
   type Item,
   libraryVersion,
 } from '../src/index.js';
+import { native } from '../src/native.js';
 import { type Endpoint, local, Log, newPrefix, open, request, Rows, SECRET, TABLE } from './endpoint.js';
 
 const FLAG = '{"key":"flag","version":1}';
@@ -333,6 +334,44 @@ describe('whole data sets', () => {
     });
   }
 
+  test('are taken as JSON in parts, between which others have their turns', async () => {
+    const store = fresh({ initTimeoutMs: 60_000 });
+    // Its characters of two code units lie at odd places, so that some part would end inside of one.
+    const flags = Object.fromEntries(
+      Array.from({ length: 20 }, (_, number) => [
+        `f${number}`,
+        { version: 1, text: `x${'🚩'.repeat(20_001 - number)}` },
+      ]),
+    );
+    const json = JSON.stringify({ flags });
+    const addon = native();
+    const { dataSetJson } = addon;
+    const parts: { length: number; turn: number }[] = [];
+    let turn = 0;
+    let handed = false;
+    const counting = (async () => {
+      for (; !handed; turn++) await nextTurn();
+    })();
+    addon.dataSetJson = (set, part) => {
+      parts.push({ length: part.length, turn });
+      dataSetJson(set, part);
+    };
+    const report = await store.initJson(json);
+    addon.dataSetJson = dataSetJson;
+    handed = true;
+    await counting;
+    assert.equal(report.written, 20);
+    assert.equal(
+      parts.reduce((sum, { length }) => sum + length, 0),
+      json.length,
+    );
+    assert(parts.every(({ length }) => length <= 250_001) && parts.length >= 4, JSON.stringify(parts));
+    assert.equal(new Set(parts.map(part => part.turn)).size, parts.length, JSON.stringify(parts));
+    const stored = JSON.parse((await store.get('features', 'f7'))!.item!) as { text: string };
+    assert.equal(stored.text, flags['f7']!.text);
+    await assert.rejects(store.initJson(`${json}\ud83d`), { codeName: 'STORE_ERROR_INVALID_UTF8' });
+  });
+
   test('are seen as initialised by other stores', async () => {
     const prefix = newPrefix();
     const [first, second] = [fresh({ prefix }), fresh({ prefix, shared: false })];
@@ -581,11 +620,43 @@ describe('arguments that cannot be right', () => {
       name: 'TypeError',
       message: /version of "flag".*string/,
     });
+    await assert.rejects(store.upsert('features', 'flag', wrong({ version: 1, deleted: 'yes', item: 'x' })), {
+      name: 'TypeError',
+      message: /"deleted" of "flag".*string/,
+    });
     await assert.rejects(store.init(wrong({ features: 5 })), { name: 'TypeError', message: /"data".*5/ });
     await assert.rejects(store.initJson(wrong(Buffer.from('{}'))), {
       name: 'TypeError',
       message: /"json".*Buffer/,
     });
+  });
+
+  test('that have no items by kind and key are refused, and delete nothing', async () => {
+    const store = fresh();
+    await store.init({ features: { flag: { version: 1, item: FLAG } } });
+    const items = [{ key: 'flag', version: 2, item: FLAG }];
+    const shapes = [
+      items,
+      new Set(items),
+      Promise.resolve({}),
+      new Date(),
+      new Uint8Array(3),
+      'text',
+      () => {},
+    ];
+    for (const shape of shapes) {
+      for (const data of [shape, { features: shape }, new Map([['features', shape]])]) {
+        await assert.rejects(store.init(data as never), {
+          name: 'TypeError',
+          message: /by kind and key, not/,
+        });
+      }
+    }
+    assert.deepEqual(await store.all('features'), new Map([['flag', item(1)]]));
+    await store.init(
+      Object.assign(Object.create(null) as object, { features: { flag: { version: 2, item: FLAG } } }),
+    );
+    assert.deepEqual(await store.get('features', 'flag'), item(2));
   });
 
   test('lead with their stack to who called', async () => {

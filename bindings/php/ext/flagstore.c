@@ -83,6 +83,33 @@ static void free_native(zend_object *object)
 	zend_object_std_dtor(object);
 }
 
+/* What the package's StoreException::of() makes of a failure; false where there is none, or nothing to throw. */
+static bool package_exception(zval *exception, const char *code_name, zend_long code, bool retriable, zend_string *message)
+{
+	zend_string *name = zend_string_init(ZEND_STRL("Flagstore\\StoreException"), 0);
+	zend_class_entry *class = zend_lookup_class(name);
+	zend_function *of = class != NULL ? zend_hash_str_find_ptr(&class->function_table, ZEND_STRL("of")) : NULL;
+	zval arguments[4];
+
+	zend_string_release(name);
+	ZVAL_UNDEF(exception);
+	if (of == NULL || (of->common.fn_flags & ZEND_ACC_STATIC) == 0) {
+		return false;
+	}
+	ZVAL_STR_COPY(&arguments[0], message);
+	ZVAL_LONG(&arguments[1], code);
+	ZVAL_STRING(&arguments[2], code_name);
+	ZVAL_BOOL(&arguments[3], retriable);
+	zend_call_known_function(of, NULL, class, exception, 4, arguments, NULL);
+	zval_ptr_dtor(&arguments[0]);
+	zval_ptr_dtor(&arguments[2]);
+	if (!EG(exception) && Z_TYPE_P(exception) == IS_OBJECT && instanceof_function(Z_OBJCE_P(exception), zend_ce_exception)) {
+		return true;
+	}
+	zval_ptr_dtor(exception);
+	return false;
+}
+
 /* Throws the package's exception, so that callers see one class whichever way the library is called. */
 static void throw_failure(store_error *error)
 {
@@ -90,29 +117,12 @@ static void throw_failure(store_error *error)
 	zend_long code = error->code;
 	bool retriable = error->retriable != 0;
 	zend_string *message = zend_string_init(error->message, strlen(error->message), 0);
-	zend_string *class_name = zend_string_init(ZEND_STRL("Flagstore\\StoreException"), 0);
-	zend_class_entry *class;
+	zval exception;
 
 	/* Before loading the class, which may run any code, this object's methods included. */
 	store_error_free(error);
-	class = zend_lookup_class(class_name);
-	zend_string_release(class_name);
-	if (class != NULL && class->constructor != NULL && instanceof_function(class, zend_ce_exception)) {
-		zval exception, arguments[4];
-
-		object_init_ex(&exception, class);
-		ZVAL_STR_COPY(&arguments[0], message);
-		ZVAL_LONG(&arguments[1], code);
-		ZVAL_STRING(&arguments[2], code_name);
-		ZVAL_BOOL(&arguments[3], retriable);
-		zend_call_known_instance_method(class->constructor, Z_OBJ(exception), NULL, 4, arguments);
-		zval_ptr_dtor(&arguments[0]);
-		zval_ptr_dtor(&arguments[2]);
-		if (EG(exception)) {
-			zval_ptr_dtor(&exception);
-		} else {
-			zend_throw_exception_object(&exception);
-		}
+	if (package_exception(&exception, code_name, code, retriable, message)) {
+		zend_throw_exception_object(&exception);
 	} else if (!EG(exception)) {
 		zend_throw_exception_ex(spl_ce_RuntimeException, code, "%s: %s", code_name, ZSTR_VAL(message));
 	}

@@ -8,47 +8,37 @@ namespace Flagstore;
  * One open handle of libflagstore, through FFI. The same methods as Flagstore\Native, the class of the extension, whose
  * ext/flagstore.stub.php documents them.
  *
- * Memory that the library writes to is made once and lent to call after call: PHP runs one call at a time. What a call
- * got stays there until it is copied and freed, so that after a fatal error, such as running into memory_limit while
- * copying, the shutdown function finds it.
- *
  * @internal
  */
 final class Ffi
 {
-    private const OK = 0;
     private const NOT_FOUND = 1;
     private const NEWER_EXISTS = 2;
 
-    /** What no destructor will close after a fatal error. */
-    private static ?\WeakMap $opened = null;
+    /** @var array<int, true>|null handles that are open, which no destructor closes after a fatal error */
+    private static ?array $opened = null;
 
     private int $store = 0;
-    private readonly \FFI\CData $error;
-    private readonly \FFI\CData $item;
-    private readonly \FFI\CData $items;
-    private readonly \FFI\CData $membership;
-    private readonly \FFI\CData $text;
-    private readonly \FFI\CData $number;
+
+    /** Spare memory for the results of a call: making it costs as much as a read out of the cache. */
+    private ?Places $spare = null;
 
     private function __construct(private readonly \FFI $library)
     {
-        // Arrays of one, because PHP passes an array as a pointer.
-        $this->error = $library->new('store_error[1]');
-        $this->item = $library->new('store_item[1]');
-        $this->items = $library->new('store_items*[1]');
-        $this->membership = $library->new('store_membership*[1]');
-        $this->text = $library->new('char*[1]');
-        $this->number = $library->new('int32_t[1]');
     }
 
     public static function open(#[\SensitiveParameter] string $options): Ffi
     {
         $opened = new self(Library::load());
         $store = $opened->library->new('uint64_t[1]');
-        $opened->check($opened->library->store_open($options, strlen($options), $store, $opened->error));
-        $opened->store = $store[0];
-        self::closeAfterFatalErrors($opened);
+        $places = $opened->places();
+        try {
+            $places->check($opened->library->store_open($options, strlen($options), $store, $places->error));
+        } finally {
+            // Also where a signal's handler threw.
+            $opened->hold($store[0]);
+            $opened->free($places);
+        }
         return $opened;
     }
 
@@ -64,6 +54,7 @@ final class Ffi
         $this->store = 0;
         if ($store !== 0) {
             $this->library->store_close($store, null);
+            unset(self::$opened[$store]);
         }
     }
 
@@ -74,33 +65,41 @@ final class Ffi
 
     public function get(string $kind, string $key): ?array
     {
-        $code = $this->library->store_get(
-            $this->store,
-            $kind,
-            strlen($kind),
-            $key,
-            strlen($key),
-            $this->item,
-            $this->error
-        );
-        return $this->check($code) === self::NOT_FOUND ? null : $this->takeItem();
+        $places = $this->places();
+        try {
+            $code = $this->library->store_get(
+                $this->store,
+                $kind,
+                strlen($kind),
+                $key,
+                strlen($key),
+                $places->item,
+                $places->error
+            );
+            return $places->check($code) === self::NOT_FOUND ? null : self::copied($places->item[0]);
+        } finally {
+            $this->free($places);
+        }
     }
 
     public function all(string $kind): array
     {
         $library = $this->library;
-        $this->check($library->store_get_all($this->store, $kind, strlen($kind), $this->items, $this->error));
-        $first = $library->new('store_item*[1]');
-        $count = $library->new('size_t[1]');
-        $this->check($library->store_items_view($this->items[0], $first, $count, $this->error));
-        $items = [];
-        for ($place = 0, $end = $count[0]; $place < $end; $place++) {
-            $item = $first[0][$place];
-            $items[\FFI::string($item->key, $item->key_len)] = self::copied($item);
+        $places = $this->places();
+        try {
+            $places->check($library->store_get_all($this->store, $kind, strlen($kind), $places->items, $places->error));
+            $first = $library->new('store_item*[1]');
+            $count = $library->new('size_t[1]');
+            $places->check($library->store_items_view($places->items[0], $first, $count, $places->error));
+            $items = [];
+            for ($place = 0, $end = $count[0]; $place < $end; $place++) {
+                $item = $first[0][$place];
+                $items[\FFI::string($item->key, $item->key_len)] = self::copied($item);
+            }
+            return $items;
+        } finally {
+            $this->free($places);
         }
-        $library->store_items_free($this->items[0]);
-        $this->items[0] = null;
-        return $items;
     }
 
     public function upsert(
@@ -110,20 +109,25 @@ final class Ffi
         bool $deleted,
         #[\SensitiveParameter] ?string $item
     ): array {
-        $code = $this->library->store_upsert(
-            $this->store,
-            $kind,
-            strlen($kind),
-            $key,
-            strlen($key),
-            $version,
-            (int) $deleted,
-            $item,
-            $item === null ? 0 : strlen($item),
-            $this->item,
-            $this->error
-        );
-        return [$code, $this->check($code) === self::NEWER_EXISTS ? $this->takeItem() : null];
+        $places = $this->places();
+        try {
+            $code = $this->library->store_upsert(
+                $this->store,
+                $kind,
+                strlen($kind),
+                $key,
+                strlen($key),
+                $version,
+                (int) $deleted,
+                $item,
+                $item === null ? 0 : strlen($item),
+                $places->item,
+                $places->error
+            );
+            return [$code, $places->check($code) === self::NEWER_EXISTS ? self::copied($places->item[0]) : null];
+        } finally {
+            $this->free($places);
+        }
     }
 
     public function init(#[\SensitiveParameter] array $collections): string
@@ -160,93 +164,131 @@ final class Ffi
             $data[$number]->items_len = count($rows);
             $held[] = $items;
         }
-        $this->check($library->store_init($this->store, $data, count($collections), $this->text, $this->error));
-        return $this->takeText();
+        return $this->text(fn (\FFI\CData $text, \FFI\CData $error): int
+            => $library->store_init($this->store, $data, count($collections), $text, $error));
     }
 
     public function initJson(#[\SensitiveParameter] string $json): string
     {
-        $this->check($this->library->store_init_json($this->store, $json, strlen($json), $this->text, $this->error));
-        return $this->takeText();
+        return $this->text(fn (\FFI\CData $text, \FFI\CData $error): int
+            => $this->library->store_init_json($this->store, $json, strlen($json), $text, $error));
     }
 
     public function initialized(): bool
     {
-        $this->check($this->library->store_initialized($this->store, $this->number, $this->error));
-        return $this->number[0] !== 0;
+        $places = $this->places();
+        try {
+            $places->check($this->library->store_initialized($this->store, $places->number, $places->error));
+            return $places->number[0] !== 0;
+        } finally {
+            $this->free($places);
+        }
     }
 
     public function available(): void
     {
-        $this->check($this->library->store_available($this->store, $this->error));
+        $places = $this->places();
+        try {
+            $places->check($this->library->store_available($this->store, $places->error));
+        } finally {
+            $this->free($places);
+        }
     }
 
     public function bigSegmentsMetadata(): ?int
     {
-        $milliseconds = $this->library->new('int64_t[1]');
-        $code = $this->library->store_big_segments_metadata($this->store, $milliseconds, $this->error);
-        return $this->check($code) === self::NOT_FOUND ? null : $milliseconds[0];
+        $places = $this->places();
+        try {
+            $milliseconds = $this->library->new('int64_t[1]');
+            $code = $this->library->store_big_segments_metadata($this->store, $milliseconds, $places->error);
+            return $places->check($code) === self::NOT_FOUND ? null : $milliseconds[0];
+        } finally {
+            $this->free($places);
+        }
     }
 
     public function bigSegmentsMembership(string $hash): ?array
     {
         $library = $this->library;
-        $code = $library->store_big_segments_membership(
-            $this->store,
-            $hash,
-            strlen($hash),
-            $this->membership,
-            $this->error
-        );
-        if ($this->check($code) === self::NOT_FOUND) {
-            return null;
+        $places = $this->places();
+        try {
+            $code = $library->store_big_segments_membership(
+                $this->store,
+                $hash,
+                strlen($hash),
+                $places->membership,
+                $places->error
+            );
+            if ($places->check($code) === self::NOT_FOUND) {
+                return null;
+            }
+            $membership = $places->membership[0];
+            $segment = $library->new('char*[1]');
+            $length = $library->new('size_t[1]');
+            $segments = [];
+            for ($place = 0, $end = $library->store_membership_count($membership); $place < $end; $place++) {
+                $library->store_membership_entry($membership, $place, $segment, $length, $places->number, null);
+                $segments[\FFI::string($segment[0], $length[0])] = $places->number[0] !== 0;
+            }
+            return $segments;
+        } finally {
+            $this->free($places);
         }
-        $segment = $library->new('char*[1]');
-        $length = $library->new('size_t[1]');
-        $segments = [];
-        for ($place = 0, $end = $library->store_membership_count($this->membership[0]); $place < $end; $place++) {
-            $library->store_membership_entry($this->membership[0], $place, $segment, $length, $this->number, null);
-            $segments[\FFI::string($segment[0], $length[0])] = $this->number[0] !== 0;
-        }
-        $library->store_membership_free($this->membership[0]);
-        $this->membership[0] = null;
-        return $segments;
     }
 
     public function statistics(): string
     {
-        $this->check($this->library->store_statistics($this->store, $this->text, $this->error));
-        return $this->takeText();
+        return $this->text(fn (\FFI\CData $text, \FFI\CData $error): int
+            => $this->library->store_statistics($this->store, $text, $error));
     }
 
     public function clearCache(): void
     {
-        $this->check($this->library->store_clear_cache($this->store, $this->error));
+        $places = $this->places();
+        try {
+            $places->check($this->library->store_clear_cache($this->store, $places->error));
+        } finally {
+            $this->free($places);
+        }
     }
 
     public function nextEvent(): ?array
     {
-        $code = $this->library->store_next_event($this->store, $this->number, $this->text, $this->error);
-        return $this->check($code) === self::NOT_FOUND ? null : [$this->number[0], $this->takeText()];
-    }
-
-    private function check(int $code): int
-    {
-        if ($code >= self::OK) {
-            return $code;
+        $places = $this->places();
+        try {
+            $code = $this->library->store_next_event($this->store, $places->number, $places->text, $places->error);
+            return $places->check($code) === self::NOT_FOUND ? null : [$places->number[0], \FFI::string($places->text[0])];
+        } finally {
+            $this->free($places);
         }
-        $error = $this->error[0];
-        $message = \FFI::string($error->message);
-        $retriable = $error->retriable !== 0;
-        $this->library->store_error_free($this->error);
-        throw new StoreException($message, $code, $this->library->store_code_name($code), $retriable);
     }
 
-    private function takeItem(): array
+    /**
+     * Where a call puts its results. A signal's handler may run, use this store and throw between a call and the next line: so
+     * what a call got belongs to it alone, and it is freed wherever the call ends.
+     */
+    private function places(): Places
     {
-        $item = self::copied($this->item[0]);
-        $this->library->store_item_free($this->item);
-        return $item;
+        $places = $this->spare ?? new Places($this->library);
+        $this->spare = null;
+        return $places;
+    }
+
+    private function free(Places $places): void
+    {
+        $places->free();
+        $this->spare = $places;
+    }
+
+    private function text(#[\SensitiveParameter] \Closure $call): string
+    {
+        $places = $this->places();
+        try {
+            $places->check($call($places->text, $places->error));
+            return \FFI::string($places->text[0]);
+        } finally {
+            $this->free($places);
+        }
     }
 
     private static function copied(\FFI\CData $item): array
@@ -256,14 +298,6 @@ final class Ffi
         // becomes text up to the next NUL, which lies beyond the payload.
         $payload = $deleted ? null : \FFI::string($item->item, $item->item_len);
         return [$item->version, $payload, $deleted, $item->stale !== 0];
-    }
-
-    private function takeText(): string
-    {
-        $text = \FFI::string($this->text[0]);
-        $this->library->store_string_free($this->text[0]);
-        $this->text[0] = null;
-        return $text;
     }
 
     private static function textLength(array $collections): int
@@ -281,32 +315,25 @@ final class Ffi
     /**
      * PHP calls no destructor after a fatal error, and a worker goes on with its next request.
      */
-    private static function closeAfterFatalErrors(self $opened): void
+    private function hold(int $store): void
     {
+        $this->store = $store;
         if (self::$opened === null) {
-            self::$opened = new \WeakMap();
-            register_shutdown_function(static function (): void {
+            self::$opened = [];
+            $library = $this->library;
+            register_shutdown_function(static function () use ($library): void {
                 $fatal = E_ERROR | E_CORE_ERROR | E_COMPILE_ERROR | E_USER_ERROR | E_RECOVERABLE_ERROR | E_PARSE;
                 if (((error_get_last()['type'] ?? 0) & $fatal) !== 0) {
-                    foreach (self::$opened as $one => $_) {
-                        $one->abandon();
+                    Places::freeAll($library);
+                    foreach (self::$opened as $store => $_) {
+                        $library->store_close($store, null);
                     }
+                    self::$opened = [];
                 }
             });
         }
-        self::$opened[$opened] = true;
-    }
-
-    private function abandon(): void
-    {
-        $this->library->store_item_free($this->item);
-        $this->library->store_items_free($this->items[0]);
-        $this->items[0] = null;
-        $this->library->store_membership_free($this->membership[0]);
-        $this->membership[0] = null;
-        $this->library->store_string_free($this->text[0]);
-        $this->text[0] = null;
-        $this->library->store_error_free($this->error);
-        $this->close();
+        if ($store !== 0) {
+            self::$opened[$store] = true;
+        }
     }
 }

@@ -15,9 +15,6 @@ final class Library
     public const VARIABLE = 'FLAGSTORE_LIBRARY';
     public const SCOPE = 'flagstore';
 
-    private const PACKAGED = __DIR__ . '/../lib/libflagstore.so.' . self::ABI;
-    private const INSTALLED = 'libflagstore.so.' . self::ABI;
-
     /** Kept for the length of a request: parsing the declarations costs more than most calls. */
     private static ?\FFI $loaded = null;
 
@@ -49,7 +46,15 @@ final class Library
             }
             return $path;
         }
-        return is_file(self::PACKAGED) ? realpath(self::PACKAGED) : self::INSTALLED;
+        return realpath(self::packaged()) ?: Platform::installed(self::ABI);
+    }
+
+    /**
+     * The copy inside the package, for this platform; it may not be there.
+     */
+    private static function packaged(): string
+    {
+        return dirname(__DIR__) . '/lib/' . Platform::current() . '/' . Platform::file();
     }
 
     /**
@@ -137,8 +142,15 @@ final class Library
             self::checkAbi($probe->store_abi_version(), $path);
         } catch (\FFI\Exception) {
         }
-        $where = $path !== self::INSTALLED ? "{$path} cannot be used as libflagstore" : 'libflagstore was not found: '
-            . self::VARIABLE . ' is not set, ' . self::PACKAGED . ' is not there, and the system says';
-        return new LibraryException("{$where}: {$error->getMessage()}");
+        if ($path !== Platform::installed(self::ABI)) {
+            return new LibraryException("{$path} cannot be used as libflagstore: {$error->getMessage()}");
+        }
+        $platform = Platform::current();
+        $others = array_map(basename(...), glob(dirname(__DIR__) . '/lib/*', GLOB_ONLYDIR) ?: []);
+        return new LibraryException(
+            "libflagstore was not found for {$platform}: " . self::VARIABLE . ' is not set, ' . self::packaged() . ' is not there ('
+            . ($others === [] ? 'this package has no library' : 'this package has ' . implode(', ', $others))
+            . "), and the system says: {$error->getMessage()}"
+        );
     }
 }

@@ -5,12 +5,13 @@ declare(strict_types=1);
 namespace Flagstore;
 
 /**
- * One table, or one prefix of it.
+ * One table, or one prefix of it. StoreInterface documents what it does.
  *
- * Every call that has to ask DynamoDB blocks, and ends at the deadline that the options set for it. Failures are
- * StoreException. A forked child may use, close and exit with stores that its parent opened.
+ * A forked child may use, close and exit with stores that its parent opened. A store that is forgotten is closed.
+ *
+ * @phpstan-import-type StoreOptions from StoreInterface
  */
-final class Store
+final class Store implements StoreInterface
 {
     private const INVALID_HANDLE = -5;
     private const LEVELS = [1 => 'error', 2 => 'warning', 3 => 'info', 4 => 'debug'];
@@ -34,12 +35,12 @@ final class Store
      * Opening equal options again, also in a later request of the same process, gives the same connections and the same
      * cache, unless "shared" is false.
      *
-     * @param array<string, mixed> $options those of the README's table; only "table" is required, and null stands for not
-     *     given. "persistent" is true unless given, so that a worker keeps connections and cache between requests.
+     * @param StoreOptions $options those of the README's table; only "table" is required, and null stands for not given.
+     *     "persistent" is true unless given, so that a worker keeps connections and cache between requests.
      * @param object|null $logger a PSR-3 logger, which gets the store's events after calls (after single reads that went well,
      *     ten times a second at most); one that fails changes the result of no call; without one they wait for events()
      * @param Transport|null $transport null takes the extension if it is loaded, else FFI
-     * @throws StoreException an option is unknown or wrong; the message names it
+     * @throws OptionException an option is unknown or wrong; the message names it
      * @throws LibraryException libflagstore cannot be reached
      */
     public static function open(
@@ -69,13 +70,6 @@ final class Store
         return extension_loaded('flagstore') ? Transport::Extension : Transport::Ffi;
     }
 
-    /**
-     * Reads an item, deleted ones included: look at $deleted. Null if there is no row, or one that cannot be read, which an
-     * event reports. Blocks for at most "timeout_ms", unless it is cached.
-     *
-     * @param string $kind such as "features" or "segments", without prefix
-     * @throws StoreException
-     */
     public function get(string $kind, string $key): ?Item
     {
         $opened = $this->opened ?? throw $this->closed();
@@ -92,25 +86,11 @@ final class Store
         return $found === null ? null : new Item($found[0], $found[1], $found[2], $found[3]);
     }
 
-    /**
-     * Reads all items of a kind, deleted ones included. A row that cannot be read is left out, and an event reports it.
-     * Blocks for at most "all_timeout_ms", unless it is cached.
-     *
-     * @return array<Item> by key; PHP turns keys that are whole numbers into integers
-     * @throws StoreException
-     */
     public function all(string $kind): array
     {
         return array_map(static fn (array $found): Item => new Item(...$found), $this->ask('all', $kind));
     }
 
-    /**
-     * Writes one item if there is no row for it, or one with a smaller version, in one request. Blocks for at most
-     * "timeout_ms". After a timeout or a broken connection the item may have been written or not; calling again is safe.
-     *
-     * @param string|null $item the payload; for a deletion it may be null
-     * @throws StoreException
-     */
     public function upsert(
         string $kind,
         string $key,
@@ -122,60 +102,26 @@ final class Store
         return new UpsertResult(Outcome::from($outcome), $stored === null ? null : new Item(...$stored));
     }
 
-    /**
-     * Marks an item as deleted by an upsert of a tombstone that every SDK reads.
-     *
-     * @throws StoreException
-     */
     public function delete(string $kind, string $key, int $version): UpsertResult
     {
         return $this->upsert($kind, $key, $version, null, true);
     }
 
-    /**
-     * Replaces all items of the given kinds, then marks the store as initialised.
-     *
-     * Writes only what differs, segments first, then flags after their prerequisites; deletes the rows of these kinds that are
-     * not given; leaves alone what another writer gave a newer version. Success means that everything is stored; after a
-     * failure, calling again goes on where it stopped. Blocks for at most "init_timeout_ms".
-     *
-     * @param array<array<Item>> $collections items by kind and key
-     * @throws StoreException
-     */
     public function init(#[\SensitiveParameter] array $collections): InitReport
     {
         return self::report($this->ask('init', self::rows($collections)));
     }
 
-    /**
-     * init() with JSON as a LaunchDarkly SDK has it: {"flags": {key: item}, "segments": {key: item}}, also inside the
-     * {"path": "/", "data": …} of a stream. Each item's text is stored byte for byte; its version is its member "version", and
-     * "deleted": true makes it a deletion.
-     *
-     * @throws StoreException
-     */
     public function initJson(#[\SensitiveParameter] string $json): InitReport
     {
         return self::report($this->ask('initJson', $json));
     }
 
-    /**
-     * Whether a full data set was ever stored under this prefix. Once true it is answered without I/O, else it blocks for at
-     * most "timeout_ms".
-     *
-     * @throws StoreException
-     */
     public function initialized(): bool
     {
         return $this->ask('initialized');
     }
 
-    /**
-     * Whether the table answers, by one small read that is never cached. Blocks for at most "timeout_ms". Why it does not is
-     * logged at debug level, and any other call tells.
-     *
-     * @throws StoreException only if the store is closed
-     */
     public function available(): bool
     {
         try {
@@ -190,62 +136,26 @@ final class Store
         }
     }
 
-    /**
-     * When big segments were last brought up to date, in Unix milliseconds; null if they never were. Blocks for at most
-     * "timeout_ms".
-     *
-     * @throws StoreException
-     */
     public function bigSegmentsMetadata(): ?int
     {
         return $this->ask('bigSegmentsMetadata');
     }
 
-    /**
-     * The big segments that name one context, by segment reference ("key.g<generation>"): true where it is included, false
-     * where it is excluded. Null if there are none. Blocks for at most "timeout_ms".
-     *
-     * @param string $contextHash base64 of the SHA-256 of the context's key
-     * @return array<string, bool>|null
-     * @throws StoreException
-     */
     public function bigSegmentsMembership(string $contextHash): ?array
     {
         return $this->ask('bigSegmentsMembership', $contextHash);
     }
 
-    /**
-     * What the store did since it was opened in this process: hits, misses, coalesced, stale and refreshes of the cache;
-     * served_while_away (of stale, those that did not wait), oldest_stale_ms (the age of the oldest) and uncached (answers too
-     * large to be kept); requests, retries, throttles and errors of DynamoDB; read_units and write_units consumed;
-     * skipped_rows, dropped_events; what the cache holds now, cached_items, cached_lists and cached_bytes; and away, 1 while
-     * DynamoDB does not answer, else 0. Does not block.
-     *
-     * @return array<string, int|float>
-     * @throws StoreException the store is closed
-     */
     public function statistics(): array
     {
         return json_decode($this->ask('statistics'), true, 8, JSON_THROW_ON_ERROR);
     }
 
-    /**
-     * Forgets everything that is cached; the next reads ask DynamoDB. Does not block.
-     *
-     * @throws StoreException the store is closed
-     */
     public function clearCache(): void
     {
         $this->ask('clearCache');
     }
 
-    /**
-     * Takes the events that were not taken yet, oldest first. Does not block. With a logger, calls have taken them already.
-     * All stores with equal options share theirs.
-     *
-     * @return list<Event>
-     * @throws StoreException the store is closed
-     */
     public function events(): array
     {
         $opened = $this->opened ?? throw $this->closed();
@@ -256,10 +166,6 @@ final class Store
         return $events;
     }
 
-    /**
-     * Closes the store; later calls throw. Calling it again does nothing. Does not block. In a forked child it leaves the
-     * parent's store as it is. A store that is forgotten is closed too.
-     */
     public function close(): void
     {
         if ($this->opened === null) {
@@ -290,6 +196,16 @@ final class Store
     public function __unserialize(array $data): void
     {
         throw new \LogicException('a Store cannot be serialized: open one in each process');
+    }
+
+    /**
+     * Which libflagstore this is: its version, and where it is.
+     */
+    public function library(): string
+    {
+        return $this->opened instanceof Ffi
+            ? 'libflagstore ' . Ffi::libraryVersion() . ', ' . Library::path()
+            : 'libflagstore ' . Native::libraryVersion() . ', in the extension';
     }
 
     private function ask(string $method, #[\SensitiveParameter] mixed ...$arguments): mixed
@@ -337,7 +253,7 @@ final class Store
 
     private function closed(): StoreException
     {
-        return new StoreException(
+        return new UsageException(
             "the store of table \"{$this->table}\" is closed: open another one",
             self::INVALID_HANDLE,
             'STORE_ERROR_INVALID_HANDLE'
@@ -348,7 +264,8 @@ final class Store
     {
         if (!extension_loaded('flagstore')) {
             throw new LibraryException(
-                'the extension "flagstore" is not loaded: build it from ext/ and add extension=flagstore to php.ini'
+                'the extension "flagstore" is not loaded: install it (pie install flagstore/flagstore-ext) and add extension=flagstore'
+                . ' to php.ini'
             );
         }
         return Native::open($options);
@@ -358,8 +275,8 @@ final class Store
     {
         if (!extension_loaded('ffi')) {
             throw new LibraryException(
-                'neither the extension "flagstore" nor the extension "ffi" is loaded: build the first from ext/, or add'
-                . ' extension=ffi to php.ini'
+                'neither the extension "flagstore" nor the extension "ffi" is loaded: install the first'
+                . ' (pie install flagstore/flagstore-ext), or add extension=ffi to php.ini'
             );
         }
         return Ffi::open($options);

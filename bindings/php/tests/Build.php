@@ -47,7 +47,7 @@ final class Build
      */
     public function folder(): string
     {
-        $parts = [PHP_VERSION, $this->prefix(), hash_file('xxh128', $this->library())];
+        $parts = [PHP_VERSION, $this->prefix(), hash_file('xxh128', $this->prefix() . '/lib/libflagstore.a')];
         foreach (glob($this->sources() . '/{*,tests/*}', GLOB_BRACE) as $file) {
             $parts[] = is_file($file) ? $file . hash_file('xxh128', $file) : '';
         }
@@ -63,7 +63,7 @@ final class Build
     }
 
     /**
-     * The folder of an installed libflagstore: its lib/ holds what FLAGSTORE_LIBRARY names.
+     * The folder of an installed libflagstore: its lib/ holds what FLAGSTORE_LIBRARY names, and the archive.
      */
     public function prefix(): string
     {
@@ -75,7 +75,7 @@ final class Build
         return getenv('PHPUNIT') ?: '/usr/bin/phpunit';
     }
 
-    private function library(): string
+    public function library(): string
     {
         $named = getenv('FLAGSTORE_LIBRARY');
         return $named !== false && $named !== '' ? $named

@@ -4,9 +4,17 @@ declare(strict_types=1);
 
 namespace Flagstore\Tests;
 
+use Flagstore\ConfigurationException;
+use Flagstore\ExceptionInterface;
 use Flagstore\Item;
+use Flagstore\OptionException;
 use Flagstore\Outcome;
+use Flagstore\Reason;
 use Flagstore\Store;
+use Flagstore\StoreException;
+use Flagstore\StoreInterface;
+use Flagstore\UnavailableException;
+use Flagstore\UsageException;
 
 /**
  * What a store promises, on the local endpoint.
@@ -92,6 +100,21 @@ final class StoreTest extends TestCase
         $report = $store->initJson('{"path":"/","data":{"flags":{"flag":' . $flag . '},"segments":{}}}');
         self::assertSame(1, $report->written);
         self::assertEquals(new Item(3, $flag), $store->get('features', 'flag'));
+    }
+
+    public function testTheReportSaysWhatWasReplacedKeptAndLeftOut(): void
+    {
+        $store = $this->store();
+        $one = static fn (string $key): Reason => new Reason(1, [['kind' => 'features', 'key' => $key]]);
+        $store->upsert('features', 'flag', 7, 'seven');
+        $first = $store->init(['features' => ['' => new Item(1, 'x'), 'flag' => new Item(6, 'six')]]);
+        self::assertEquals(['not_initialised' => $one('flag')], $first->replaced);
+        self::assertEquals(['empty_key' => $one('')], $first->leftOut);
+        self::assertSame([], $first->kept);
+        $second = $store->init(['features' => ['flag' => new Item(5, 'five')]]);
+        self::assertEquals(['newer' => $one('flag')], $second->kept);
+        self::assertSame([1, [], []], [$second->keptNewer, $second->replaced, $second->leftOut]);
+        self::assertSame('six', $store->get('features', 'flag')->item);
     }
 
     public function testWhatIsTooLargeIsLeftOutAndReported(): void
@@ -254,6 +277,49 @@ final class StoreTest extends TestCase
         self::assertSame('STORE_ERROR_EMPTY_TABLE_NAME', self::failure(fn () => Store::open([]))->codeName);
     }
 
+    /**
+     * The project's README is held to the code; this package's to that.
+     */
+    public function testEveryOptionHasARowInTheReadmeWithTheDefaultThatTheProjectGives(): void
+    {
+        $defaults = static function (string $file, int $column): array {
+            $section = preg_split('/^##+ Options$/m', (string) file_get_contents($file))[1];
+            preg_match_all('/^\| (`.*)\|$/m', $section, $rows);
+            $found = [];
+            foreach ($rows[1] as $row) {
+                $cells = array_map(trim(...), explode(' | ', $row));
+                preg_match_all('/`(\w+)`/', $cells[0], $names);
+                $found += array_fill_keys($names[1], $cells[$column] ?? null);
+            }
+            return $found;
+        };
+        $options = array_flip(self::optionNames());
+        $project = array_intersect_key($defaults(Endpoint::repository() . '/README.md', 2), $options);
+        self::assertSame([], array_diff_key($options, $project));
+        $here = $defaults(dirname(__DIR__) . '/README.md', 1);
+        self::assertSame(array_replace($project, ['persistent' => '**`true`**']), array_intersect_key($here, $project));
+    }
+
+    public function testBoundsTakeNumbers(): void
+    {
+        foreach (['max_connections', 'soft_wait_ms', 'write_concurrency'] as $name) {
+            $this->store([$name => 7])->close();
+            self::assertStringContainsString($name, self::failure(fn () => $this->store([$name => -1]))->getMessage());
+        }
+    }
+
+    public function testTheCommentOfStatisticsNamesEach(): void
+    {
+        $comment = (string) (new \ReflectionMethod(StoreInterface::class, 'statistics'))->getDocComment();
+        preg_match_all('/"(\w+)"/', $comment, $named);
+        $header = (string) file_get_contents(Endpoint::repository() . '/include/flagstore.h');
+        preg_match('/What the store did since.*?Errors:/s', $header, $documented);
+        preg_match_all('/`(\w+)`/', $documented[0], $inHeader);
+        $names = array_keys($this->store()->statistics());
+        self::assertEqualsCanonicalizing($names, array_values(array_unique($named[1])));
+        self::assertEqualsCanonicalizing($names, array_values(array_unique(array_diff($inHeader[1], ['store_string_free']))));
+    }
+
     public function testAnOptionThatIsNoJsonScalarIsNamed(): void
     {
         foreach ([[], "\xff", INF, fn () => null] as $value) {
@@ -365,6 +431,56 @@ final class StoreTest extends TestCase
         $logger = new RecordingLogger();
         self::assertFalse($this->store(['table' => 'no-such-table'], $logger)->available());
         self::assertStringContainsString('no-such-table', $logger->text('debug'));
+    }
+
+    /**
+     * Every code of the header, by the class that says what can be done about it.
+     */
+    public function testEveryErrorIsAnExceptionOfItsMeaning(): void
+    {
+        $header = (string) file_get_contents(Endpoint::repository() . '/include/flagstore_cdef.h');
+        preg_match_all('/STORE_ERROR_(\w+) = (-\d+)/', $header, $codes, PREG_SET_ORDER);
+        self::assertGreaterThan(30, count($codes));
+        $retriable = ['THROTTLED', 'TIMEOUT', 'CONNECTION', 'SERVICE', 'UNEXPECTED_RESPONSE', 'RUNTIME'];
+        $plain = [];
+        foreach ($codes as [, $name, $code]) {
+            $error = StoreException::of('message', (int) $code, "STORE_ERROR_{$name}", in_array($name, $retriable, true));
+            self::assertInstanceOf(ExceptionInterface::class, $error);
+            self::assertSame(in_array($name, $retriable, true), $error instanceof UnavailableException, $name);
+            if ($error::class === StoreException::class) {
+                $plain[] = $name;
+            }
+        }
+        self::assertEqualsCanonicalizing(['PANIC', 'TOO_MANY_STORES', 'REJECTED'], $plain);
+        $classes = array_map(static fn (\Closure $call): string => self::failure($call)::class, [
+            fn () => $this->store(['tabel' => 'flags']),
+            fn () => $this->store()->get('features', ''),
+            fn () => $this->store(['table' => 'no-such-table'])->get('features', 'flag'),
+            fn () => $this->store(['endpoint' => 'http://127.0.0.1:1', 'timeout_ms' => 100])->get('features', 'flag'),
+        ]);
+        self::assertSame(
+            [OptionException::class, UsageException::class, ConfigurationException::class, UnavailableException::class],
+            $classes
+        );
+    }
+
+    public function testTheShapeOfOptionsHasEachOfTheLibrary(): void
+    {
+        $comment = (string) (new \ReflectionClass(StoreInterface::class))->getDocComment();
+        preg_match_all('/(\w+)\?: /', $comment, $names);
+        self::assertSame([], array_diff(self::optionNames(), $names[1]));
+        self::assertSame([], array_diff($names[1], self::optionNames()));
+    }
+
+    public function testAnApplicationsTestsMayGiveItSomethingElse(): void
+    {
+        $mock = $this->createMock(StoreInterface::class);
+        $mock->method('get')->willReturn(new Item(1, 'mocked'));
+        self::assertSame('mocked', $mock->get('features', 'flag')->item);
+        $public = array_map(static fn (\ReflectionMethod $method): string
+            => $method->name, (new \ReflectionClass(Store::class))->getMethods(\ReflectionMethod::IS_PUBLIC));
+        $own = ['open', 'transport', 'library', '__destruct', '__serialize', '__unserialize'];
+        self::assertEqualsCanonicalizing(get_class_methods(StoreInterface::class), array_diff($public, $own));
     }
 
     public function testAnExceptionKeepsWhatTheAbiSays(): void

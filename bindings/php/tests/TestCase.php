@@ -59,6 +59,18 @@ abstract class TestCase extends \PHPUnit\Framework\TestCase
     }
 
     /**
+     * The names of all options, as the library says them.
+     *
+     * @return list<string>
+     */
+    protected static function optionNames(): array
+    {
+        $error = self::failure(static fn () => Store::open(['table' => Endpoint::TABLE, 'tabel' => 'x']));
+        preg_match_all('/\w+/', explode('there are ', $error->getMessage())[1], $names);
+        return array_values(array_diff($names[0], ['and']));
+    }
+
+    /**
      * Neither the message nor the package's part of the stack trace holds a credential or a payload.
      */
     protected static function assertShowsNoSecret(\Throwable $error): void

@@ -99,8 +99,9 @@ final class TransportsTest extends TestCase
                     $said = $this->opened('null', ['FLAGSTORE_LIBRARY' => "{$folder}/libflagstore.so.1"]);
                     self::assertStringContainsString('has ABI 2, this package needs ABI 1: install versions that match', $said);
                 } elseif ($what === 'whole') {
+                    // The library is in it, and no other takes its place.
                     $said = $this->opened('null', ['LD_PRELOAD' => "{$folder}/libflagstore.so.1"]);
-                    self::assertStringContainsString('has ABI 2, and this extension needs ABI 1', $said);
+                    self::assertSame('0 extension', $said);
                 }
             }
         } finally {

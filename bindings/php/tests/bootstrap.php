@@ -15,6 +15,7 @@ $autoload = static function (string $prefix, string $folder): void {
     });
 };
 $autoload('Flagstore\\Tests\\', __DIR__);
+$autoload('Flagstore\\Packaging\\', dirname(__DIR__) . '/packaging');
 $autoload('Flagstore\\', dirname(__DIR__) . '/src');
 $sdk = getenv('FLAGSTORE_SDK');
 if ($sdk !== false && $sdk !== '') {

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from conftest import OpenStore
-from endpoint import TABLE, Faults
+from endpoint import TABLE, Endpoint, Faults
 
 import flagstore
 from flagstore import Item
@@ -45,16 +48,15 @@ CALLS = {
     "upsert": "store.upsert('features', 'held', 1, 'payload')",
     "initialized": "store.initialized()",
 }
-# An init, which may take minutes, is interrupted at once; the others when they end, at the latest at their deadline.
-LONG_MS, SHORT_MS = 600_000, 1_000
+# Longer than the test waits.
+LONG_MS = 600_000
+TIMEOUTS = {f"{name}timeout_ms": LONG_MS for name in ("", "all_", "init_", "attempt_")}
 
 
 @pytest.mark.parametrize("call", CALLS)
 def test_ctrl_c_ends_a_call_that_waits(call: str, faults: Faults, prefix: str) -> None:
     faults.script({"do": "hold"})
-    timeouts = {"timeout_ms": SHORT_MS, "all_timeout_ms": SHORT_MS, "init_timeout_ms": LONG_MS}
-    timeouts["attempt_timeout_ms"] = LONG_MS
-    options = {"table": TABLE, "prefix": prefix, **faults.options, **timeouts}
+    options = {"table": TABLE, "prefix": prefix, **faults.options, **TIMEOUTS}
     # As for a program of the foreground: one that is started in the background inherits that SIGINT is ignored.
     handled = "import signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)"
     code = f"{handled}\nfrom flagstore import Item, Store\nstore = Store(**{options!r})\n{CALLS[call]}"
@@ -76,30 +78,85 @@ def test_ctrl_c_ends_a_call_that_waits(call: str, faults: Faults, prefix: str) -
     assert "KeyboardInterrupt" in error
 
 
-def test_what_a_signal_handler_raises_ends_an_init_and_the_store_goes_on(
-    open_store: OpenStore, faults: Faults
-) -> None:
-    class TooLong(Exception):
-        pass
+class TooLong(Exception):
+    """What a signal handler raises, as pytest-timeout and Celery's soft limits do."""
 
+
+@contextmanager
+def given_up_after(seconds: float) -> Iterator[None]:
     def give_up(number: int, frame: object) -> None:
         raise TooLong
 
-    store = open_store(endpoint=faults.url, attempt_timeout_ms=600_000, init_timeout_ms=600_000)
-    data = {"features": {"flag": Item(1, "payload")}}
-    store.init(data)
-    faults.script({"operation": "Query", "do": "hold"})
     before = signal.signal(signal.SIGALRM, give_up)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
-        signal.setitimer(signal.ITIMER_REAL, 0.2)
-        with pytest.raises(TooLong):
-            store.init(data)
+        yield
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
+
+
+def test_what_a_signal_handler_raises_ends_an_init_and_the_store_goes_on(
+    open_store: OpenStore, faults: Faults
+) -> None:
+    store = open_store(endpoint=faults.url, **TIMEOUTS)
+    data = {"features": {"flag": Item(1, "payload")}}
+    store.init(data)
+    faults.script({"operation": "Query", "do": "hold"})
+    with given_up_after(0.2), pytest.raises(TooLong):
+        store.init(data)
     assert store.get("features", "flag") == Item(1, "payload")
     faults.script()
     assert store.init(data).unchanged == 1
+
+
+def test_an_init_that_is_interrupted_writes_nothing_more(
+    open_store: OpenStore, faults: Faults, endpoint: Endpoint
+) -> None:
+    store = open_store(endpoint=faults.url, write_concurrency=1, **TIMEOUTS)
+    data = {"features": {f"flag-{number}": Item(1, "payload") for number in range(10)}}
+    faults.script({"operation": "PutItem", "nth": 4, "do": {"do": "hold", "at": "request"}})
+    with given_up_after(0.5), pytest.raises(TooLong):
+        store.init(data)
+    faults.tell("/release")
+    # Of what came after it, all is in order: whatever the init had begun is in the table by now, or never will be.
+    assert store.available()
+    requests = faults.tell("/log")["requests"]
+    assert sum(request["operation"] == "PutItem" for request in requests) == 4
+    written = open_store(endpoint=endpoint.url).get_all("features")
+    assert len(written) <= 4
+    assert not open_store(endpoint=endpoint.url).initialized()
+    faults.script()
+    report = store.init(data)
+    assert (report.written, report.unchanged) == (10 - len(written), len(written))
+
+
+def test_an_interrupted_call_leaves_nothing_behind(open_store: OpenStore, faults: Faults) -> None:
+    store = open_store(endpoint=faults.url, **TIMEOUTS)
+    store.init({"features": {"big": Item(1, "x" * 390_000)}})
+    faults.script({"do": {"do": "delay", "ms": 20, "at": "response"}})
+
+    def interrupted(times: int) -> int:
+        met = 0
+        for number in range(times):
+            try:
+                # Before the answer, with it, and after it.
+                with given_up_after(0.015 + number % 10 * 0.002):
+                    store.get("features", "big")
+            except TooLong:
+                met += 1
+        return met
+
+    interrupted(20)
+    before = resident_kib()
+    assert interrupted(100) > 20
+    # 380 KiB for each of them would be 20 times as much.
+    assert resident_kib() - before < 4_000
+
+
+def resident_kib() -> int:
+    status = Path("/proc/self/status").read_text()
+    return int(re.findall(r"^VmRSS:\s*(\d+)", status, re.MULTILINE)[0])
 
 
 def test_an_init_works_while_the_interpreter_exits(faults: Faults, prefix: str) -> None:

@@ -7,6 +7,8 @@ import hashlib
 import inspect
 import json
 import logging
+import queue
+import time
 from collections.abc import Iterator
 from typing import Any, Callable
 
@@ -14,7 +16,7 @@ import boto3
 import pytest
 from botocore.config import Config as BotoConfig
 from conftest import Rows
-from endpoint import SECRET, TABLE, Endpoint
+from endpoint import SECRET, TABLE, Endpoint, Faults
 from ldclient import Config, Context, LDClient
 from ldclient import integrations as sdk
 from ldclient.config import BigSegmentsConfig
@@ -59,7 +61,7 @@ def flag(key: str, version: int, **more: Any) -> dict[str, Any]:
 # The call shape
 
 
-@pytest.mark.parametrize("name", ["new_feature_store", "new_big_segment_store"])
+@pytest.mark.parametrize("name", ["new_feature_store", "new_big_segment_store", "async_feature_store"])
 def test_the_calls_are_those_of_the_sdk(name: str) -> None:
     theirs = inspect.signature(getattr(sdk.DynamoDB, name)).parameters
     ours = inspect.signature(getattr(DynamoDB, name)).parameters
@@ -67,7 +69,8 @@ def test_the_calls_are_those_of_the_sdk(name: str) -> None:
     for parameter in theirs:
         assert ours[parameter].kind == theirs[parameter].kind
         assert type(ours[parameter].default) is type(theirs[parameter].default)
-    assert all(ours[name].kind is inspect.Parameter.KEYWORD_ONLY for name in list(ours)[len(theirs) :])
+    by_name = (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.VAR_KEYWORD)
+    assert all(ours[name].kind in by_name for name in list(ours)[len(theirs) :])
     assert getattr(adapter, name) is getattr(DynamoDB, name)
 
 
@@ -111,6 +114,15 @@ def test_a_table_that_is_not_there_is_not_available(endpoint: Endpoint) -> None:
             {"config": BotoConfig(read_timeout=20)},
             {"attempt_timeout_ms": 20_000, "timeout_ms": 20_000},
         ),
+        ({"config": BotoConfig(retries={"max_attempts": 2})}, {"timeout_ms": 6_000}),
+        ({"config": BotoConfig(retries={"total_max_attempts": 2})}, {"timeout_ms": 4_000}),
+        (
+            {"config": BotoConfig(retries={"total_max_attempts": 1}, read_timeout=0.5)},
+            {"attempt_timeout_ms": 500, "timeout_ms": 500},
+        ),
+        ({"config": BotoConfig(retries={"mode": "standard"})}, {}),
+        ({"config": BotoConfig(max_pool_connections=50)}, {"max_connections": 50}),
+        ({"config": BotoConfig(tcp_keepalive=True, user_agent_extra="app/1"), "aws_account_id": "123"}, {}),
         ({"config": BotoConfig(region_name="a"), "region_name": "b"}, {"region": "b"}),
         ({"config": BotoConfig(region_name="a")}, {"region": "a"}),
         (
@@ -131,15 +143,16 @@ def test_options_that_cross(boto3_options: dict[str, Any], options: dict[str, An
         ({"verify": False}, "verify", "CA bundle"),
         ({"use_ssl": False}, "use_ssl", "endpoint_url"),
         ({"api_version": "2011-12-05"}, "api_version", "leave it out"),
-        ({"aws_account_id": "123"}, "aws_account_id", "leave it out"),
         ({"regoin_name": "eu-west-1"}, "regoin_name", "leave it out"),
         ({"session": object()}, "session", "options of boto3.client"),
         ({"existing_client": object()}, "existing_client", "options of boto3.client"),
         ({"config": {"read_timeout": 3}}, "config", "botocore.config.Config"),
-        ({"config": BotoConfig(retries={"max_attempts": 2})}, "config.retries", "timeout_ms"),
-        ({"config": BotoConfig(max_pool_connections=50)}, "config.max_pool_connections", "leave it out"),
-        ({"config": BotoConfig(proxies={"http": "proxy"})}, "config.proxies", "leave it out"),
-        ({"config": BotoConfig(tcp_keepalive=True)}, "config.tcp_keepalive", "leave it out"),
+        ({"region": "eu-west-1"}, "region", "boto3's, which calls it region_name"),
+        ({"access_key_id": SECRET}, "access_key_id", "boto3's, which calls it aws_access_key_id"),
+        ({"timeout_ms": 100}, "timeout_ms", "options={'timeout_ms': ...}"),
+        ({"config": BotoConfig(max_pool_connections=0)}, "config.max_pool_connections", "above 0"),
+        ({"config": BotoConfig(proxies={"http": "proxy"})}, "config.proxies", "VPC endpoint"),
+        ({"config": BotoConfig(signature_version="v2")}, "config.signature_version", "leave it out"),
         ({"config": BotoConfig(read_timeout=-1)}, "config.read_timeout", "seconds"),
         ({"region_name": 5}, "region", "string"),
         ({"aws_access_key_id": SECRET}, "secret_access_key", "together"),
@@ -351,3 +364,59 @@ def test_the_store_keeps_no_cache_of_its_own(
     assert store.get(FEATURES, "flag")["version"] == 1
     store.disable_cache()
     assert store.get(FEATURES, "flag")["version"] == 2
+
+
+# An outage in which older values stand in
+
+
+def values_stand_in(store: CachingStoreWrapper) -> LDClient:
+    """A client in daemon mode on a table with one flag, which was read once."""
+    core: Any = store._core
+    core._store.init({"features": {"flag": Item(1, json.dumps(flag("flag", 1)))}, "segments": {}})
+    client = LDClient(Config("sdk-key", feature_store=store, use_ldd=True, send_events=False), start_wait=1)
+    assert client.variation("flag", Context.create("user"), "default") == "a"
+    return client
+
+
+@pytest.mark.parametrize(
+    "trouble", ["fault", "reset", {"do": "refuse", "type": "AccessDeniedException"}], ids=str
+)
+def test_the_status_follows_an_outage_in_which_no_evaluation_fails(
+    faults: Faults, prefix: str, trouble: Any
+) -> None:
+    options = {"cache_ttl_ms": 1, "soft_wait_ms": 0}
+    store = DynamoDB.new_feature_store(
+        TABLE, prefix, faults.boto3_options, CacheConfig.disabled(), options=options
+    )
+    client = values_stand_in(store)
+    statuses: queue.Queue[bool] = queue.Queue()
+    client.data_store_status_provider.add_listener(lambda status: statuses.put(status.available))
+    faults.script({"do": trouble})
+    deadline = time.monotonic() + 30
+    while statuses.empty() and time.monotonic() < deadline:
+        assert client.variation("flag", Context.create("user"), "default") == "a"
+    assert statuses.get(timeout=1) is False
+    assert client.data_store_status_provider.status.available is False
+    assert client.all_flags_state(Context.create("user")).to_values_map() == {"flag": "a"}
+    faults.script()
+    assert statuses.get(timeout=30) is True
+    # And stays so.
+    assert all(client.variation("flag", Context.create("user"), "default") == "a" for _ in range(100))
+    assert statuses.empty()
+    client.close()
+
+
+def test_what_was_told_stands_in_without_a_cache(faults: Faults, prefix: str) -> None:
+    store = DynamoDB.new_feature_store(TABLE, prefix, faults.boto3_options, CacheConfig.disabled())
+    client = values_stand_in(store)
+    faults.script({"do": "reset"})
+    assert client.variation("flag", Context.create("user"), "default") == "a"
+    with pytest.raises(UnavailableError):
+        store.upsert(FEATURES, flag("flag", 2, offVariation=1))
+    assert client.variation("flag", Context.create("user"), "default") == "b"
+    faults.script()
+    assert store.is_available() is True
+    with Store(TABLE, prefix=prefix, **faults.options) as other:
+        found = other.get("features", "flag")
+    assert found and found.version == 2
+    client.close()

@@ -6,14 +6,16 @@ import copy
 import gc
 import logging
 import pickle
+import re
 import sys
 import threading
 import weakref
+from pathlib import Path
 from typing import Any
 
 import pytest
 from conftest import OpenStore, Rows
-from endpoint import SECRET, Endpoint
+from endpoint import REPOSITORY, SECRET, Endpoint, Faults
 
 from flagstore import (
     Event,
@@ -24,10 +26,13 @@ from flagstore import (
     Reason,
     Store,
     TooLarge,
+    UnavailableError,
     UpsertResult,
     UsageError,
     library_version,
 )
+from flagstore._library import load
+from flagstore.options import Options
 
 FLAG = '{"key":"flag","version":1}'
 AWKWARD_KEYS = [
@@ -207,6 +212,13 @@ def test_init_with_the_same_data_writes_nothing(store: Store) -> None:
     assert store.statistics()["write_units"] == before
 
 
+def test_an_init_wins_where_the_store_was_not_initialised(store: Store) -> None:
+    store.upsert("features", "flag", 7, FLAG)
+    report = store.init({"features": {"flag": Item(6, "{}")}})
+    assert (report.written, report.replaced) == (1, {"not_initialised": Reason(1, [("features", "flag")])})
+    assert store.get("features", "flag") == Item(6, "{}")
+
+
 def test_init_leaves_a_newer_row_alone(store: Store) -> None:
     store.init({"features": {"flag": Item(7, FLAG)}})
     report = store.init({"features": {"flag": Item(6, "{}")}})
@@ -317,8 +329,40 @@ def test_statistics_count_requests_and_units(store: Store) -> None:
     assert statistics["write_units"] >= 1
     assert statistics["read_units"] >= 1
     assert statistics["errors"] == 0
-    names = "hits misses coalesced stale refreshes retries throttles skipped_rows dropped_events cached_items"
-    assert set(names.split()) <= set(statistics)
+    assert set(statistics) == set(re.findall(r"``(\w+)``", Store.statistics.__doc__ or ""))
+
+
+def test_a_store_that_starts_in_an_outage_has_what_cache_dir_holds(
+    faults: Faults, prefix: str, open_store: OpenStore, tmp_path: Path
+) -> None:
+    options = {"cache_dir": tmp_path / "flags", "cache_ttl_ms": 60_000, "shared": False}
+    first = open_store(endpoint=faults.url, **options)
+    first.init({"features": {"flag": Item(1, FLAG)}})
+    assert first.get("features", "flag") == Item(1, FLAG)
+    first.close()
+    faults.script({"do": "reset"})
+    second = open_store(endpoint=faults.url, **options)
+    assert second.get("features", "flag") == Item(1, FLAG)
+    statistics = second.statistics()
+    assert (statistics["host_hits"], statistics["requests"]) == (1, 0)
+    assert second.get_all("features") == {"flag": Item(1, FLAG)}
+
+
+def test_what_stands_in_is_marked(faults: Faults, prefix: str, open_store: OpenStore) -> None:
+    store = open_store(endpoint=faults.url, keep_told=True, timeout_ms=1000)
+    store.init({"features": {"flag": Item(1, FLAG)}})
+    assert store.get("features", "flag") == Item(1, FLAG)
+    faults.script({"do": "reset"})
+    assert store.get("features", "flag") == Item(1, FLAG, stale=True)
+    assert store.get_all("features") == {"flag": Item(1, FLAG, stale=True)}
+    with pytest.raises(UnavailableError):
+        store.upsert("features", "flag", 2, FLAG)
+    statistics = store.statistics()
+    assert (statistics["away"], statistics["unwritten"]) == (1, 1)
+    faults.script()
+    assert store.available()
+    assert store.get("features", "flag") == Item(2, FLAG)
+    assert store.statistics()["unwritten"] == 0
 
 
 def test_events_go_to_the_logger_after_the_call(store: Store, caplog: pytest.LogCaptureFixture) -> None:
@@ -491,6 +535,23 @@ def test_wrong_options_are_refused_by_name(options: dict[str, object], name: str
     assert SECRET not in str(raised.value)
 
 
+def test_every_option_of_the_library_has_a_type_and_a_row_in_the_readme() -> None:
+    with pytest.raises(OptionError) as raised:
+        Store("flags", tabel="x")  # type: ignore[call-arg]
+    names = set(re.findall(r"\w+", raised.value.message.split("there are ")[1])) - {"and"}
+    assert set(Options.__annotations__) == names - {"table"}
+    readme = Path(REPOSITORY / "bindings/python/README.md").read_text(encoding="utf-8")
+    rows = " ".join(re.findall(r"^\| (`.*?) \|", readme, re.MULTILINE))
+    assert names <= set(re.findall(r"`(\w+)`", rows))
+
+
+@pytest.mark.parametrize("name", ["max_connections", "soft_wait_ms", "write_concurrency"])
+def test_bounds_take_numbers(open_store: OpenStore, name: str) -> None:
+    open_store(**{name: 7}).close()
+    with pytest.raises(OptionError, match=name):
+        open_store(**{name: -1})
+
+
 @pytest.mark.parametrize("table", ["", "  "])
 def test_the_table_needs_a_name(table: str) -> None:
     with pytest.raises(OptionError, match="table") as raised:
@@ -543,15 +604,14 @@ def test_a_with_block_closes(open_store: OpenStore) -> None:
     assert "closed" in repr(store)
 
 
-def test_a_store_that_is_forgotten_is_closed(open_store: OpenStore, endpoint: object, prefix: str) -> None:
-    with open_store() as example:
-        library = example._library
+def test_a_store_that_is_forgotten_is_closed(prefix: str) -> None:
     store = Store("flags", prefix=prefix + "-forgotten", region="us-east-1")
     handle, gone = store._handle, weakref.ref(store)
     del store
     gc.collect()
     assert gone() is None
-    assert library.store_available(handle, None) == -5
+    with pytest.raises(UsageError):
+        load().statistics(handle)
 
 
 def test_a_call_in_flight_survives_the_closing(open_store: OpenStore) -> None:

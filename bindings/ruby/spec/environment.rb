@@ -30,6 +30,13 @@ module Stores
     @opened ||= []
   end
 
+  # The names of all options, as the library says them.
+  def option_names
+    Flagstore::Store.open(table: TABLE, tabel: 'x')
+  rescue Flagstore::OptionError => e
+    e.message[/there are (.*)/, 1].scan(/\w+/).map(&:to_sym) - [:and]
+  end
+
   def open_store(**options)
     store = Flagstore::Store.open(**{ table: TABLE, prefix: prefix, **endpoint.options }, **options)
     opened << store

@@ -1,6 +1,10 @@
 # frozen_string_literal: true
 
+require 'logger'
+require 'stringio'
 require 'timeout'
+
+require_relative 'turns'
 
 # What happens to a call that waits for DynamoDB when somebody does not want to wait any more, and to everybody else.
 RSpec.describe Flagstore::Store do
@@ -60,45 +64,70 @@ RSpec.describe Flagstore::Store do
     expect(thread.value.item).to eq 'payload'
   end
 
-  it 'ends a killed thread when its call ends, and frees what the call brought' do
+  def ends_at_once(thread)
+    # The deadline of its call is 20 s away.
+    expect(thread.join(10)).to be thread
+  end
+
+  it 'ends a killed thread at once, and its call' do
+    thread = waiting(held)
+    thread.kill
+    ends_at_once(thread)
+    faults.reset
+    held.upsert('features', 'flag', version: 1, item: 'payload')
+    expect(held.get('features', 'flag').item).to eq 'payload'
+  end
+
+  it 'loses nothing of what killed calls brought' do
     payload = 'x' * 300_000
     held.upsert('features', 'flag', version: 1, item: payload)
     kill = lambda do |_number|
       thread = waiting(held)
-      thread.kill
-      Thread.pass
-      expect(thread).to be_alive
       faults.release
-      expect(thread.join(30)&.value).to be_nil
+      thread.kill
+      ends_at_once(thread)
     end
     20.times(&kill)
     GC.start
-    before = resident_kilobytes
+    before = [resident_kilobytes, Dir.children('/proc/self/fd').length]
     # 60 MB, if it were not freed.
     200.times(&kill)
     GC.start
-    expect(resident_kilobytes - before).to be < 25_000
+    expect(resident_kilobytes - before.first).to be < 25_000
+    expect(Dir.children('/proc/self/fd').length - before.last).to be < 40
     faults.reset
     expect(held.get('features', 'flag').item).to eq payload
   end
 
-  it 'ends a killed thread at the deadline of its call' do
-    store = open_store(endpoint: faults.url, shared: false, timeout_ms: 400)
-    thread = waiting(store)
-    thread.kill
-    expect(thread.join(10)).to be thread
-    faults.reset
-    expect(store.get('features', 'flag')).to be_nil
-  end
-
-  it 'raises what Timeout raises when the call is over' do
-    store = open_store(endpoint: faults.url, shared: false, timeout_ms: 400)
+  it 'raises what Timeout raises at its time' do
     faults.script({ do: 'hold' })
     started = Process.clock_gettime(Process::CLOCK_MONOTONIC)
-    expect { Timeout.timeout(0.05) { store.get('features', 'flag') } }.to raise_error(Timeout::Error)
-    expect(Process.clock_gettime(Process::CLOCK_MONOTONIC) - started).to be_between(0.35, 10)
+    expect { Timeout.timeout(0.1) { held.get('features', 'flag') } }.to raise_error(Timeout::Error)
+    expect(Process.clock_gettime(Process::CLOCK_MONOTONIC) - started).to be < 10
     faults.reset
-    expect(store.get('features', 'flag')).to be_nil
+    expect(held.get('features', 'flag')).to be_nil
+  end
+
+  it 'raises what another thread raises in it' do
+    thread = waiting(held)
+    thread.raise(IOError, 'enough')
+    expect { thread.join(10) }.to raise_error(IOError, 'enough')
+  end
+
+  it 'stops an init that is interrupted, at the next write, and says what it had done' do
+    logged = StringIO.new
+    one = open_store(endpoint: faults.url, shared: false, write_concurrency: 1, logger: Logger.new(logged), **deadlines)
+    items = Array.new(20) { |number| Flagstore::Item.new(key: "flag-#{number}", version: 1, item: '{}') }
+    faults.script({ operation: 'PutItem', do: 'hold' })
+    thread = Thread.new { one.init('features' => items) }
+    thread.report_on_exception = false
+    faults.wait_for('hold')
+    thread.raise(IOError, 'enough')
+    expect { thread.join(10) }.to raise_error(IOError, 'enough')
+    faults.reset
+    expect(logged.string).to match(/an init of the table "flags" was stopped: \{.*"written":0/)
+    expect(store.all('features').length).to be <= 1
+    expect(store.initialized?).to be false
   end
 
   it 'is not disturbed by timeouts at any moment' do
@@ -140,14 +169,74 @@ RSpec.describe Flagstore::Store do
       sender = Thread.new do
         faults.wait_for('hold', count: number + 1)
         Process.kill('USR1', Process.pid)
-        faults.release
       end
-      expect { held.get('features', 'flag') && sleep(10) }.to raise_error(stop)
+      expect { held.get('features', 'flag') }.to raise_error(stop)
       sender.join
     end
     faults.reset
     expect(held.get('features', 'flag').item).to eq payload
   ensure
     trap('USR1', before || 'DEFAULT')
+  end
+
+  it 'runs signal handlers while a call waits, which may use the store' do
+    other = open_store
+    other.upsert('features', 'flag', version: 1, item: 'payload')
+    seen = Queue.new
+    before = trap('USR1') { seen << other.get('features', 'flag').item }
+    faults.script({ do: 'hold' })
+    sender = Thread.new do
+      faults.wait_for('hold')
+      Process.kill('USR1', Process.pid)
+      seen.pop.tap { faults.reset }
+    end
+    expect(held.get('features', 'flag').item).to eq 'payload'
+    expect(sender.value).to eq 'payload'
+  ensure
+    trap('USR1', before || 'DEFAULT')
+  end
+
+  describe 'in a fiber scheduler' do
+    def in_turns
+      thread = Thread.new do
+        Fiber.set_scheduler(Turns.new)
+        yield
+      end
+      thread.report_on_exception = false
+      expect(thread.join(60)).to be thread
+    end
+
+    it 'lets other fibers run while calls wait, each with its own answer' do
+      20.times { |number| held.upsert('features', "flag-#{number}", version: 1, item: number.to_s) }
+      faults.script({ do: 'hold' })
+      answers = []
+      in_turns do
+        20.times { |number| Fiber.schedule { answers << [number, held.get('features', "flag-#{number}").item] } }
+        Fiber.schedule do
+          # They are all at the endpoint, and this fiber has its turn.
+          faults.wait_for('hold', count: 20)
+          expect(answers).to be_empty
+          faults.reset
+        end
+      end
+      expect(answers.sort).to eq(Array.new(20) { |number| [number, number.to_s] })
+    end
+
+    it 'ends the call of a fiber in which something is raised' do
+      faults.script({ do: 'hold' })
+      outcome = nil
+      in_turns do
+        reader = Fiber.schedule do
+          held.get('features', 'flag')
+        rescue IOError => e
+          outcome = e.message
+        end
+        Fiber.schedule do
+          faults.wait_for('hold')
+          reader.raise(IOError, 'enough')
+        end
+      end
+      expect(outcome).to eq 'enough'
+    end
   end
 end

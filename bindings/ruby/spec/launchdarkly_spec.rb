@@ -238,6 +238,68 @@ RSpec.describe Flagstore::LaunchDarkly::DynamoDB do
       expect { store.get(features, 'flag') }.to raise_error(Flagstore::ConfigurationError, /no-such-table/)
     end
 
+    it 'is told of an outage in which older values stand in, and each client of it' do
+      faults = Endpoint.faults
+      skip 'the client is the SDK\'s; with_sdk/client.rb has it' if SDK_IS_REAL
+      faults.reset
+      store = open_feature_store(dynamodb_opts: { **endpoint.dynamodb_opts, endpoint: faults.url })
+      other = open_feature_store(prefix: "#{prefix}-other")
+      clients = [store, store, other].map { |one| LaunchDarkly::Impl::FeatureStoreClientWrapper.new(one) }
+      store.init({ features => { flag: model(features, flag('flag', 1)) } })
+      faults.script({ do: 'fault' })
+      expect(clients.first.get(features, 'flag')[:version]).to eq 1
+      expect(clients.map(&:available)).to eq [false, false, true]
+    ensure
+      faults.reset
+    end
+
+    it 'goes on where the clients of the SDK are others' do
+      hide_const('LaunchDarkly::Impl::FeatureStoreClientWrapper')
+      faults = Endpoint.faults
+      faults.reset
+      store = open_feature_store(dynamodb_opts: { **endpoint.dynamodb_opts, endpoint: faults.url })
+      store.init({ features => { flag: model(features, flag('flag', 1)) } })
+      faults.script({ do: 'fault' })
+      expect([store.get(features, 'flag')[:version], store.all(features).keys]).to eq [1, [:flag]]
+    ensure
+      faults.reset
+    end
+
+    it 'may go without what it told, and then is told errors' do
+      faults = Endpoint.faults
+      faults.reset
+      store = open_feature_store(dynamodb_opts: { **endpoint.dynamodb_opts, endpoint: faults.url },
+                                 options: { keep_told: false, timeout_ms: 200 })
+      store.init({ features => { flag: model(features, flag('flag', 1)) } })
+      faults.script({ do: 'fault' })
+      expect { store.get(features, 'flag') }.to raise_error(Flagstore::UnavailableError)
+    ensure
+      faults.reset
+    end
+
+    it 'says once which flags these are' do
+      store = open_feature_store(
+        prefix: 'x', dynamodb_opts: { **endpoint.dynamodb_opts, endpoint: endpoint.url.sub('//', '//u:p@') }
+      )
+      2.times { store.available? }
+      said = log.string.scan(/INFO.*using.*/)
+      expect(said.length).to eq 1
+      expect(said.first).to match(/table "flags", prefix "x", endpoint http:.*, region us-east-1; libflagstore [\d.]+, .+/)
+      expect(said.first).not_to match(/u:p|#{SECRET}/o)
+    end
+
+    failing = Class.new { %i[error warn info debug].each { |name| define_method(name) { |_message| raise IOError } } }
+    [failing.new, $stdout, 5].each do |logger|
+      it "is none the worse for a logger that is none: #{logger.class}" do
+        store = open_feature_store(logger: logger)
+        store.init({ features => { flag: model(features, flag('flag', 1)),
+                                   huge: model(features, flag('huge', 1, padding: 'x' * 400_000)) } })
+        rows.put('features', 'odd', version: { N: '1' }, item: { S: '[]' })
+        expect(store.all(features).keys).to eq [:flag]
+        expect(store.available?).to be true
+      end
+    end
+
     it 'stops it, more than once, and then it is not available' do
       2.times { feature_store.stop }
       expect(feature_store.available?).to be false
@@ -280,6 +342,10 @@ RSpec.describe Flagstore::LaunchDarkly::DynamoDB do
       { use_fips_endpoint: true, use_dualstack_endpoint: true } => { use_fips: true, use_dual_stack: true },
       { http_open_timeout: 0.25, http_read_timeout: 3 } => { connect_timeout_ms: 250, attempt_timeout_ms: 3000 },
       { http_read_timeout: 20 } => { timeout_ms: 20_000, attempt_timeout_ms: 20_000 },
+      { retry_limit: 2 } => { timeout_ms: 6000 },
+      { max_attempts: 1, http_read_timeout: 0.5 } => { timeout_ms: 500, attempt_timeout_ms: 500 },
+      { retry_limit: 0, http_open_timeout: 3 } => { timeout_ms: 3000, connect_timeout_ms: 3000 },
+      { retry_mode: 'adaptive', user_agent_suffix: 'x' } => {},
       { api_version: '2012-08-10' } => {}
     }.each do |given, translated|
       it "cross: #{given}" do
@@ -291,9 +357,10 @@ RSpec.describe Flagstore::LaunchDarkly::DynamoDB do
     {
       { ssl_verify_peer: false } => 'ssl_ca_bundle',
       { ssl_ca_directory: '/etc/ssl' } => 'ssl_ca_bundle',
-      { retry_limit: 3 } => 'timeout_ms',
-      { max_attempts: 3 } => 'timeout_ms',
-      { retry_mode: 'standard' } => 'timeout_ms',
+      { retry_limit: -1 } => 'whole number of 0 or more',
+      { max_attempts: 0 } => 'whole number of 1 or more',
+      { max_attempts: '3' } => 'whole number',
+      { retry_base_delay: 0.1 } => 'leave it out',
       { http_proxy: 'http://proxy' } => 'leave it out',
       { stub_responses: true } => 'flagstore-local',
       { logger: null_logger } => ':logger',
@@ -329,8 +396,20 @@ RSpec.describe Flagstore::LaunchDarkly::DynamoDB do
       expect { open_feature_store(existing_client: Object.new) }
         .to raise_error(Flagstore::OptionError, /:existing_client.*give what the client was made with as dynamodb_opts/)
       expect { open_feature_store(perfix: 'x') }.to raise_error(Flagstore::OptionError, /:perfix.*prefix, dynamodb_opts/)
-      expect { described_class.new_big_segment_store(TABLE, expiration: 5) }
-        .to raise_error(Flagstore::OptionError, /:expiration/)
+    end
+
+    it 'may be the same for both constructors' do
+      shared = { expiration: 5, capacity: 10, dynamodb_opts: endpoint.dynamodb_opts, logger: null_logger }
+      stops << described_class.new_big_segment_store(TABLE, shared) << described_class.new_feature_store(TABLE, shared)
+    end
+
+    it 'have the defaults of the library' do
+      readme = File.read("#{REPOSITORY}/README.md", encoding: 'UTF-8')
+      aws_options = Flagstore::LaunchDarkly::AwsOptions
+      { timeout_ms: aws_options::DEFAULT_TIMEOUT_MS,
+        attempt_timeout_ms: aws_options::DEFAULT_ATTEMPT_TIMEOUT_MS }.each do |name, default|
+        expect(readme).to include "| `#{name}` | ms | #{default.to_s.insert(-4, ',')} |"
+      end
     end
 
     it 'may be left out' do

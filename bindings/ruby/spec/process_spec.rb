@@ -24,17 +24,37 @@ RSpec.describe 'the process' do
     5.times { expect(run(code)).to eq ['', 0] }
   end
 
-  it 'exits at the latest when the calls in flight are over' do
-    faults = Endpoint.faults
-    faults.script({ do: 'hold' })
+  it 'exits at once while calls wait' do
     code = <<~RUBY
       store = open
       Thread.new { store.get('features', 'flag') }
       sleep 0.01 until store.statistics[:requests] > 0
     RUBY
+    expect_to_end_early(code, ['', 0])
+  end
+
+  { 'TERM' => 'SIGTERM', 'INT' => 'Interrupt' }.each do |signal, said|
+    it "is ended by SIG#{signal} during an init that waits" do
+      code = <<~RUBY
+        store = open
+        Thread.new do
+          sleep 0.01 until store.statistics[:requests] > 0
+          Process.kill(#{signal.inspect}, Process.pid)
+        end
+        store.init('features' => [])
+      RUBY
+      expect_to_end_early(code, [signal == 'INT' ? /#{said}/ : '', nil])
+    end
+  end
+
+  # Nobody answers, and every deadline is minutes away.
+  def expect_to_end_early(code, ending)
+    faults = Endpoint.faults
+    faults.script({ do: 'black_hole' })
     started = Process.clock_gettime(Process::CLOCK_MONOTONIC)
-    expect(run(code, endpoint: faults.url, timeout_ms: 700)).to eq ['', 0]
-    expect(Process.clock_gettime(Process::CLOCK_MONOTONIC) - started).to be < 20
+    patient = %i[timeout_ms init_timeout_ms attempt_timeout_ms all_timeout_ms].to_h { |name| [name, 120_000] }
+    expect(run(code, endpoint: faults.url, **patient)).to match ending
+    expect(Process.clock_gettime(Process::CLOCK_MONOTONIC) - started).to be < 60
   ensure
     faults.reset
   end

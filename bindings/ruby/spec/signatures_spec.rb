@@ -31,6 +31,16 @@ RSpec.describe 'the signatures' do
     end
   end
 
+  it 'have every option of the library, and no other' do
+    names = option_names.sort
+    initializers = @signatures.build_instance(name_of(Flagstore::Store)).methods.fetch(:initialize).method_types
+    openers = @signatures.build_singleton(name_of(Flagstore::Store)).methods.fetch(:open).method_types
+    expect([initializers.length, openers.length]).to eq [1, 2]
+    (initializers + openers).map(&:type).each do |function|
+      expect((function.required_keywords.keys + function.optional_keywords.keys - [:logger]).sort).to eq names
+    end
+  end
+
   it 'have the methods of the modules' do
     expect(@signatures.build_singleton(name_of(Flagstore)).methods.keys).to include :library_version
     expect(@signatures.build_singleton(name_of(Flagstore::Store)).methods.keys).to include :open, :new

@@ -290,8 +290,15 @@ RSpec.describe Flagstore::Store do
       store.upsert('features', 'flag', version: 1, item: flag)
       store.get('features', 'flag')
       expect(store.statistics).to include(requests: 2, errors: 0, write_units: be >= 1, read_units: be >= 1)
-      expect(store.statistics.keys).to include(:hits, :misses, :coalesced, :stale, :refreshes, :retries, :throttles,
-                                               :skipped_rows, :dropped_events, :cached_items, :cached_bytes)
+    end
+
+    it 'has the statistics that the header and the documentation name' do
+      header = File.read("#{REPOSITORY}/include/flagstore.h")
+      documented = header[/ What the store did since.*?Errors:/m].scan(/`(\w+)`/).flatten - %w[store_string_free]
+      comment = File.read(File.expand_path('../lib/flagstore/store.rb', __dir__), encoding: 'UTF-8')
+      commented = comment[/# What the store did since.*?@return/m].scan(/\+(\w+)\+/).flatten - %w[cache_dir]
+      names = store.statistics.keys.map(&:to_s)
+      expect([documented.uniq.sort, commented.uniq.sort]).to eq [names.sort, names.sort]
     end
 
     it 'hands events to the logger after the call' do
@@ -337,6 +344,14 @@ RSpec.describe Flagstore::Store do
         expect(open_store(table: 'no-such-table', logger: logger).available?).to be false
       end
     end
+  end
+
+  it 'has an init win where the store was not initialised' do
+    store.upsert('features', 'flag', version: 7, item: flag)
+    report = store.init('features' => [item('flag', 6, '{}')])
+    expect(report.written).to eq 1
+    expect(report.replaced).to eq(not_initialised: Flagstore::Reason.new(1, [%w[features flag]]))
+    expect(store.get('features', 'flag').version).to eq 6
   end
 
   it 'refuses an empty key alone and leaves it out of a data set' do
@@ -419,6 +434,28 @@ RSpec.describe Flagstore::Store do
       end
     end
 
+    # The project's README is held to the code; this one to that.
+    it 'have a row each in the README, with the default that the project gives' do
+      defaults = lambda do |file, column|
+        section = File.read(file, encoding: 'UTF-8').split(/^##+ Options$/)[1]
+        section.scan(/^\| (`.*)\|$/).flatten.each_with_object({}) do |row, found|
+          cells = row.split(' | ').map(&:strip)
+          cells.first.scan(/`(\w+)`/) { |(name)| found[name.to_sym] ||= cells[column] }
+        end
+      end
+      here = defaults.call(File.expand_path('../README.md', __dir__), 1)
+      project = defaults.call("#{REPOSITORY}/README.md", 2)
+      expect(here.slice(*option_names)).to eq project.slice(*option_names)
+      expect(here.keys).to include(*option_names)
+    end
+
+    %i[max_connections soft_wait_ms write_concurrency].each do |name|
+      it "take a number as #{name}" do
+        open_store(name => 7).close
+        expect { open_store(name => -1) }.to raise_error(Flagstore::OptionError, /#{name}/)
+      end
+    end
+
     it 'are the default where they are nil' do
       described_class.open(table: 'flags', prefix: nil, region: nil, timeout_ms: nil).close
     end
@@ -437,7 +474,7 @@ RSpec.describe Flagstore::Store do
     end
 
     it 'gives back the handle' do
-      handle = store.instance_variable_get(:@handle)
+      handle = store.instance_variable_get(:@handle).number
       store.close
       expect(Flagstore::Library.load.native.store_clear_cache(handle, nil)).to eq Flagstore::Library::INVALID_HANDLE
     end
@@ -471,7 +508,7 @@ RSpec.describe Flagstore::Store do
     it 'is done for a store that is forgotten' do
       handles = Array.new(50) do |number|
         forgotten = described_class.open(table: TABLE, prefix: "#{prefix}-#{number}", region: 'us-east-1')
-        forgotten.instance_variable_get(:@handle)
+        forgotten.instance_variable_get(:@handle).number
       end
       GC.start
       native = Flagstore::Library.load.native

@@ -97,7 +97,7 @@ RSpec.describe 'a row that the SDK cannot read' do
   it 'forges no line of the log by its key' do
     put('features', "k\nFATAL forged \e[2K", 1, 'p4yl0ad')
     expect(feature_store.all(kinds['features'])).to eq({})
-    expect(log.string.lines.length).to eq 1
+    expect(log.string.lines.grep_v(/^I/).length).to eq 1
     expect(log.string).not_to include "\e"
   end
 

@@ -1,87 +1,119 @@
-//! The files that credentials come from, read before the SDK is asked: it would read them in the middle of a poll, which a
-//! fork waits for, and a file system that hangs would hold up the host.
+//! The AWS configuration files, and the variables that go before them. Read on a loader's thread, and by no poll, which a fork
+//! waits for: a file system that hangs would hold up the host. The SDK's parsers are handed what was read.
 
-use std::collections::{BTreeMap, HashMap};
-use std::ffi::OsString;
+use std::collections::HashMap;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use aws_config::profile::ProfileSet;
+use aws_runtime::env_config::EnvConfigValue;
 use aws_runtime::env_config::file::{EnvConfigFileKind, EnvConfigFiles};
 use aws_types::os_shim_internal::{Env, Fs};
 use futures_util::FutureExt;
 
+use super::lines::{encoded, for_the_sdk};
+use super::{LoadFailure, LoadFailureKind};
 use crate::model::environment::Environment;
 
-/// The variables that name a file with a token.
-const TOKENS: [&str; 2] = ["AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"];
-
 /// The AWS configuration files, as they were read, and the variables that go with them.
-#[derive(Debug)]
 pub struct Files {
-    environment: Environment,
+    /// The variables, for the SDK's parsers. One that is set to nothing is not set.
+    env: Env,
     config: Read,
     credentials: Read,
+    /// What both say, or that they are damaged, without a quoted line.
+    profiles: Result<ProfileSet, String>,
 }
 
 /// One file, as it was read.
-#[derive(Debug)]
 struct Read {
     kind: EnvConfigFileKind,
     path: Option<PathBuf>,
-    /// Empty where it is missing or no text.
-    text: Text,
+    /// For the SDK's parser; empty where it is missing or no text.
+    text: String,
     /// Why it cannot be used, unless it is one that may be missing.
     unreadable: Option<String>,
 }
 
-/// What is never shown.
-#[derive(Default)]
-struct Text(String);
-
-impl std::fmt::Debug for Text {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Text(not shown)")
-    }
-}
-
-/// What the SDK's sources read and write instead of the file system: what was read before.
-pub struct Snapshot {
-    /// For the SDK.
-    pub fs: Fs,
-    /// What the sources may present.
-    tokens: Vec<Text>,
-    /// The sign-ins that the SDK may renew, as they were.
-    sign_ins: BTreeMap<PathBuf, Vec<u8>>,
-    /// The first file with a token that cannot be read.
-    pub unreadable: Option<String>,
-}
-
 impl Files {
-    /// Reads both. May hang where their file system does.
-    pub fn read(environment: &Environment) -> Files {
+    /// Reads both, with this profile selected, else the one of AWS_PROFILE or AWS_DEFAULT_PROFILE. May hang where their
+    /// file system does.
+    pub fn read(environment: &Environment, selected: Option<&str>) -> Files {
         use EnvConfigFileKind::{Config, Credentials};
-        Files {
+        let mut files = Files {
             config: Read::new(environment, Config, "AWS_CONFIG_FILE", ".aws/config"),
             credentials: Read::new(environment, Credentials, "AWS_SHARED_CREDENTIALS_FILE", ".aws/credentials"),
-            environment: environment.clone(),
-        }
+            env: env(environment),
+            profiles: Err(String::new()),
+        };
+        // The SDK for Rust knows only the first of the two variables.
+        let selected =
+            selected.or_else(|| environment.get("AWS_PROFILE")).or_else(|| environment.get("AWS_DEFAULT_PROFILE"));
+        files.profiles = files.parsed(&files.contents(), selected).ok_or_else(|| files.damage());
+        files
     }
 
-    /// The variables, for the SDK, without those that are hidden. One that is set to nothing is not set.
-    pub fn env(&self, hidden: &[&str]) -> Env {
-        env(&self.environment, hidden)
+    /// What they say. The failure never quotes a line of them.
+    pub fn profiles(&self) -> Result<&ProfileSet, String> {
+        self.profiles.as_ref().map_err(Clone::clone)
+    }
+
+    /// A setting: the variable, else what the profile says.
+    pub fn setting(&self, variable: &str, member: &str) -> Option<String> {
+        self.value(&EnvConfigValue::new().env(variable).profile(member))
+    }
+
+    /// A setting that is true or false, perhaps one that stands in no profile.
+    pub fn flag(&self, variable: &str, member: Option<&str>) -> Option<bool> {
+        let value = EnvConfigValue::new().env(variable);
+        let value = self.value(&match member {
+            Some(member) => value.profile(member),
+            None => value,
+        })?;
+        [("true", true), ("false", false)]
+            .into_iter()
+            .find(|(word, _)| value.eq_ignore_ascii_case(word))
+            .map(|(_, flag)| flag)
+    }
+
+    /// The URL at which a service is to be asked instead of AWS's own, by the name that the SDKs know it by.
+    pub fn endpoint(&self, service: &str) -> Option<String> {
+        if self.flag("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", Some("ignore_configured_endpoint_urls")) == Some(true) {
+            return None;
+        }
+        self.value(&EnvConfigValue::new().env("AWS_ENDPOINT_URL").profile("endpoint_url").service_id(service))
+    }
+
+    /// The region of the selected profile, else of the one that it builds on.
+    pub fn region(&self) -> Option<&str> {
+        let profiles = self.profiles.as_ref().ok()?;
+        let (mut name, mut seen) = (profiles.selected_profile().to_owned(), Vec::new());
+        while !seen.contains(&name) {
+            let profile = profiles.get_profile(&name)?;
+            if let Some(region) = profile.get("region").filter(|region| !region.is_empty()) {
+                return Some(region);
+            }
+            seen.push(name);
+            name = encoded(profile.get("source_profile")?);
+        }
+        None
+    }
+
+    /// The certificates that the selected profile trusts.
+    pub fn ca_bundle(&self) -> Option<&str> {
+        let profiles = self.profiles.as_ref().ok()?;
+        profiles.get_profile(profiles.selected_profile())?.get("ca_bundle").filter(|path| !path.is_empty())
+    }
+
+    fn value(&self, value: &EnvConfigValue<'_>) -> Option<String> {
+        let found = value.load(&self.env, self.profiles.as_ref().ok());
+        found.map(|(value, _)| value.trim().to_owned()).filter(|value| !value.is_empty())
     }
 
     /// Both files, for the SDK.
-    pub fn contents(&self) -> EnvConfigFiles {
-        let builder = EnvConfigFiles::builder().with_contents(self.config.kind, &self.config.text.0);
-        builder.with_contents(self.credentials.kind, &self.credentials.text.0).build()
-    }
-
-    /// What they say, with this profile selected, else the one of AWS_PROFILE. The failure never quotes a line of them.
-    pub fn profiles(&self, selected: Option<&str>) -> Result<ProfileSet, String> {
-        self.parsed(&self.contents(), selected).ok_or_else(|| self.damage())
+    fn contents(&self) -> EnvConfigFiles {
+        let builder = EnvConfigFiles::builder().with_contents(self.config.kind, &self.config.text);
+        builder.with_contents(self.credentials.kind, &self.credentials.text).build()
     }
 
     /// The first file that is there, or should be, and cannot be read.
@@ -90,16 +122,16 @@ impl Files {
     }
 
     fn parsed(&self, files: &EnvConfigFiles, selected: Option<&str>) -> Option<ProfileSet> {
-        let selected = selected.map(|name| name.to_owned().into());
-        let (fs, env) = (no_files(), self.env(&[]));
+        let selected = selected.map(|name| encoded(name).into());
+        let no_files = Fs::from_raw_map(HashMap::new());
         // It has nothing to wait for.
-        aws_config::profile::load(&fs, &env, files, selected).now_or_never()?.ok()
+        aws_config::profile::load(&no_files, &self.env, files, selected).now_or_never()?.ok()
     }
 
     /// Which file the SDK's parser stopped in, and where. Its own message goes on with what it found there.
     fn damage(&self) -> String {
         let damaged = [&self.config, &self.credentials].into_iter().find_map(|file| {
-            let lines: Vec<&str> = file.text.0.lines().collect();
+            let lines: Vec<&str> = file.text.lines().collect();
             let parses = |lines: &[&str]| {
                 let alone = EnvConfigFiles::builder().with_contents(file.kind, lines.join("\n")).build();
                 self.parsed(&alone, None).is_some()
@@ -110,58 +142,6 @@ impl Files {
             (line <= lines.len()).then(|| format!("line {line} of the file {} is damaged", path.display()))
         });
         damaged.unwrap_or_else(|| "the AWS configuration files are damaged".to_owned())
-    }
-
-    /// Reads what the SDK's sources may want besides. May hang where a file system does.
-    pub fn snapshot(&self, profiles: &ProfileSet) -> Snapshot {
-        let of_profiles =
-            profiles.profiles().filter_map(|name| profiles.get_profile(name)?.get("web_identity_token_file"));
-        let of_variables = TOKENS.into_iter().filter_map(|name| self.environment.get(name));
-        let (mut files, mut unreadable) = (HashMap::<OsString, Vec<u8>>::new(), None);
-        let mut tokens = Vec::new();
-        for path in of_variables.chain(of_profiles) {
-            match std::fs::read(path) {
-                Ok(bytes) => {
-                    tokens.push(Text(String::from_utf8_lossy(&bytes).into_owned()));
-                    files.insert(path.into(), bytes);
-                }
-                Err(error) => unreadable = unreadable.or(Some(cannot_be_read(Path::new(path), &error))),
-            }
-        }
-        let signs_in = |profile: &str| {
-            let profile = profiles.get_profile(profile);
-            profile
-                .is_some_and(|profile| ["sso_session", "sso_start_url"].iter().any(|name| profile.get(name).is_some()))
-        };
-        let mut sign_ins = BTreeMap::new();
-        if profiles.profiles().any(signs_in)
-            && let Some(cached) = home(&self.environment).map(|home| home.join(".aws/sso/cache"))
-            && let Ok(entries) = std::fs::read_dir(&cached)
-        {
-            let paths = entries.flatten().map(|entry| cached.join(entry.file_name()));
-            sign_ins = paths.filter_map(|path| Some((path.clone(), std::fs::read(&path).ok()?))).collect();
-            files.extend(sign_ins.iter().map(|(path, bytes)| (path.clone().into_os_string(), bytes.clone())));
-        }
-        Snapshot { fs: Fs::from_raw_map(files), tokens, sign_ins, unreadable }
-    }
-}
-
-impl Snapshot {
-    /// What the sources may present, and messages must not hold.
-    pub fn tokens(&self) -> impl Iterator<Item = String> {
-        self.tokens.iter().map(|token| token.0.clone())
-    }
-
-    /// Writes the sign-ins that the SDK renewed to where they came from, as it would have: else the AWS CLI, which finds
-    /// them used up, asks the user to sign in again.
-    pub fn write_back(&self) {
-        for (path, before) in &self.sign_ins {
-            let Some(Ok(after)) = self.fs.read_to_end(path).now_or_never() else { continue };
-            if after != *before {
-                // The credentials that came of it are there all the same. Whoever may read the file stays as it is.
-                let _ = std::fs::write(path, after);
-            }
-        }
     }
 }
 
@@ -181,23 +161,25 @@ impl Read {
             }
             _ => None,
         };
-        Read { kind, path, text: Text(read.and_then(Result::ok).unwrap_or_default()), unreadable }
+        let text = read.and_then(Result::ok).map(|text| for_the_sdk(&text, kind)).unwrap_or_default();
+        Read { kind, path, text, unreadable }
     }
 }
 
-fn env(environment: &Environment, hidden: &[&str]) -> Env {
-    let set = environment.iter().filter(|(name, value)| !value.is_empty() && !hidden.contains(name));
+/// The text of a file with a token. May hang where its file system does.
+pub fn token(path: &str) -> Result<String, LoadFailure> {
+    let unreadable = |error| LoadFailure::new(LoadFailureKind::Misconfigured, cannot_be_read(Path::new(path), &error));
+    std::fs::read_to_string(path).map_err(unreadable)
+}
+
+fn env(environment: &Environment) -> Env {
+    let set = environment.iter().filter(|(_, value)| !value.is_empty());
     Env::from(set.map(|(name, value)| (name.to_owned(), value.to_owned())).collect::<HashMap<_, _>>())
 }
 
-/// A file system without files.
-pub fn no_files() -> Fs {
-    Fs::from_raw_map(HashMap::new())
-}
-
 /// The user's home folder, by the SDK's rule.
-fn home(environment: &Environment) -> Option<PathBuf> {
-    aws_runtime::fs_util::home_dir(&env(environment, &[]), aws_runtime::fs_util::Os::real()).map(PathBuf::from)
+pub fn home(environment: &Environment) -> Option<PathBuf> {
+    aws_runtime::fs_util::home_dir(&env(environment), aws_runtime::fs_util::Os::real()).map(PathBuf::from)
 }
 
 fn cannot_be_read(path: &Path, error: &std::io::Error) -> String {

@@ -1,20 +1,19 @@
-//! What the AWS configuration files say, as far as it is not left to the SDK.
-
-use std::time::Duration;
+//! What the AWS configuration files say about credentials.
 
 use aws_config::profile::{Profile, ProfileSet};
 use aws_credential_types::Credentials;
 
 use super::files::Files;
-use super::program;
+use super::lines::{decoded, encoded};
+use super::sso::SignIn;
 use super::{LoadFailure, LoadFailureKind};
 use crate::model::environment::Environment;
 
-/// The AWS configuration files. A profile given by its name must be there.
-pub fn profiles(files: &Files, given: Option<&str>) -> Result<ProfileSet, LoadFailure> {
-    let profiles = files.profiles(given).map_err(misconfigured)?;
+/// What the AWS configuration files say. A profile given by its name must be there.
+pub fn profiles<'a>(files: &'a Files, given: Option<&str>) -> Result<&'a ProfileSet, LoadFailure> {
+    let profiles = files.profiles().map_err(misconfigured)?;
     match given {
-        Some(name) if profiles.get_profile(name).is_none() => {
+        Some(name) if profiles.get_profile(&encoded(name)).is_none() => {
             let missing = || format!("the profile \"{name}\" is not in the AWS configuration files");
             Err(misconfigured(files.unreadable().map_or_else(missing, ToOwned::to_owned)))
         }
@@ -22,30 +21,16 @@ pub fn profiles(files: &Files, given: Option<&str>) -> Result<ProfileSet, LoadFa
     }
 }
 
-/// That the selected profile is not there, which the SDK passes over in silence.
+/// That the selected profile is not there, which AWS's SDKs pass over in silence.
 pub fn missing_profile(profiles: &ProfileSet) -> Option<String> {
     let selected = profiles.selected_profile();
     (selected != "default" && profiles.get_profile(selected).is_none())
-        .then(|| format!("the profile \"{selected}\" of AWS_PROFILE is not in the AWS configuration files"))
+        .then(|| format!("the profile \"{}\" of AWS_PROFILE is not in the AWS configuration files", decoded(selected)))
 }
 
-/// Whether the selected profile says where credentials come from.
-pub fn has_credentials(profiles: &ProfileSet) -> bool {
-    const WAYS: [&str; 7] = [
-        "aws_access_key_id",
-        "role_arn",
-        "credential_process",
-        "sso_session",
-        "sso_start_url",
-        "web_identity_token_file",
-        "login_session",
-    ];
-    let profile = profiles.get_profile(profiles.selected_profile());
-    profile.is_some_and(|profile| WAYS.iter().any(|name| profile.get(name).is_some()))
-}
-
-/// Where a profile gets its credentials, if that is a way that the SDK is not left to go.
-pub struct Base {
+/// Where a profile gets its credentials.
+#[derive(Debug)]
+pub struct Chain {
     /// What the first role is assumed with.
     pub source: Source,
     /// In the order in which they are assumed.
@@ -53,14 +38,26 @@ pub struct Base {
 }
 
 /// Where the first credentials come from.
+#[derive(Debug)]
 pub enum Source {
-    /// They stand in the profile, or in the environment that it points to.
+    /// They stand in the profile.
     Keys(Credentials),
-    /// A shell command prints them.
-    Program(String),
+    /// A shell command prints them. They are of this account, unless it says otherwise.
+    Program(String, Option<String>),
+    /// STS gives them for what a file holds.
+    Token(String, Role),
+    /// IAM Identity Center.
+    SignIn(SignIn),
+    /// The variables of the environment.
+    Environment,
+    /// The endpoint of the container.
+    Container,
+    /// The metadata service of the instance.
+    Instance,
 }
 
 /// A role that a profile assumes.
+#[derive(Debug, Clone)]
 pub struct Role {
     /// `role_arn`
     pub arn: String,
@@ -68,78 +65,197 @@ pub struct Role {
     pub session_name: Option<String>,
     /// `external_id`
     pub external_id: Option<String>,
+    /// `duration_seconds`
+    pub duration_seconds: Option<String>,
+    /// `mfa_serial`, which is not used: there is nobody to ask for a code.
+    pub mfa_serial: Option<String>,
 }
 
-impl Source {
-    /// Gets them. A program may run for so long.
-    pub fn credentials(self, timeout: Duration) -> Result<Credentials, LoadFailure> {
-        match self {
-            Source::Keys(keys) => Ok(keys),
-            Source::Program(command) => program::credentials(&command, timeout),
-        }
-    }
-}
-
-impl Base {
-    /// The keys that stand in the selected profile, which need nobody to be asked. Else follows its roles to a
-    /// `credential_process`, or to the keys of the environment, which the SDK would not look for behind a profile that goes
-    /// before them.
-    pub fn of(profiles: &ProfileSet, environment: &Environment) -> Result<Option<Base>, LoadFailure> {
-        let mut name = profiles.selected_profile();
-        let (mut roles, mut seen) = (Vec::new(), Vec::new());
+impl Chain {
+    /// Follows the selected profile to where its first credentials come from. `None` if it says nothing of credentials, or is
+    /// not there.
+    pub fn of(profiles: &ProfileSet) -> Result<Option<Chain>, LoadFailure> {
+        let mut name = profiles.selected_profile().to_owned();
+        let (mut roles, mut seen) = (Vec::new(), Vec::<String>::new());
         loop {
-            let Some(profile) = profiles.get_profile(name) else {
+            let Some(profile) = profiles.get_profile(&name) else {
                 return match seen.last() {
                     None => Ok(None),
                     Some(last) => Err(misconfigured(format!(
-                        "the profile \"{name}\", the source_profile of \"{last}\", is not in the AWS configuration files"
+                        "the profile \"{}\", the source_profile of \"{last}\", is not in the AWS configuration files",
+                        decoded(&name)
                     ))),
                 };
             };
-            let keys = keys_of(profile);
-            if seen.contains(&name) || (!seen.is_empty() && keys.is_some()) {
-                return Ok(None);
+            if seen.contains(&decoded(&name)) {
+                return Err(misconfigured(format!(
+                    "the profiles are each other's source_profile, in a loop: {}",
+                    seen.join(", ")
+                )));
             }
-            seen.push(name);
-            let get = |name| profile.get(name).map(ToOwned::to_owned);
-            if let (Some(arn), None) = (get("role_arn"), get("web_identity_token_file")) {
-                roles.push(Role { arn, session_name: get("role_session_name"), external_id: get("external_id") });
-                match (profile.get("source_profile"), profile.get("credential_source")) {
-                    (Some(source), _) if source != name => {
-                        name = source;
-                        continue;
+            seen.push(decoded(&name));
+            let source = match keys_of(profile)? {
+                // What another profile builds on is its keys, if it has any.
+                Some(keys) if seen.len() > 1 => Some(Source::Keys(keys)),
+                keys => match role_of(profile) {
+                    Some(role) => {
+                        roles.push(role);
+                        match source_of_role(profile)? {
+                            Next::Profile(next) => {
+                                name = encoded(next);
+                                continue;
+                            }
+                            Next::Source(source) => Some(source),
+                            Next::Itself => source_of(profiles, profile, keys)?,
+                        }
                     }
-                    (Some(_), _) => {}
-                    (None, Some(source)) if source.eq_ignore_ascii_case("Environment") => {
-                        roles.reverse();
-                        return Ok(keys_in(environment).map(|keys| Base { source: Source::Keys(keys), roles }));
-                    }
-                    (None, _) => return Ok(None),
-                }
-            }
-            let goes_first =
-                ["credential_source", "web_identity_token_file", "sso_session", "sso_start_url", "login_session"];
-            if goes_first.iter().any(|name| profile.get(name).is_some()) {
-                return Ok(None);
-            }
-            let source = match (keys, get("credential_process")) {
-                // The SDK for Rust would run the program; AWS's other SDKs and its CLI take the keys.
-                (Some(keys), _) => Source::Keys(keys),
-                (None, Some(command)) => Source::Program(command),
-                (None, None) => return Ok(None),
+                    None => source_of(profiles, profile, keys)?,
+                },
             };
             roles.reverse();
-            return Ok(Some(Base { source, roles }));
+            return match (source, &seen[..]) {
+                (Some(source), _) => Ok(Some(Chain { source, roles })),
+                (None, [_]) if roles.is_empty() => Ok(None),
+                (None, _) => Err(misconfigured(format!(
+                    "the profile \"{}\" has no credentials to assume a role with",
+                    decoded(&name)
+                ))),
+            };
         }
     }
 }
 
+/// Where the credentials come from with which a role is assumed.
+enum Next<'a> {
+    Profile(&'a str),
+    Source(Source),
+    /// They stand in the same profile.
+    Itself,
+}
+
+fn source_of_role(profile: &Profile) -> Result<Next<'_>, LoadFailure> {
+    let name = decoded(profile.name());
+    match (profile.get("source_profile"), profile.get("credential_source")) {
+        (Some(_), Some(_)) => {
+            Err(misconfigured(format!("the profile \"{name}\" has both source_profile and credential_source")))
+        }
+        (Some(source), None) if source == name => Ok(Next::Itself),
+        (Some(source), None) => Ok(Next::Profile(source)),
+        (None, Some(source)) => named(&name, source).map(Next::Source),
+        (None, None) => Err(misconfigured(format!(
+            "the profile \"{name}\" has a role_arn, and neither source_profile nor credential_source"
+        ))),
+    }
+}
+
+fn named(profile: &str, source: &str) -> Result<Source, LoadFailure> {
+    match source.to_ascii_lowercase().as_str() {
+        "environment" => Ok(Source::Environment),
+        "ecscontainer" => Ok(Source::Container),
+        "ec2instancemetadata" => Ok(Source::Instance),
+        _ => Err(misconfigured(format!(
+            "credential_source of the profile \"{profile}\" is none of Environment, EcsContainer and Ec2InstanceMetadata"
+        ))),
+    }
+}
+
+/// What a profile says beside its role.
+fn source_of(
+    profiles: &ProfileSet,
+    profile: &Profile,
+    keys: Option<Credentials>,
+) -> Result<Option<Source>, LoadFailure> {
+    let get = |name| profile.get(name).map(ToOwned::to_owned);
+    if let Some(source) = profile.get("credential_source") {
+        return named(&decoded(profile.name()), source).map(Some);
+    }
+    if let Some(file) = get("web_identity_token_file") {
+        let missing = || {
+            misconfigured(format!(
+                "the profile \"{}\" has web_identity_token_file without role_arn",
+                decoded(profile.name())
+            ))
+        };
+        return Ok(Some(Source::Token(file, a_role(profile).ok_or_else(missing)?)));
+    }
+    if ["sso_session", "sso_start_url"].iter().any(|name| profile.get(name).is_some()) {
+        return sign_in(profiles, profile).map(|sign_in| Some(Source::SignIn(sign_in)));
+    }
+    if profile.get("login_session").is_some() {
+        return Err(misconfigured(format!(
+            "the profile \"{}\" has a login_session, which is not supported",
+            decoded(profile.name())
+        )));
+    }
+    Ok(match (keys, get("credential_process")) {
+        // The SDK for Rust would run the program; AWS's other SDKs and its CLI take the keys.
+        (Some(keys), _) => Some(Source::Keys(keys)),
+        (None, Some(command)) => Some(Source::Program(command, get("aws_account_id"))),
+        (None, None) => None,
+    })
+}
+
+fn role_of(profile: &Profile) -> Option<Role> {
+    // With a token the role is where everything begins, and not assumed with other credentials.
+    profile.get("web_identity_token_file").map_or_else(|| a_role(profile), |_| None)
+}
+
+fn a_role(profile: &Profile) -> Option<Role> {
+    let get = |name| profile.get(name).filter(|value| !value.is_empty()).map(ToOwned::to_owned);
+    Some(Role {
+        arn: get("role_arn")?,
+        session_name: get("role_session_name"),
+        external_id: get("external_id"),
+        duration_seconds: get("duration_seconds"),
+        mfa_serial: get("mfa_serial"),
+    })
+}
+
+fn sign_in(profiles: &ProfileSet, profile: &Profile) -> Result<SignIn, LoadFailure> {
+    let session = profile.get("sso_session");
+    let of_session = match session {
+        None => None,
+        Some(session) => Some(profiles.sso_session(&encoded(session)).ok_or_else(|| {
+            misconfigured(format!("the sso-session \"{session}\" is not in the AWS configuration files"))
+        })?),
+    };
+    let of_profile = |name: &str| profile.get(name).map(ToOwned::to_owned);
+    let of_either =
+        |name: &str| of_session.map_or_else(|| of_profile(name), |session| session.get(name).map(ToOwned::to_owned));
+    let given = |name: &str, value: Option<String>| {
+        let missing = || {
+            misconfigured(format!(
+                "the profile \"{}\" signs in by IAM Identity Center without {name}",
+                decoded(profile.name())
+            ))
+        };
+        value.filter(|value| !value.is_empty()).ok_or_else(missing)
+    };
+    Ok(SignIn {
+        session: session.map(ToOwned::to_owned),
+        start_url: given("sso_start_url", of_either("sso_start_url"))?,
+        region: given("sso_region", of_either("sso_region"))?,
+        account: given("sso_account_id", of_profile("sso_account_id"))?,
+        role: given("sso_role_name", of_profile("sso_role_name"))?,
+    })
+}
+
 /// The keys in a profile.
-fn keys_of(profile: &Profile) -> Option<Credentials> {
+fn keys_of(profile: &Profile) -> Result<Option<Credentials>, LoadFailure> {
     let get = |name| profile.get(name).filter(|value| !value.is_empty());
-    let (id, secret) = (get("aws_access_key_id")?, get("aws_secret_access_key")?);
-    let token = get("aws_session_token").map(ToOwned::to_owned);
-    Some(Credentials::new(id, secret, token, None, "profile"))
+    let half = |given: &str, missing: &str| {
+        Err(misconfigured(format!("the profile \"{}\" has {given} without {missing}", decoded(profile.name()))))
+    };
+    let (id, secret) = match (get("aws_access_key_id"), get("aws_secret_access_key")) {
+        (Some(id), Some(secret)) => (id, secret),
+        (None, None) => return Ok(None),
+        (Some(_), None) => return half("aws_access_key_id", "aws_secret_access_key"),
+        (None, Some(_)) => return half("aws_secret_access_key", "aws_access_key_id"),
+    };
+    let mut credentials = Credentials::builder().access_key_id(id).secret_access_key(secret).provider_name("profile");
+    credentials.set_session_token(get("aws_session_token").map(ToOwned::to_owned));
+    credentials.set_account_id(get("aws_account_id").map(Into::into));
+    Ok(Some(credentials.build()))
 }
 
 /// The keys in the environment. A line break at an end is one that nobody meant.
@@ -164,6 +280,6 @@ pub fn half_set(environment: &Environment) -> Option<String> {
     Some(format!("{given} is set without {missing}"))
 }
 
-fn misconfigured(why: String) -> LoadFailure {
+fn misconfigured(why: impl AsRef<str>) -> LoadFailure {
     LoadFailure::new(LoadFailureKind::Misconfigured, why)
 }

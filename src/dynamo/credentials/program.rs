@@ -6,28 +6,26 @@
 //! which the kernel copies.
 
 use std::io::Read;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ExitStatus, Stdio};
 use std::time::{Duration, Instant, SystemTime};
 
 use aws_credential_types::Credentials;
 use serde_json::Value;
 
 use super::{LoadFailure, LoadFailureKind};
-use crate::runtime::{aside, end_group, in_group};
+use crate::runtime::aside;
+use crate::runtime::programs::{Group, NOT_RUN, shell};
 
 /// The most that it may print.
 const MAX_OUTPUT_BYTES: u64 = 1024 * 1024;
-/// The shell that runs it. By its whole name, since a search would read the environment.
-const SHELL: &str = if cfg!(unix) { "/bin/sh" } else { "sh" };
-/// How a shell ends that cannot run what it was told to.
-const NOT_RUN: [i32; 2] = [126, 127];
 /// Between two looks at a program that has closed its output and goes on.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(10);
 
-/// Runs the shell command that a profile names, for so long at most.
-pub fn credentials(command: &str, timeout: Duration) -> Result<Credentials, LoadFailure> {
+/// Runs the shell command that a profile names, for so long at most. What it prints is of this account, unless it says
+/// otherwise.
+pub fn credentials(command: &str, account: Option<&str>, timeout: Duration) -> Result<Credentials, LoadFailure> {
     let output = run(command, timeout).map_err(|(kind, what)| failed(kind, what))?;
-    parse(&output).map_err(|what| failed(LoadFailureKind::Misconfigured, what))
+    parse(&output, account).map_err(|what| failed(LoadFailureKind::Misconfigured, what))
 }
 
 /// The message never holds what the program printed.
@@ -40,11 +38,11 @@ fn failed(kind: LoadFailureKind, what: &str) -> LoadFailure {
 fn run(command: &str, timeout: Duration) -> Result<Vec<u8>, (LoadFailureKind, &'static str)> {
     use LoadFailureKind::{Failing, TimedOut};
     let deadline = Instant::now() + timeout;
-    let mut program = Command::new(SHELL);
-    program.args(["-c", command]).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
-    let mut child = in_group(&mut program).spawn().map_err(|_| (Failing, "could not be started"))?;
+    let mut program = shell(command);
+    program.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut group = Group::start(&mut program).map_err(|_| (Failing, "could not be started"))?;
     let (sender, receiver) = std::sync::mpsc::sync_channel(1);
-    let stdout = child.stdout.take();
+    let stdout = group.program().stdout.take();
     let reader = aside(move || {
         let mut output = Vec::new();
         let read = stdout.map(|stdout| stdout.take(MAX_OUTPUT_BYTES).read_to_end(&mut output));
@@ -52,15 +50,13 @@ fn run(command: &str, timeout: Duration) -> Result<Vec<u8>, (LoadFailureKind, &'
         let _ = sender.send(matches!(read, Some(Ok(_))).then_some(output));
     });
     if reader.is_err() {
-        end_group(&mut child);
-        let _ = child.wait();
+        group.end();
         return Err((Failing, "could not be read"));
     }
     let output = receiver.recv_timeout(deadline.saturating_duration_since(Instant::now()));
-    let status = output.is_ok().then(|| ended(&mut child, deadline)).flatten();
+    let status = output.is_ok().then(|| ended(group.program(), deadline)).flatten();
     if status.is_none() {
-        end_group(&mut child);
-        let _ = child.wait();
+        group.end();
     }
     match (output, status) {
         (Err(_), _) | (_, None) => Err((TimedOut, "did not end in time")),
@@ -86,7 +82,7 @@ fn ended(child: &mut Child, deadline: Instant) -> Option<Option<ExitStatus>> {
 }
 
 /// Reads the JSON that the program prints, version 1 of AWS's format.
-fn parse(output: &[u8]) -> Result<Credentials, &'static str> {
+fn parse(output: &[u8], account: Option<&str>) -> Result<Credentials, &'static str> {
     let value: Value = serde_json::from_slice(output).map_err(|_| "printed something that is not JSON")?;
     let text = |name: &str| value.get(name).and_then(Value::as_str).filter(|text| !text.is_empty()).map(str::to_owned);
     if value.get("Version").and_then(Value::as_i64) != Some(1) {
@@ -99,7 +95,12 @@ fn parse(output: &[u8]) -> Result<Credentials, &'static str> {
     let (Some(id), Some(secret)) = (text("AccessKeyId"), text("SecretAccessKey")) else {
         return Err("printed no AccessKeyId or SecretAccessKey");
     };
-    Ok(Credentials::new(id, secret, text("SessionToken"), expires, "credential_process"))
+    let mut credentials =
+        Credentials::builder().access_key_id(id).secret_access_key(secret).provider_name("credential_process");
+    credentials.set_session_token(text("SessionToken"));
+    credentials.set_expiry(expires);
+    credentials.set_account_id(text("AccountId").or_else(|| account.map(ToOwned::to_owned)).map(Into::into));
+    Ok(credentials.build())
 }
 
 fn expiration(text: &str) -> Option<SystemTime> {
@@ -117,7 +118,7 @@ mod tests {
     fn a_program_prints_credentials_that_expire() {
         let printed = r#"{"Version":1,"AccessKeyId":"AKIA","SecretAccessKey":"secret","SessionToken":"token","Expiration":"2030-01-02T03:04:05Z"}"#;
         let output = run(&format!("printf '%s' '{printed}'"), Duration::from_secs(10)).expect("it runs");
-        let credentials = parse(&output).expect("it is valid");
+        let credentials = parse(&output, None).expect("it is valid");
         assert_eq!((credentials.access_key_id(), credentials.session_token()), ("AKIA", Some("token")));
         assert_eq!(credentials.expiry(), Some(SystemTime::UNIX_EPOCH + Duration::from_secs(1_893_553_445)));
     }
@@ -130,9 +131,12 @@ mod tests {
         assert_eq!(run("sleep 60", Duration::from_millis(50)), Err((TimedOut, "did not end in time")));
         let closed = "exec >&-; exec sleep 60";
         assert_eq!(run(closed, Duration::from_millis(50)), Err((TimedOut, "did not end in time")));
-        assert_eq!(parse(b"secret"), Err("printed something that is not JSON"));
-        assert_eq!(parse(br#"{"Version":2}"#), Err("printed a format other than version 1"));
-        assert_eq!(parse(br#"{"Version":1,"AccessKeyId":"a"}"#), Err("printed no AccessKeyId or SecretAccessKey"));
+        assert_eq!(parse(b"secret", None), Err("printed something that is not JSON"));
+        assert_eq!(parse(br#"{"Version":2}"#, None), Err("printed a format other than version 1"));
+        assert_eq!(
+            parse(br#"{"Version":1,"AccessKeyId":"a"}"#, None),
+            Err("printed no AccessKeyId or SecretAccessKey")
+        );
     }
 
     #[test]
@@ -152,7 +156,7 @@ mod tests {
         std::fs::remove_file(list).expect("the file goes");
         assert_eq!(started.lines().count(), 3, "{started}");
         let alive = |number: &str| {
-            let found = Command::new("kill").args(["-0", number]).stderr(Stdio::null()).status();
+            let found = std::process::Command::new("kill").args(["-0", number]).stderr(Stdio::null()).status();
             // Whoever collects orphans may take a moment for those that are not ours.
             let state = std::fs::read_to_string(format!("/proc/{number}/stat")).unwrap_or_default();
             found.is_ok_and(|found| found.success()) && !state.contains(") Z ")

@@ -1,32 +1,28 @@
-//! The sources, in order: keys in the environment, the profile (with `credential_process`), web identity, container,
-//! instance. A profile named in the options goes before the environment.
+//! The sources, in order: keys in the environment, the profile, a web identity, the container, the instance. A profile named
+//! in the options goes before the environment.
 //!
-//! Everything here runs on a loader's thread and may block. The SDK is handed the variables and the files, so that it
-//! reads neither, and nothing that blocks happens while a fork waits. What it reads all the same, where STS, IAM Identity
-//! Center, the container's or the instance's endpoint is asked, is AWS_EXECUTION_ENV, for the header that names it, and
-//! LOG_SENSITIVE_BODIES: keys in the environment or a profile, and a `credential_process`, are found without it.
+//! Everything here runs on a loader's thread and may block, and nothing of it looks at the environment of the process: that
+//! was read when the store was opened. What blocks happens between the polls, which a fork waits for.
 
 use std::future::Future;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant, SystemTime};
 
-use aws_config::profile::ProfileSet;
-use aws_config::retry::RetryConfig;
-use aws_config::sts::AssumeRoleProvider;
-use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig};
+use aws_config::Region;
 use aws_credential_types::Credentials;
-use aws_credential_types::credential_feature::AwsCredentialFeature;
-use aws_credential_types::provider::error::CredentialsError;
-use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
-use aws_smithy_async::rt::sleep::TokioSleep;
-use aws_smithy_runtime_api::client::http::SharedHttpClient;
 
-use super::files::Snapshot;
-use super::profile::{Base, Role, half_set, has_credentials, keys_in};
-use super::{Files, Life, LoadFailure, LoadFailureKind, missing_profile, outcome, profiles, unsendable};
-use crate::model::Result as Outcome;
-use crate::model::environment::Environment;
+use super::ask::Service;
+use super::instance::{Instance, LATE, Nothing};
+use super::profile::{Chain, Role, Source, half_set, keys_in};
+use super::sso::SignIn;
+use super::{
+    Files, Life, LoadFailure, LoadFailureKind, container, files, missing_profile, profiles, program, sso, sts,
+    unsendable,
+};
+use crate::dynamo::http::{Client, Connector, Proxies};
+use crate::dynamo::identity::service_url;
+use crate::dynamo::resolver::Resolver;
+use crate::dynamo::trust::Trust;
 use crate::model::options::Options;
 use crate::runtime::{Runtimes, whole_across_forks};
 
@@ -37,10 +33,6 @@ const LONGEST_RUN: Duration = Duration::from_secs(60);
 /// What both may take where what is held ends sooner: a load that hangs from before the end must not be what everybody
 /// waits for after it.
 const AT_LEAST: Duration = Duration::from_secs(3);
-/// The first pause before STS or IAM Identity Center is asked again; with the SDK's of a second, a call could end before.
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
-/// The variables that are left out where a profile goes before them.
-const KEYS: [&str; 3] = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
 
 /// Credentials, and how long they may be used.
 pub type Loaded = (Credentials, Life);
@@ -57,8 +49,14 @@ pub struct Sources {
     pub use_dual_stack: bool,
     /// What a load waits with.
     pub runtimes: Arc<Runtimes>,
-    /// Makes the client that asks them, which lives as long as one load.
-    pub http: Box<dyn Fn() -> Outcome<SharedHttpClient> + Send + Sync>,
+}
+
+/// One load of a store's credentials.
+struct Load<'a> {
+    sources: &'a Sources,
+    files: &'a Files,
+    /// How long what is held is valid yet, if it ends.
+    left: Option<Duration>,
 }
 
 impl Sources {
@@ -66,135 +64,247 @@ impl Sources {
     pub fn load(&self, left: Option<Duration>) -> Result<Loaded, LoadFailure> {
         let (given, environment) = (self.options.profile.as_deref(), &self.options.environment);
         let keys = if given.is_none() { keys_in(environment) } else { None };
-        let credentials = match keys {
-            Some(keys) => keys,
+        let (credentials, of_instance) = match keys {
+            Some(keys) => (keys, false),
             None => self.of_files(left)?,
         };
         if let Some(what) = unsendable(&credentials) {
             return Err(LoadFailure::new(LoadFailureKind::Misconfigured, what));
         }
-        let life = life_of(&credentials);
+        let life = life_of(&credentials, of_instance);
         Ok((credentials, life))
     }
 
-    fn of_files(&self, left: Option<Duration>) -> Result<Credentials, LoadFailure> {
+    /// Credentials, and whether it was the metadata service that gave them.
+    fn of_files(&self, left: Option<Duration>) -> Result<(Credentials, bool), LoadFailure> {
         let (given, environment) = (self.options.profile.as_deref(), &self.options.environment);
-        let files = Files::read(environment);
+        let files = Files::read(environment, given);
         let profiles = profiles(&files, given)?;
-        if let Some(base) = Base::of(&profiles, environment)? {
-            let credentials = base.source.credentials(within(LONGEST_RUN, left))?;
-            return self.assumed(&files, credentials, base.roles, left);
+        let chain = Chain::of(profiles)?;
+        let load = Load { sources: self, files: &files, left };
+        match chain {
+            Some(chain) => load.along(chain),
+            None => load.elsewhere()?.ok_or_else(|| self.overlooked(&files)),
         }
-        let snapshot = files.snapshot(&profiles);
-        // What goes before the environment must not find it.
-        let hidden: &[&str] = if given.is_some() && has_credentials(&profiles) { &KEYS } else { &[] };
-        let loader = self.loader(&files, hidden)?.fs(snapshot.fs.clone());
-        let asked = finished(&self.runtimes, within(LONGEST_ANSWER, left), async {
-            let config = loader.load().await;
-            let source = config.credentials_provider().ok_or_else(|| CredentialsError::not_loaded("no source"))?;
-            source.provide_credentials().await
-        })?;
-        snapshot.write_back();
-        asked.map_err(|error| match self.overlooked(&error, &files, &profiles, &snapshot) {
+    }
+
+    /// That there are none, and what AWS's SDKs pass over in silence and may be why.
+    fn overlooked(&self, files: &Files) -> LoadFailure {
+        let mistake = half_set(&self.options.environment)
+            .or_else(|| files.unreadable().map(ToOwned::to_owned))
+            .or_else(|| files.profiles().ok().and_then(missing_profile));
+        match mistake {
             Some(what) => LoadFailure::new(LoadFailureKind::Misconfigured, what),
-            None => outcome::of_sdk(&error, &secrets(environment, &snapshot)),
+            None => nothing(""),
+        }
+    }
+
+    /// What asks a service at this URL, which may read certificates. No client outlives its load.
+    fn client(&self, url: &str, proxies: Proxies, files: &Files) -> Result<Client, LoadFailure> {
+        let unusable = |error: crate::model::Error| LoadFailure::new(LoadFailureKind::Misconfigured, error.message);
+        let tls = url.starts_with("https:");
+        let trust = if tls { Some(Trust::of(&self.options, files.ca_bundle()).map_err(unusable)?) } else { None };
+        let timeout = self.options.connect_timeout;
+        Ok(Client::new(Arc::new(Connector::new(Resolver::new(timeout), proxies, trust, timeout)), 1))
+    }
+
+    /// As DynamoDB is asked: through a proxy, where there is one.
+    fn far(&self, url: &str, files: &Files) -> Result<Client, LoadFailure> {
+        let proxies = Proxies::of(&self.options);
+        let proxies = proxies.map_err(|error| LoadFailure::new(LoadFailureKind::Misconfigured, error.message))?;
+        self.client(url, proxies, files)
+    }
+}
+
+/// What asks an instance's metadata service.
+pub fn near(options: &Options) -> Client {
+    let timeout = options.connect_timeout;
+    Client::new(Arc::new(Connector::new(Resolver::new(timeout), Proxies::none(), None, timeout)), 1)
+}
+
+impl Load<'_> {
+    fn options(&self) -> &Options {
+        &self.sources.options
+    }
+
+    /// The credentials of a profile.
+    fn along(&self, chain: Chain) -> Result<(Credentials, bool), LoadFailure> {
+        let environment = &self.options().environment;
+        let missing = |what: &str| {
+            LoadFailure::new(LoadFailureKind::Misconfigured, format!("credential_source of the profile: {what}"))
+        };
+        let (base, of_instance) = match chain.source {
+            Source::Keys(keys) => (keys, false),
+            Source::Program(command, account) => {
+                (program::credentials(&command, account.as_deref(), within(LONGEST_RUN, self.left))?, false)
+            }
+            Source::Token(file, role) => (self.of_token(&files::token(&file)?, &role)?, false),
+            Source::SignIn(sign_in) => (self.of_sign_in(&sign_in)?, false),
+            Source::Environment => {
+                (keys_in(environment).ok_or_else(|| missing("no keys are in the environment"))?, false)
+            }
+            Source::Container => {
+                (self.of_container()?.ok_or_else(|| missing("the environment names no container's endpoint"))?, false)
+            }
+            Source::Instance => {
+                (self.of_instance()?.ok_or_else(|| missing("no metadata service is to be asked"))?, true)
+            }
+        };
+        let assumed = !chain.roles.is_empty();
+        Ok((chain.roles.iter().try_fold(base, |base, role| self.assumed(base, role))?, of_instance && !assumed))
+    }
+
+    /// What goes after the profile.
+    fn elsewhere(&self) -> Result<Option<(Credentials, bool)>, LoadFailure> {
+        let environment = &self.options().environment;
+        if let Some(keys) = keys_in(environment) {
+            return Ok(Some((keys, false)));
+        }
+        if let (Some(file), Some(arn)) =
+            (environment.get("AWS_WEB_IDENTITY_TOKEN_FILE"), environment.get("AWS_ROLE_ARN"))
+        {
+            let session_name = environment.get("AWS_ROLE_SESSION_NAME").map(ToOwned::to_owned);
+            let role =
+                Role { arn: arn.to_owned(), session_name, external_id: None, duration_seconds: None, mfa_serial: None };
+            return Ok(Some((self.of_token(&files::token(file)?, &role)?, false)));
+        }
+        if let Some(given) = self.of_container()? {
+            return Ok(Some((given, false)));
+        }
+        // Before the metadata service is asked, which most machines do not have.
+        if half_set(environment).is_some() {
+            return Ok(None);
+        }
+        Ok(self.of_instance()?.map(|given| (given, true)))
+    }
+
+    fn of_token(&self, token: &str, role: &Role) -> Result<Credentials, LoadFailure> {
+        let (at, client, token) = self.sts()?.with(token.trim_end());
+        let secrets = [token.to_owned()];
+        self.finished(async {
+            sts::assume_for_token(&self.service("STS", &client, &secrets, sts::said), &at, token, role).await
         })
     }
 
-    /// What the SDK passes over in silence, and may be why nothing was found.
-    fn overlooked(
-        &self,
-        error: &CredentialsError,
-        files: &Files,
-        profiles: &ProfileSet,
-        snapshot: &Snapshot,
-    ) -> Option<String> {
-        if !matches!(error, CredentialsError::CredentialsNotLoaded(_)) {
-            return snapshot.unreadable.clone();
-        }
-        half_set(&self.options.environment)
-            .or_else(|| files.unreadable().map(ToOwned::to_owned))
-            .or_else(|| missing_profile(profiles))
+    fn assumed(&self, base: Credentials, role: &Role) -> Result<Credentials, LoadFailure> {
+        let (at, client, base) = self.sts()?.with(base);
+        let secrets = [Some(base.secret_access_key()), base.session_token()];
+        let secrets: Vec<String> = secrets.into_iter().flatten().map(ToOwned::to_owned).collect();
+        let service = self.service("STS", &client, &secrets, sts::said);
+        let assumed = self.finished(async { sts::assume(&service, &at, base, role, SystemTime::now).await });
+        assumed.map_err(|failure| match &role.mfa_serial {
+            Some(_) => LoadFailure::new(
+                failure.kind,
+                format!("{failure}; the profile's mfa_serial is not used, since nobody can be asked for a code"),
+            ),
+            None => failure,
+        })
     }
 
-    /// What the last of the roles gives that are assumed one with the other, the first with these credentials.
-    fn assumed(
-        &self,
-        files: &Files,
-        base: Credentials,
-        roles: Vec<Role>,
-        left: Option<Duration>,
-    ) -> Result<Credentials, LoadFailure> {
-        if roles.is_empty() {
-            return Ok(base);
+    fn sts(&self) -> Result<Sts, LoadFailure> {
+        let region = self.sources.region.to_string();
+        let url = self.url("STS", "sts", &region)?;
+        let client = self.sources.far(&url, self.files)?;
+        Ok(Sts { at: sts::Place { url, region }, client })
+    }
+
+    fn of_sign_in(&self, sign_in: &SignIn) -> Result<Credentials, LoadFailure> {
+        let mut token = sign_in.token(files::home(&self.options().environment))?;
+        let (oidc, portal) =
+            (self.url("SSO OIDC", "oidc", &sign_in.region)?, self.url("SSO", "portal.sso", &sign_in.region)?);
+        let (renews, gives) = (self.sources.far(&oidc, self.files)?, self.sources.far(&portal, self.files)?);
+        let secrets = token.secrets();
+        let service = self.service("IAM Identity Center", &renews, &secrets, sso::said);
+        let now = SystemTime::now();
+        if let Some(renewal) = token.renewal(sign_in, now) {
+            let asked = self.finished(async { sso::renewed(&service, &oidc, &renewal).await });
+            token.renew(asked, now)?;
         }
-        let secrets: Vec<String> = [Some(base.secret_access_key()), base.session_token()]
-            .into_iter()
-            .flatten()
-            .map(ToOwned::to_owned)
-            .collect();
-        let loader = self.loader(files, &[])?.no_credentials();
-        let asked = finished(&self.runtimes, within(LONGEST_ANSWER, left), async {
-            let source = roles_on(&loader.load().await, SharedCredentialsProvider::new(base), roles).await;
-            source.provide_credentials().await
+        token.check(sign_in, now)?;
+        let secrets = token.secrets();
+        let service = self.service("IAM Identity Center", &gives, &secrets, sso::said);
+        self.finished(async { sso::credentials(&service, &portal, sign_in, &token).await })
+    }
+
+    fn of_container(&self) -> Result<Option<Credentials>, LoadFailure> {
+        let environment = &self.options().environment;
+        let Some(url) = container::url(environment)? else { return Ok(None) };
+        let allowed = container::authorization(environment)?;
+        let client = self.sources.client(&url, Proxies::none(), self.files)?;
+        let secrets: Vec<String> = allowed.iter().cloned().collect();
+        let service = self.service("the container's endpoint", &client, &secrets, container::said);
+        self.finished(async { container::credentials(&service, &url, allowed.as_deref()).await }).map(Some)
+    }
+
+    fn of_instance(&self) -> Result<Option<Credentials>, LoadFailure> {
+        let Some(instance) = Instance::of(self.files)? else { return Ok(None) };
+        let client = near(self.options());
+        let asked = finished(&self.sources.runtimes, self.time(), async {
+            Ok(instance.credentials(&client, self.ends()).await)
         })?;
-        asked.map_err(|error| outcome::of_sdk(&error, &secrets))
+        asked.map(Some).or_else(|why| match why {
+            Nothing::Absent { late: true } => Err(nothing(LATE)),
+            Nothing::Absent { late: false } | Nothing::Missing => Ok(None),
+            Nothing::Failed(failure) => Err(failure),
+        })
     }
 
-    /// The settings of the clients that fetch credentials.
-    fn loader(&self, files: &Files, hidden: &[&str]) -> Result<ConfigLoader, LoadFailure> {
-        let http = (self.http)().map_err(|error| LoadFailure::new(LoadFailureKind::Misconfigured, error.message))?;
-        // Unlike DynamoDB's, these clients have no other deadline, and their failures no other second attempt.
-        let timeouts = TimeoutConfig::builder()
-            .connect_timeout(self.options.connect_timeout)
-            .operation_attempt_timeout(self.options.timeout);
-        let loader = settings(&self.options, files, hidden)
-            .http_client(http)
-            .region(self.region.clone())
-            .use_fips(self.use_fips)
-            .use_dual_stack(self.use_dual_stack)
-            .timeout_config(timeouts.build())
-            .retry_config(RetryConfig::standard().with_initial_backoff(FIRST_PAUSE));
-        Ok(loader)
+    /// Where a service is: at a URL that was configured, else AWS's own.
+    fn url(&self, service: &str, host: &str, region: &str) -> Result<String, LoadFailure> {
+        let Sources { use_fips, use_dual_stack, .. } = *self.sources;
+        let misconfigured = |why: String| LoadFailure::new(LoadFailureKind::Misconfigured, why);
+        match self.files.endpoint(service) {
+            None => {
+                service_url(host, region, use_fips, use_dual_stack).map_err(|error| misconfigured(error.to_string()))
+            }
+            Some(_) if use_fips || use_dual_stack => Err(misconfigured(format!(
+                "an endpoint of {service} given by its URL is neither FIPS nor dual-stack: leave out the URL, or both"
+            ))),
+            Some(url) if url.starts_with("http://") || url.starts_with("https://") => Ok(url),
+            Some(_) => {
+                Err(misconfigured(format!("the endpoint of {service} is not a URL such as https://sts.example.com")))
+            }
+        }
+    }
+
+    fn service<'b>(
+        &self,
+        name: &'static str,
+        client: &'b Client,
+        secrets: &'b [String],
+        said: fn(&http::Response<hyper::body::Bytes>) -> super::ask::Said,
+    ) -> Service<'b> {
+        Service { name, client, attempt: self.options().timeout, ends: self.ends(), secrets, said }
+    }
+
+    /// How long one service may take.
+    fn time(&self) -> Duration {
+        within(LONGEST_ANSWER, self.left)
+    }
+
+    fn ends(&self) -> Instant {
+        Instant::now() + self.time()
+    }
+
+    fn finished<T>(&self, future: impl Future<Output = Result<T, LoadFailure>>) -> Result<T, LoadFailure> {
+        finished(&self.sources.runtimes, self.time(), future)
     }
 }
 
-/// The SDK's settings out of the variables and files, without the variables that are hidden.
-pub fn settings(options: &Options, files: &Files, hidden: &[&str]) -> ConfigLoader {
-    let mut loader = ConfigLoader::default()
-        .behavior_version(BehaviorVersion::latest())
-        .env(files.env(hidden))
-        .fs(super::files::no_files())
-        .profile_files(files.contents())
-        .sleep_impl(TokioSleep::new());
-    if let Some(profile) = &options.profile {
-        loader = loader.profile_name(profile);
-    }
-    if options.use_fips {
-        loader = loader.use_fips(true);
-    }
-    if options.use_dual_stack {
-        loader = loader.use_dual_stack(true);
-    }
-    loader
+/// STS, and what asks it.
+struct Sts {
+    at: sts::Place,
+    client: Client,
 }
 
-async fn roles_on(
-    config: &SdkConfig,
-    mut source: SharedCredentialsProvider,
-    roles: Vec<Role>,
-) -> SharedCredentialsProvider {
-    for role in roles {
-        let mut assumed = AssumeRoleProvider::builder(role.arn).configure(config);
-        if let Some(name) = role.session_name {
-            assumed = assumed.session_name(name);
-        }
-        if let Some(id) = role.external_id {
-            assumed = assumed.external_id(id);
-        }
-        source = SharedCredentialsProvider::new(assumed.build_from_provider(source).await);
+impl Sts {
+    fn with<T>(self, what: T) -> (sts::Place, Client, T) {
+        (self.at, self.client, what)
     }
-    source
+}
+
+fn nothing(why: &str) -> LoadFailure {
+    LoadFailure::new(LoadFailureKind::NotFound, why)
 }
 
 /// How long a load may take that may take `longest`.
@@ -202,9 +312,12 @@ fn within(longest: Duration, left: Option<Duration>) -> Duration {
     left.map_or(longest, |left| left.clamp(AT_LEAST, longest))
 }
 
-/// Runs what the SDK does to its end, on this thread, for so long at most. A fork waits for its polls, none of which
-/// blocks.
-pub fn finished<T>(runtimes: &Runtimes, timeout: Duration, future: impl Future<Output = T>) -> Result<T, LoadFailure> {
+/// Asks a service to its end, on this thread, for so long at most. A fork waits for its polls, none of which blocks.
+pub fn finished<T>(
+    runtimes: &Runtimes,
+    timeout: Duration,
+    future: impl Future<Output = Result<T, LoadFailure>>,
+) -> Result<T, LoadFailure> {
     let not_started = |error: std::io::Error| {
         LoadFailure::new(LoadFailureKind::Failing, format!("the system refuses what it takes to ask ({error})"))
     };
@@ -213,44 +326,34 @@ pub fn finished<T>(runtimes: &Runtimes, timeout: Duration, future: impl Future<O
     let ended = runtime.block_on(whole_across_forks(bounded));
     // A name that is still being looked up must not be waited for.
     runtime.shutdown_background();
-    let late = format!("no source answered within {} s", timeout.as_secs());
-    ended.map_err(|_| LoadFailure::new(LoadFailureKind::TimedOut, late))
+    let late =
+        || LoadFailure::new(LoadFailureKind::TimedOut, format!("no source answered within {} s", timeout.as_secs()));
+    ended.unwrap_or_else(|_| Err(late()))
 }
 
-fn life_of(credentials: &Credentials) -> Life {
-    let Some(end) = credentials.expiry() else { return Life::Endless };
-    let features = credentials.get_property::<Vec<AwsCredentialFeature>>().map(Vec::as_slice).unwrap_or_default();
-    if features.contains(&AwsCredentialFeature::CredentialsImds) { Life::Beyond(end) } else { Life::Until(end) }
-}
-
-/// What the sources were given to present.
-fn secrets(environment: &Environment, snapshot: &Snapshot) -> Vec<String> {
-    let of_variables = ["AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_CONTAINER_AUTHORIZATION_TOKEN"];
-    let of_variables = of_variables.into_iter().filter_map(|name| environment.get(name)).map(ToOwned::to_owned);
-    of_variables.chain(snapshot.tokens()).collect()
+/// What the metadata service gives out is used beyond its end, by AWS's rule of static stability.
+fn life_of(credentials: &Credentials, of_instance: bool) -> Life {
+    match credentials.expiry() {
+        None => Life::Endless,
+        Some(end) if of_instance => Life::Beyond(end),
+        Some(end) => Life::Until(end),
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::SystemTime;
-
     use super::*;
 
     #[test]
     fn only_the_metadata_service_s_credentials_are_used_beyond_their_end() {
         let end = SystemTime::UNIX_EPOCH + Duration::from_secs(2_000_000_000);
-        let credentials = |feature: Option<AwsCredentialFeature>, end| {
-            let mut credentials = Credentials::new("AKIA", "secret", None, end, "test");
-            credentials.get_property_mut_or_default::<Vec<AwsCredentialFeature>>().extend(feature);
-            credentials
-        };
-        for (feature, end, life) in [
-            (None, None, Life::Endless),
-            (None, Some(end), Life::Until(end)),
-            (Some(AwsCredentialFeature::CredentialsHttp), Some(end), Life::Until(end)),
-            (Some(AwsCredentialFeature::CredentialsImds), Some(end), Life::Beyond(end)),
+        for (of_instance, end, life) in [
+            (false, None, Life::Endless),
+            (true, None, Life::Endless),
+            (false, Some(end), Life::Until(end)),
+            (true, Some(end), Life::Beyond(end)),
         ] {
-            assert_eq!(life_of(&credentials(feature, end)), life);
+            assert_eq!(life_of(&Credentials::new("AKIA", "secret", None, end, "test"), of_instance), life);
         }
     }
 }

@@ -37,10 +37,11 @@ pub struct Second {
 pub fn second(given: &[Given], plan: &Plan, first: &Look, second: &Look, older: &[Place]) -> Second {
     let mut found = Second::default();
     let newer: HashSet<Place> = older.iter().copied().collect();
+    let passed: HashSet<Place> = older.iter().chain(&plan.does_not_fit).copied().collect();
     let mut again = HashMap::new();
     let mut leftovers = Vec::new();
     for (c, (given, stored)) in given.iter().zip(second).enumerate() {
-        for (i, row) in given.collection.rows.iter().enumerate().filter(|(i, _)| !newer.contains(&(c, *i))) {
+        for (i, row) in given.collection.rows.iter().enumerate().filter(|(i, _)| !passed.contains(&(c, *i))) {
             match compare(stored.get(&row.key), row) {
                 Compared::Fine => {}
                 Compared::Newer => found.newer.push((c, row.key.clone())),
@@ -119,6 +120,8 @@ pub struct Restored {
     pub kind: usize,
     /// The row as it was.
     pub row: NewRow,
+    /// As it was read.
+    pub was: RawRow,
 }
 
 /// What was deleted although a row that came meanwhile needs it.
@@ -149,7 +152,7 @@ pub fn needed_after_all(given: &[Given], deleted: &[Deletion], second: &Look, th
             };
             // What it names itself is needed too.
             needed.push((one.kind, &one.row));
-            restored.extend(codec::again(&one.row).map(|row| Restored { kind: one.kind, row }));
+            restored.extend(codec::again(&one.row).map(|row| Restored { kind: one.kind, row, was: one.row.clone() }));
         }
     }
     restored

@@ -4,7 +4,8 @@ use std::collections::HashSet;
 
 use super::later::{Deletion, needed_after_all, second};
 use super::*;
-use crate::model::row::Attribute;
+use crate::model::large::{self, Deflated};
+use crate::model::row::{Attribute, RawLarge};
 
 /// A stored row: number and text, unless a case says otherwise.
 fn stored(key: &str, version: &str, item: &str) -> RawRow {
@@ -12,12 +13,12 @@ fn stored(key: &str, version: &str, item: &str) -> RawRow {
         key: Some(key.into()),
         version: Some(Attribute::Number(version.into())),
         item: Some(Attribute::Text(item.into())),
-        deleted: false,
+        ..RawRow::default()
     }
 }
 
 fn row(key: &str, version: i64, item: &str) -> NewRow {
-    NewRow { key: key.into(), version, item: item.into(), deleted: false }
+    NewRow { key: key.into(), version, item: item.into(), deleted: false, deflated: None }
 }
 
 fn tombstone(key: &str, version: i64) -> NewRow {
@@ -42,6 +43,7 @@ use Standing::{NewerThanGiven, NotInitialised, OtherEnvironment, SameEnvironment
 enum Short {
     Unchanged,
     Keep,
+    DoesNotFit,
     /// Written unless something newer appeared.
     Write(Why),
     /// Replaced if it is still as it was read.
@@ -52,6 +54,7 @@ fn decided(kind: &str, stored: Option<&RawRow>, given: &NewRow, standing: Standi
     match decide(kind, stored, given, standing, policy) {
         Step::Unchanged => Short::Unchanged,
         Step::KeepNewer => Short::Keep,
+        Step::DoesNotFit => Short::DoesNotFit,
         Step::Write(why, Unless::Newer) => Short::Write(why),
         Step::Write(why, Unless::Changed(read)) => {
             assert_eq!(Some(&read), stored, "conditional on the very row that was read");
@@ -60,7 +63,98 @@ fn decided(kind: &str, stored: Option<&RawRow>, given: &NewRow, standing: Standi
     }
 }
 
+/// A stored row with a deflated form beside what other SDKs read.
+fn deflated(version: &str, item: &str, beside: RawRow) -> RawRow {
+    let bytes = large::deflate("features", &row("k", 1, item)).unwrap().bytes;
+    let version = Attribute::Number(version.into());
+    RawRow { large: Some(Box::new(RawLarge { version, item: Some(Attribute::Binary(bytes)) })), ..beside }
+}
+
+/// A given row that is stored deflated, with so much room beside it.
+fn large_row(version: i64, item: &str, room: usize) -> NewRow {
+    NewRow { deflated: Some(Deflated { bytes: [].into(), room }), ..row("k", version, item) }
+}
+
 use Short::{Keep, Replace, Unchanged, Write as Written};
+
+#[test]
+fn every_line_of_the_rule_where_a_row_has_two_forms() {
+    let a = r#"{"salt":"a","on":true}"#;
+    let more = r#"{"salt":"a","on":true,"more":1}"#;
+    let off = r#"{"salt":"a","on":false}"#;
+    let anew = r#"{"salt":"b","on":true}"#;
+    let beside = |version: &str| stored("k", version, a);
+    let same = SameEnvironment;
+    type Case = (&'static str, RawRow, NewRow, Standing, Policy, Short);
+    let cases: Vec<Case> = vec![
+        // The deflated form is the newer one: its version and content decide.
+        ("there", deflated("7", off, beside("5")), row("k", 7, off), same, CAREFUL, Unchanged),
+        ("there, and large", deflated("7", off, beside("5")), large_row(7, off, 500), same, CAREFUL, Unchanged),
+        ("within the version of what others see", deflated("7", off, beside("5")), row("k", 5, a), same, CAREFUL, Keep),
+        ("between the two", deflated("7", off, beside("5")), row("k", 6, a), same, CAREFUL, Keep),
+        ("newer than both", deflated("7", off, beside("5")), row("k", 8, a), same, CAREFUL, Written(Why::Newer)),
+        ("contradicts", deflated("7", off, beside("5")), row("k", 7, a), same, CAREFUL, Written(Why::Contradicts)),
+        ("says more", deflated("7", a, beside("5")), row("k", 7, more), same, CAREFUL, Written(Why::SaysMore)),
+        ("says less", deflated("7", more, beside("5")), row("k", 7, a), same, CAREFUL, Unchanged),
+        ("made anew", deflated("7", anew, beside("5")), row("k", 6, a), same, CAREFUL, Replace(Why::MadeAnew)),
+        ("forced", deflated("7", off, beside("5")), row("k", 6, a), same, FORCEFUL, Replace(Why::OverwritesNewer)),
+        (
+            "leftover",
+            deflated("9", off, beside("5")),
+            row("k", 6, a),
+            NotInitialised,
+            CAREFUL,
+            Replace(Why::NotInitialised),
+        ),
+        // Within one version it wins; beside a newer one it means nothing, readable or not.
+        ("tie", deflated("5", off, beside("5")), row("k", 5, off), same, CAREFUL, Unchanged),
+        ("older", deflated("4", off, beside("5")), row("k", 5, a), same, CAREFUL, Unchanged),
+        ("older, in the way of nobody", deflated("4", off, beside("5")), row("k", 4, off), same, CAREFUL, Keep),
+        // A deflated form that cannot be read makes the row one that cannot be read.
+        (
+            "no binary",
+            RawRow {
+                large: Some(Box::new(RawLarge { version: Attribute::Number("9".into()), item: None })),
+                ..beside("5")
+            },
+            row("k", 6, a),
+            same,
+            CAREFUL,
+            Replace(Why::Unreadable),
+        ),
+        // What is large itself needs room for what others see.
+        ("room", beside("5"), large_row(7, off, a.len()), same, CAREFUL, Written(Why::Newer)),
+        ("no room", beside("5"), large_row(7, off, a.len() - 1), same, CAREFUL, Short::DoesNotFit),
+        (
+            "no room, deflated before",
+            deflated("6", off, beside("5")),
+            large_row(7, off, 1),
+            same,
+            CAREFUL,
+            Short::DoesNotFit,
+        ),
+        ("no room, nor need", beside("9"), large_row(7, off, 1), same, CAREFUL, Keep),
+    ];
+    for (name, stored, given, standing, policy, wanted) in cases {
+        assert_eq!(decided("features", Some(&stored), &given, standing, policy), wanted, "{name}");
+    }
+}
+
+#[test]
+fn what_does_not_fit_is_not_missed_afterwards_and_holds_nothing_up() {
+    let ours = vec![large_row(7, "{}", 1), row("other", 1, "{}")];
+    let theirs = look(&[stored("k", "5", r#"{"on":true}"#), stored("leftover", "1", "{}")]);
+    let given = [given("features", ours)];
+    let plan = plan(&given, &vec![theirs.clone()], true, CAREFUL);
+    assert_eq!((plan.does_not_fit.clone(), plan.newer.clone()), (vec![(0, 0)], vec![]));
+    assert_eq!(keys_of(&given, &plan.waves), [["other"]]);
+    let mut then = theirs.clone();
+    then.insert("other".into(), stored("other", "1", "{}"));
+    let second = second(&given, &plan, &vec![theirs], &vec![then], &[]);
+    assert_eq!((second.again, second.kept.len()), (vec![], 0));
+    let deleted: Vec<_> = second.deletions.concat().into_iter().filter_map(|one| one.row.key).collect();
+    assert_eq!(deleted, [Box::<str>::from("leftover")]);
+}
 
 #[test]
 fn every_line_of_the_rule() {

@@ -1,4 +1,5 @@
-//! A directory of small files that processes share: private, each file replaced whole, the sum of them bounded.
+//! A directory of small files that processes share: private, each file replaced whole, the sum of them bounded together
+//! with its neighbours, which are those of other tables and of identities that were.
 //!
 //! No descriptor is kept between two calls, so forks and hosts that close everything change nothing; nothing is mapped,
 //! so nobody who truncates a file can kill a reader; no lock is held while anybody waits, so nobody who dies in the
@@ -22,8 +23,13 @@ const NOT_ELSEWHERE: i32 = libc::O_NOFOLLOW | libc::O_NONBLOCK;
 const LOOKS_PER_BOUND: u64 = 8;
 /// What looking leaves, so that not every write finds the directory full.
 const LEFT_AFTER_EVICTION: f64 = 0.75;
-/// Files that a process which died was writing go when they are this old.
+/// Files that a process which died was writing, and its claims, go when they are this old.
 const ABANDONED: Duration = Duration::from_secs(60);
+/// Extensions of files that are being written, and of claims.
+const NEW_EXTENSION: &str = "new";
+const CLAIM_EXTENSION: &str = "claim";
+/// What a file takes on a disk is a multiple of this, on most.
+const BLOCK: u64 = 4_096;
 
 /// What went wrong with the cache's files: never more than a reason to do without.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,23 +42,67 @@ pub struct Trouble {
 
 type Outcome<T> = Result<T, Trouble>;
 
-/// The directory of one data set.
+/// The directory of one data set, beside others in one root.
 #[derive(Debug)]
 pub struct Directory {
+    root: PathBuf,
     path: PathBuf,
+    user: u32,
+    /// Bound on the whole root.
     max_bytes: u64,
+    /// How much was written, from somewhere at random: of many processes that write little each, some look nevertheless.
     written: AtomicU64,
+}
+
+/// A file as eviction sees it; in the order in which they go.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Old {
+    written: SystemTime,
+    path: PathBuf,
+    bytes: u64,
+}
+
+/// How many files are below a root, and their bytes; `None` where it is not there yet. Makes nothing.
+pub fn look(root: &Path, user: u32) -> Outcome<Option<(usize, u64)>> {
+    match fs::symlink_metadata(root) {
+        Err(error) if error.kind() == ErrorKind::NotFound && root.parent().is_some_and(Path::is_dir) => {
+            return Ok(None);
+        }
+        _ => check(root, user)?,
+    }
+    let (mut files, mut bytes) = (0, 0);
+    let listed = |error: std::io::Error| trouble("listed", root, &error);
+    for entry in fs::read_dir(root).map_err(listed)?.filter_map(Result::ok) {
+        // One directory for each data set; the files of others are none of ours.
+        let Ok(entries) = fs::read_dir(entry.path()) else { continue };
+        for metadata in entries.filter_map(|entry| entry.ok()?.metadata().ok()).filter(fs::Metadata::is_file) {
+            files += 1;
+            bytes += metadata.len();
+        }
+    }
+    Ok(Some((files, bytes)))
 }
 
 impl Directory {
     /// The directory `name` in `root`; both are made if they are missing, and refused if others could have a hand in them.
     pub fn open(root: &Path, name: &str, max_bytes: u64, user: u32) -> Outcome<Directory> {
-        let path = root.join(name);
-        for directory in [root, &path] {
-            make(directory)?;
-            check(directory, user)?;
+        let written = AtomicU64::new(fastrand::u64(..share(max_bytes)));
+        let directory = Directory { root: root.into(), path: root.join(name), user, max_bytes, written };
+        if directory.prepare()? {
+            // Those of identities that were go where there is a new one.
+            directory.evict()?;
         }
-        Ok(Directory { path, max_bytes, written: AtomicU64::new(0) })
+        Ok(directory)
+    }
+
+    /// Makes what is missing. Returns whether the directory itself was.
+    fn prepare(&self) -> Outcome<bool> {
+        let mut made = false;
+        for directory in [&self.root, &self.path] {
+            made = make(directory)?;
+            check(directory, self.user)?;
+        }
+        Ok(made)
     }
 
     /// The whole file, if there is one.
@@ -78,20 +128,34 @@ impl Directory {
         if size > self.max_bytes / LOOKS_PER_BOUND {
             return self.remove(name);
         }
-        let new = self.path.join(new_name());
-        let written = write_private(&new, bytes).and_then(|()| fs::rename(&new, self.path.join(name)));
+        let written = match self.put(name, bytes) {
+            // Somebody took it for one that nobody uses, or cleans up here by age.
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                self.prepare()?;
+                self.put(name, bytes)
+            }
+            written => written,
+        };
         if let Err(error) = written {
-            let _ = fs::remove_file(&new);
             // What is there is older than what could not be written.
             let _ = self.remove(name);
             return Err(trouble("written", &self.path, &error));
         }
+        let size = on_disk(size);
         let before = self.written.fetch_add(size, Ordering::Relaxed);
-        let share = (self.max_bytes / LOOKS_PER_BOUND).max(1);
-        if before / share != (before + size) / share {
+        let share = share(self.max_bytes);
+        if before / share != before.wrapping_add(size) / share {
             self.evict()?;
         }
         Ok(())
+    }
+
+    fn put(&self, name: &str, bytes: &[u8]) -> std::io::Result<()> {
+        let new = self.path.join(new_name());
+        let written = write_private(&new, bytes).and_then(|()| fs::rename(&new, self.path.join(name)));
+        written.inspect_err(|_| {
+            let _ = fs::remove_file(&new);
+        })
     }
 
     /// Removes a file, if there is one.
@@ -105,8 +169,9 @@ impl Directory {
 
     /// Removes every file but those that somebody is writing.
     pub fn clear(&self) -> Outcome<()> {
-        for (path, _) in self.files()?.into_iter().filter(|(path, _)| !is_new(path)) {
-            let _ = fs::remove_file(path);
+        let files = files(&self.path).map_err(|error| trouble("listed", &self.path, &error))?;
+        for file in files.into_iter().filter(|file| !is_new(&file.path)) {
+            let _ = fs::remove_file(file.path);
         }
         Ok(())
     }
@@ -114,15 +179,19 @@ impl Directory {
     /// Whether the caller is the one to do something that one process is enough for. The claim ends by itself, so
     /// whoever dies holds nobody up for longer; two may have it where they take over an ended one at once.
     pub fn claim(&self, name: &str, life: Duration) -> Outcome<bool> {
-        let path = self.path.join(format!("{name}.claim"));
+        let path = self.path.join(format!("{name}.{CLAIM_EXTENSION}"));
         for _ in 0..2 {
             let made = OpenOptions::new().write(true).create_new(true).mode(PRIVATE_FILE).open(&path);
             match made {
                 Ok(_) => return Ok(true),
-                Err(error) if error.kind() != ErrorKind::AlreadyExists => {
-                    return Err(trouble("claimed", &path, &error));
-                }
-                Err(_) => {}
+                Err(error) => match error.kind() {
+                    ErrorKind::AlreadyExists => {}
+                    ErrorKind::NotFound => {
+                        self.prepare()?;
+                        continue;
+                    }
+                    _ => return Err(trouble("claimed", &path, &error)),
+                },
             }
             let age = fs::symlink_metadata(&path).and_then(|claim| claim.modified()).map(|made| made.elapsed());
             // A claim from the future is one from before the clock was set back.
@@ -136,69 +205,99 @@ impl Directory {
 
     /// Gives a claim back.
     pub fn give_back(&self, name: &str) {
-        let _ = fs::remove_file(self.path.join(format!("{name}.claim")));
+        let _ = fs::remove_file(self.path.join(format!("{name}.{CLAIM_EXTENSION}")));
     }
 
-    /// Removes the files that were written longest ago, until what is left fits.
+    /// Removes what was written longest ago in the whole root, until what is left fits; and directories that are empty then.
     fn evict(&self) -> Outcome<()> {
-        let mut files: Vec<(SystemTime, u64, PathBuf)> = Vec::new();
-        for (path, metadata) in self.files()? {
-            let written = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
-            let abandoned = is_new(&path) && written.elapsed().is_ok_and(|age| age > ABANDONED);
-            if abandoned {
-                let _ = fs::remove_file(path);
-            } else {
-                files.push((written, metadata.len(), path));
+        let neighbours = neighbours(&self.root).map_err(|error| trouble("listed", &self.root, &error))?;
+        let (abandoned, mut files): (Vec<Old>, Vec<Old>) =
+            neighbours.iter().filter_map(|path| files(path).ok()).flatten().partition(Old::is_abandoned);
+        for file in abandoned {
+            let _ = fs::remove_file(file.path);
+        }
+        let mut sum: u64 = files.iter().map(|file| file.bytes).sum();
+        if sum > self.max_bytes {
+            #[allow(
+                clippy::cast_precision_loss,
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "a share"
+            )]
+            let wanted = (self.max_bytes as f64 * LEFT_AFTER_EVICTION) as u64;
+            files.sort();
+            for file in files {
+                if sum <= wanted {
+                    break;
+                }
+                if fs::remove_file(file.path).is_ok() {
+                    sum -= file.bytes;
+                }
             }
         }
-        let mut sum: u64 = files.iter().map(|(_, size, _)| size).sum();
-        if sum <= self.max_bytes {
-            return Ok(());
-        }
-        #[allow(
-            clippy::cast_precision_loss,
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "a share"
-        )]
-        let wanted = (self.max_bytes as f64 * LEFT_AFTER_EVICTION) as u64;
-        files.sort();
-        for (_, size, path) in files {
-            if sum <= wanted {
-                break;
-            }
-            if fs::remove_file(path).is_ok() {
-                sum -= size;
-            }
+        for path in neighbours.iter().filter(|path| **path != self.path) {
+            // Refused by the system where it is not empty. Whoever still uses it makes it again.
+            let _ = fs::remove_dir(path);
         }
         Ok(())
     }
+}
 
-    fn files(&self) -> Outcome<Vec<(PathBuf, fs::Metadata)>> {
-        let entries = fs::read_dir(&self.path).map_err(|error| trouble("listed", &self.path, &error))?;
-        let files = entries.filter_map(|entry| {
-            let entry = entry.ok()?;
-            Some((entry.path(), entry.metadata().ok().filter(fs::Metadata::is_file)?))
-        });
-        Ok(files.collect())
+impl Old {
+    fn is_abandoned(&self) -> bool {
+        let for_a_moment = is_new(&self.path) || has_extension(&self.path, CLAIM_EXTENSION);
+        for_a_moment && self.written.elapsed().is_ok_and(|age| age > ABANDONED)
     }
+}
+
+/// The directories in a root that are such as these: nothing else there is touched.
+fn neighbours(root: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let is_ours = |name: &str| name.len() == super::NAME_LENGTH && name.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let entries = fs::read_dir(root)?.flatten();
+    let ours = entries.filter(|entry| entry.file_name().to_str().is_some_and(is_ours));
+    Ok(ours.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())).map(|entry| entry.path()).collect())
+}
+
+fn files(directory: &Path) -> std::io::Result<Vec<Old>> {
+    let files = fs::read_dir(directory)?.flatten().filter_map(|entry| {
+        let metadata = entry.metadata().ok().filter(fs::Metadata::is_file)?;
+        let written = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
+        Some(Old { written, path: entry.path(), bytes: on_disk(metadata.len()) })
+    });
+    Ok(files.collect())
+}
+
+/// What a file takes, its name aside.
+fn on_disk(bytes: u64) -> u64 {
+    bytes.div_ceil(BLOCK) * BLOCK
+}
+
+/// So much is written between two looks.
+fn share(max_bytes: u64) -> u64 {
+    (max_bytes / LOOKS_PER_BOUND).max(1)
 }
 
 /// A name that no other store of this process has, nor a process of another container that has the same number.
 fn new_name() -> String {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
-    format!("{}-{number}-{:08x}.new", std::process::id(), fastrand::u32(..))
+    format!("{}-{number}-{:08x}.{NEW_EXTENSION}", std::process::id(), fastrand::u32(..))
 }
 
 fn is_new(path: &Path) -> bool {
-    path.extension().is_some_and(|name| name == "new")
+    has_extension(path, NEW_EXTENSION)
 }
 
-fn make(path: &Path) -> Outcome<()> {
+fn has_extension(path: &Path, extension: &str) -> bool {
+    path.extension().is_some_and(|found| found == extension)
+}
+
+/// Whether it was not there before.
+fn make(path: &Path) -> Outcome<bool> {
     match DirBuilder::new().mode(PRIVATE_DIRECTORY).create(path) {
-        Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(trouble("made", path, &error)),
-        _ => Ok(()),
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(false),
+        Err(error) => Err(trouble("made", path, &error)),
     }
 }
 
@@ -233,6 +332,10 @@ mod tests {
 
     use super::*;
 
+    const NAME: &str = "0123456789abcdef0123456789abcdef";
+    /// The directory of an identity that was.
+    const FORMER: &str = "fedcba9876543210fedcba9876543210";
+
     struct Folder(PathBuf);
 
     impl Folder {
@@ -250,11 +353,11 @@ mod tests {
         }
 
         fn open(&self, max_bytes: u64) -> Outcome<Directory> {
-            Directory::open(&self.0, "cache", max_bytes, self.user())
+            Directory::open(&self.0, NAME, max_bytes, self.user())
         }
 
         fn names(&self) -> Vec<String> {
-            let entries = fs::read_dir(self.0.join("cache")).expect("a folder");
+            let entries = fs::read_dir(self.0.join(NAME)).expect("a folder");
             let mut names: Vec<String> =
                 entries.map(|entry| entry.expect("an entry").file_name().into_string().expect("text")).collect();
             names.sort();
@@ -264,7 +367,7 @@ mod tests {
 
     impl Drop for Folder {
         fn drop(&mut self) {
-            let _ = fs::set_permissions(self.0.join("cache"), fs::Permissions::from_mode(0o700));
+            let _ = fs::set_permissions(self.0.join(NAME), fs::Permissions::from_mode(0o700));
             let _ = fs::remove_dir_all(&self.0);
         }
     }
@@ -278,8 +381,8 @@ mod tests {
         directory.replace("a", b"two").expect("written");
         assert_eq!(directory.read("a"), Ok(Some(b"two".to_vec())));
         assert_eq!(folder.names(), ["a"], "nothing is left over");
-        for (path, mode) in [("cache", 0o700), ("cache/a", 0o600)] {
-            assert_eq!(fs::metadata(folder.0.join(path)).expect("there").mode() & 0o777, mode, "{path}");
+        for (path, mode) in [(NAME.to_owned(), 0o700), (format!("{NAME}/a"), 0o600)] {
+            assert_eq!(fs::metadata(folder.0.join(&path)).expect("there").mode() & 0o777, mode, "{path}");
         }
         directory.remove("a").and_then(|()| directory.remove("a")).expect("removed");
         assert_eq!(directory.read("a"), Ok(None));
@@ -289,14 +392,14 @@ mod tests {
     fn a_directory_in_which_others_have_a_hand_is_refused() {
         let folder = Folder::new();
         let refused = |folder: &Folder, user, words: &str| {
-            let trouble = Directory::open(&folder.0, "cache", 1, user).expect_err("refused");
+            let trouble = Directory::open(&folder.0, NAME, 1, user).expect_err("refused");
             assert!(trouble.message.contains(words), "{trouble:?}");
         };
         refused(&folder, folder.user() + 1, "another user");
         fs::set_permissions(&folder.0, fs::Permissions::from_mode(0o770)).expect("set");
         refused(&folder, folder.user(), "chmod 700");
         fs::set_permissions(&folder.0, fs::Permissions::from_mode(0o700)).expect("set");
-        symlink("/", folder.0.join("cache")).expect("a link");
+        symlink("/", folder.0.join(NAME)).expect("a link");
         refused(&folder, folder.user(), "no directory");
     }
 
@@ -304,7 +407,7 @@ mod tests {
     fn a_link_or_a_pipe_in_the_place_of_a_file_is_neither_followed_nor_waited_for() {
         let folder = Folder::new();
         let directory = folder.open(1 << 20).expect("opened");
-        symlink("/etc/passwd", folder.0.join("cache/a")).expect("a link");
+        symlink("/etc/passwd", folder.0.join(NAME).join("a")).expect("a link");
         assert!(directory.read("a").is_err());
         directory.replace("a", b"mine").expect("replaced");
         assert_eq!(directory.read("a"), Ok(Some(b"mine".to_vec())));
@@ -313,17 +416,67 @@ mod tests {
     #[test]
     fn the_oldest_files_make_room() {
         let folder = Folder::new();
-        let directory = folder.open(8_000).expect("opened");
+        let directory = folder.open(16 * BLOCK).expect("opened");
         for number in 0..40 {
             directory.replace(&format!("{number:02}"), &[0; 500]).expect("written");
             // Files of one moment are evicted by their names.
         }
         let names = folder.names();
-        assert!(names.len() <= 16 && names.contains(&"39".to_owned()), "{names:?}");
-        directory.replace("large", &[0; 1_001]).expect("left out");
+        assert!(names.len() <= 18 && names.contains(&"39".to_owned()), "{names:?}");
+        directory.replace("large", &vec![0; 16 * BLOCK as usize / 8 + 1]).expect("left out");
         assert_eq!(directory.read("large"), Ok(None), "one file does not drive out all others");
         directory.clear().expect("cleared");
         assert!(folder.names().is_empty());
+    }
+
+    #[test]
+    fn what_others_left_counts_and_goes_first_and_what_is_none_of_these_stays() {
+        let folder = Folder::new();
+        for (directory, file) in [(FORMER, "old"), (FORMER, "older.claim"), ("mine", "file")] {
+            let path = folder.0.join(directory);
+            let _ = fs::create_dir(&path);
+            fs::write(path.join(file), [0; 500]).expect("written");
+            let age = if file == "old" { ABANDONED / 2 } else { 2 * ABANDONED };
+            let file = File::open(path.join(file)).expect("there");
+            file.set_modified(SystemTime::now() - age).expect("set");
+        }
+        symlink(folder.0.join("mine"), folder.0.join("a".repeat(NAME.len()))).expect("a link");
+        let directory = folder.open(8 * BLOCK).expect("opened");
+        assert!(folder.0.join(FORMER).join("old").exists(), "there is room");
+        assert!(!folder.0.join(FORMER).join("older.claim").exists(), "whoever claimed it is no more");
+        for number in 0..8 {
+            directory.replace(&number.to_string(), b"new").expect("written");
+        }
+        assert!(!folder.0.join(FORMER).exists(), "the oldest goes first, and what is empty then");
+        assert!(folder.0.join("mine/file").exists(), "what has no such name is somebody else's");
+        assert!(folder.names().contains(&"7".to_owned()));
+    }
+
+    #[test]
+    fn many_that_write_little_each_keep_the_bound_too() {
+        let folder = Folder::new();
+        let bound = 64 * BLOCK;
+        for number in 0..1_000 {
+            let directory = folder.open(bound).expect("opened");
+            directory.replace(&number.to_string(), b"once").expect("written");
+        }
+        // They look by chance, one in eight on average.
+        let left = folder.names().len() as u64 * BLOCK;
+        assert!(left <= 4 * bound, "{left} bytes are left");
+    }
+
+    #[test]
+    fn a_directory_that_was_cleaned_away_is_made_again() {
+        let folder = Folder::new();
+        let directory = folder.open(1 << 20).expect("opened");
+        let clean = || fs::remove_dir_all(folder.0.join(NAME)).expect("removed");
+        clean();
+        assert_eq!(directory.read("a"), Ok(None));
+        directory.replace("a", b"new").expect("written");
+        assert_eq!(directory.read("a"), Ok(Some(b"new".to_vec())));
+        clean();
+        assert_eq!(directory.claim("a", Duration::from_secs(60)), Ok(true));
+        assert_eq!(directory.claim("a", Duration::from_secs(60)), Ok(false));
     }
 
     #[test]
@@ -346,9 +499,11 @@ mod tests {
         let folder = Folder::new();
         let directory = folder.open(1 << 20).expect("opened");
         directory.replace("a", b"old").expect("written");
-        fs::remove_dir_all(folder.0.join("cache")).expect("removed");
+        fs::remove_dir_all(folder.0.join(NAME)).expect("removed");
+        fs::write(folder.0.join(NAME), "no directory").expect("written");
         let trouble = directory.replace("a", b"new").expect_err("nothing can be written");
-        assert!(trouble.message.contains("cache") && trouble.message.contains("without"), "{trouble:?}");
-        assert_eq!(directory.read("a"), Ok(None));
+        assert!(trouble.message.contains(NAME) && trouble.message.contains("without"), "{trouble:?}");
+        directory.read("a").expect_err("there is no older value either");
+        fs::remove_file(folder.0.join(NAME)).expect("removed");
     }
 }

@@ -12,6 +12,8 @@ mod directory;
 mod directory;
 mod record;
 
+pub use directory::look;
+
 use std::path::Path;
 use std::time::Duration;
 
@@ -27,6 +29,8 @@ use crate::model::row::Row;
 /// Of a time to live, so much is everybody's; in the rest one process asks DynamoDB, and the others go on with what
 /// there is.
 const BEFORE_ASKING: f64 = 0.8;
+/// Of how many characters names of directories and files are.
+const NAME_LENGTH: usize = 32;
 /// How long whoever claimed to ask may take, before another one does.
 pub const CLAIM: Duration = Duration::from_secs(2);
 
@@ -89,7 +93,7 @@ type Outcome<T> = Result<T, Trouble>;
 
 impl HostCache {
     /// A cache below `root`, in a directory of its own for everything in `identity`: where the rows come from, and who
-    /// is allowed to read them. `user` is the process's effective user.
+    /// is allowed to read them. `max_bytes` bounds all of them together. `user` is the process's effective user.
     pub fn open(
         root: &Path,
         identity: &[&str],
@@ -246,10 +250,10 @@ fn hashed<'a>(parts: impl Iterator<Item = &'a str>) -> String {
         hash.update((part.len() as u64).to_le_bytes());
         hash.update(part.as_bytes());
     }
-    hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    hash.finalize().iter().take(NAME_LENGTH / 2).map(|byte| format!("{byte:02x}")).collect()
 }
 
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod tests {
     use std::fs;
     use std::os::unix::fs::{MetadataExt, PermissionsExt};

@@ -3,19 +3,24 @@
 //! A value comes from the cache while it is fresh, else from the host's files while it is fresh there, else from DynamoDB.
 //! Where DynamoDB cannot be asked, the newest of what the cache, the host's files and what was told have stands in, and is
 //! marked as stale. `verdict` is the rule; `cache` keeps values and their times; `host` has what other processes
-//! read; `breaker` knows whether DynamoDB is worth waiting for; `flights` makes one request of many that ask the same;
-//! `floors` knows what this store wrote, so that no replica takes it back; `writes` is what writes leave for reads.
+//! read; `breaker` knows whether DynamoDB is worth waiting for; `serving` gives what is at hand; `asking` asks, and waits as
+//! long as that is worth it; `flights` makes one request of many that ask the same; `floors` knows what this store wrote,
+//! so that no replica takes it back; `writes` is what writes leave for reads.
+//!
+//! Files are read on threads that may wait: what an event loop's thread may call looks at memory only.
 //!
 //! Without a cache each read asks for itself, and sees what was written before it began; with nothing that could stand in,
 //! it waits for its answer.
 
+mod asking;
 pub mod breaker;
 pub mod cache;
-mod flights;
+pub mod flights;
 mod floors;
 mod host;
 pub mod moment;
 mod question;
+mod serving;
 #[cfg(test)]
 mod survival;
 #[cfg(test)]
@@ -24,30 +29,25 @@ mod verdict;
 mod writes;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
-use crate::model::options::{LogLevel, Options};
-use crate::model::row::Row;
-use crate::model::{Code, Error, Result};
-use crate::runtime;
+use crate::model::options::Options;
+use crate::model::row::{Payload, Row};
+use crate::model::{Error, Result};
 
 use super::events::Events;
-use super::host_cache::{Stamp, Standing};
-use super::statistics::count;
-use super::told::Told;
+use super::host_cache::Stamp;
+use super::told::{Bound, Told};
 use super::{Found, FoundAll, Rows, Store};
-use breaker::{Breaker, Circuit};
-use cache::{Cache, Look, Mark, StandIn};
-use flights::{Flight, Flights, GRACE};
+use breaker::{Breaker, Circuit, Place};
+use cache::{Cache, Mark};
+use flights::Flights;
 use floors::Floors;
-use host::{Host, Turn};
+use host::Host;
 use moment::Moment;
-use question::{OneRow, Question, Sources, WholeKind};
-use verdict::{Verdict, expired};
-
-/// A flight that fails with less than this left of its time has failed by its deadline: too little for another attempt.
-const TOO_LITTLE: Duration = Duration::from_millis(50);
+use question::{OneRow, Question, WholeKind};
+use verdict::Verdict;
 
 /// What one store knows for its reads.
 pub struct ReadThrough {
@@ -58,6 +58,8 @@ pub struct ReadThrough {
     rows: Flights<(OneRow, Mark), Option<Arc<Row>>>,
     lists: Flights<(WholeKind, Mark), Rows>,
     soft_wait: Duration,
+    /// How long an expired value may stand in.
+    stale: Duration,
     /// What init and upsert were given, if that is kept.
     told: Option<Told>,
     /// The host's files, if there are any.
@@ -94,6 +96,7 @@ impl ReadThrough {
             rows: Flights::new(),
             lists: Flights::new(),
             soft_wait: options.cache.soft_wait,
+            stale: options.cache.stale,
             told: options.keep_told.then(Told::default),
             host: Host::new(options, events),
             uncached_reads: AtomicU64::new(0),
@@ -115,10 +118,9 @@ impl ReadThrough {
         self.host.as_ref()
     }
 
-    /// What the host's files have to stand in.
-    fn on_host<Q: Question>(&self, question: &Q) -> Option<StandIn<Q::Value>> {
-        let kept = self.host.as_ref()?.look(question)?;
-        Some(StandIn { value: kept.value, age: kept.age })
+    /// How long what was told stands in.
+    fn told_bound(&self, now: Moment) -> Bound {
+        Bound::new(self.stale, self.breaker.away_since(), now)
     }
 
     /// Whether there can be anything to serve but answers.
@@ -128,7 +130,27 @@ impl ReadThrough {
 
     /// Whether DynamoDB is not worth waiting for.
     pub fn away(&self) -> bool {
-        self.breaker.circuit(Moment::now()) != Circuit::Closed
+        self.breaker.away_since().is_some()
+    }
+
+    /// What a question sees of the breaker.
+    fn circuit(&self, question: &impl Question, now: Moment) -> Circuit {
+        self.breaker.circuit(place(question), now)
+    }
+
+    /// Whether the store was told of a data set, or the host has seen that there is one. May read a file.
+    pub fn knows_of_a_data_set(&self) -> bool {
+        let now = Moment::now();
+        self.told.as_ref().is_some_and(|told| told.has_data_set(self.told_bound(now)))
+            || self.host.as_ref().and_then(|host| host.look(&marker())).is_some_and(|kept| kept.value.is_some())
+    }
+
+    /// Whether there is a data set was read, or written: the host's other processes may need to know in an outage.
+    pub fn saw_marker(&self, initialised: bool) {
+        if let Some(host) = &self.host {
+            let row = Row { key: MARKER.into(), version: 0, payload: Payload::Tombstone };
+            host.keep(&marker(), &initialised.then(|| Arc::new(row)), Stamp::now());
+        }
     }
 
     /// Forgets what may be served without asking. What was written stays known.
@@ -142,8 +164,20 @@ impl ReadThrough {
     }
 }
 
+/// What the host's files call the row that says that there is a data set. No kind has this name.
+const MARKER: &str = "$inited";
+
+fn marker() -> OneRow {
+    OneRow::new(MARKER, MARKER)
+}
+
+fn place(question: &impl Question) -> Place {
+    let (kind, key) = question.place();
+    Place::of(kind, key)
+}
+
 impl Store {
-    /// What the cache has of a row, if that is to be served. Never blocks.
+    /// What memory has of a row, if that is to be served. Never blocks and reads no file.
     #[inline]
     pub fn cached(self: &Arc<Self>, kind: &str, key: &str) -> Option<Option<Found>> {
         let look = self.reading.cache.as_ref()?.row(kind, key, &self.reading.breaker)?;
@@ -153,10 +187,20 @@ impl Store {
         self.act(look, || OneRow::new(kind, key)).map(Into::into)
     }
 
-    /// What the cache has of a kind, if that is to be served. Never blocks.
+    /// What memory has of a kind, if that is to be served. Never blocks and reads no file.
     pub fn cached_list(self: &Arc<Self>, kind: &str) -> Option<FoundAll> {
         let look = self.reading.cache.as_ref()?.list(kind, &self.reading.breaker)?;
         self.act(look, || WholeKind::new(kind)).map(Into::into)
+    }
+
+    /// What else is to be served of a row without asking DynamoDB. May read a file.
+    pub fn at_hand(self: &Arc<Self>, kind: &str, key: &str) -> Option<Option<Found>> {
+        self.without_asking(&OneRow::new(kind, key)).map(Into::into)
+    }
+
+    /// What else is to be served of a kind without asking DynamoDB. May read a file.
+    pub fn list_at_hand(self: &Arc<Self>, kind: &str) -> Option<FoundAll> {
+        self.without_asking(&WholeKind::new(kind)).map(Into::into)
     }
 
     /// A row from DynamoDB, or what stands in for it.
@@ -169,293 +213,28 @@ impl Store {
         self.answer(WholeKind::new(kind), deadline).await.map(Into::into)
     }
 
-    /// What stands in for a read of a row that could not even be begun, or never came back.
+    /// What stands in for a read of a row that could not even be begun, or never came back. May read a file.
     pub fn instead_of_row(&self, kind: &str, key: &str, error: Error) -> Result<Option<Found>> {
         self.stand_in(&OneRow::new(kind, key), error).map(Into::into)
     }
 
-    /// What stands in for a read of a kind that could not even be begun, or never came back.
+    /// What stands in for a read of a kind that could not even be begun, or never came back. May read a file.
     pub fn instead_of_list(&self, kind: &str, error: Error) -> Result<FoundAll> {
         self.stand_in(&WholeKind::new(kind), error).map(Into::into)
     }
 
-    /// How long a read of a row is worth waiting for.
-    pub fn row_patience(&self, kind: &str, key: &str) -> Duration {
-        self.patience(&OneRow::new(kind, key))
+    /// Whether something in memory may stand in for a read of a row: now, or also when a soft wait from now is over.
+    pub fn stands_in_for_row(&self, kind: &str, key: &str, later: bool) -> bool {
+        self.stands_in(&OneRow::new(kind, key), later)
     }
 
-    /// How long a read of a kind is worth waiting for.
-    pub fn list_patience(&self, kind: &str) -> Duration {
-        self.patience(&WholeKind::new(kind))
+    /// The same for a read of a kind.
+    pub fn stands_in_for_list(&self, kind: &str, later: bool) -> bool {
+        self.stands_in(&WholeKind::new(kind), later)
     }
 
-    /// Asked on the thread of the caller, which may be an event loop's: no file is read for it.
-    fn patience(&self, question: &impl Question) -> Duration {
-        let time = question.time(&self.options);
-        // What stands in has to do so when the wait is over, and until that is noticed.
-        let over = Moment::now().after(2 * self.reading.soft_wait);
-        let known = question.to_stand_in(&self.reading, over, Sources::Memory).is_some();
-        if known { time.min(self.reading.soft_wait) } else { time }
+    /// How long a read for which something may stand in is worth waiting for.
+    pub fn soft_wait(&self) -> Duration {
+        self.reading.soft_wait
     }
-
-    fn has_stand_in(&self, question: &impl Question, at: Moment) -> bool {
-        question.to_stand_in(&self.reading, at, Sources::All).is_some()
-    }
-
-    /// What the host's files have of a row, if that is fresh. Reads a file.
-    pub fn on_host(self: &Arc<Self>, kind: &str, key: &str) -> Option<Option<Found>> {
-        self.fresh_on_host(&OneRow::new(kind, key)).map(Into::into)
-    }
-
-    /// What the host's files have of a kind, if that is fresh. Reads a file.
-    pub fn list_on_host(self: &Arc<Self>, kind: &str) -> Option<FoundAll> {
-        self.fresh_on_host(&WholeKind::new(kind)).map(Into::into)
-    }
-
-    fn fresh_on_host<Q: Question>(self: &Arc<Self>, question: &Q) -> Option<Served<Q::Value>> {
-        let host = self.reading.host.as_ref().filter(|host| host.shares())?;
-        let mark = self.mark(question);
-        let kept = host.look(question)?;
-        if kept.standing == Standing::StandIn || !self.believes(question, &kept.value) {
-            return None;
-        }
-        count(&host.hits);
-        if kept.standing == Standing::Ageing && self.reading.breaker.circuit(Moment::now()) == Circuit::Closed {
-            let flight = self.join(question);
-            if !flight.joined {
-                self.go_on(flight);
-            }
-        }
-        Some(Served { value: self.kept(question, mark, kept.value, kept.age), stale: false })
-    }
-
-    /// Whether a value that another process read is none that this store's own writes contradict.
-    fn believes<Q: Question>(&self, question: &Q, value: &Q::Value) -> bool {
-        let Some(floors) = &self.reading.floors else { return true };
-        !question.consistently(floors, Moment::now()) && !question.is_below(floors, value)
-    }
-
-    fn mark<Q: Question>(&self, question: &Q) -> Mark {
-        match &self.reading.cache {
-            Some(cache) => question.mark(cache),
-            None => Mark::of_one_read(self.reading.uncached_reads.fetch_add(1, Ordering::Relaxed)),
-        }
-    }
-
-    fn kept<Q: Question>(&self, question: &Q, seen: Mark, value: Q::Value, age: Duration) -> Q::Value {
-        match &self.reading.cache {
-            Some(cache) => question.keep(cache, seen, value, age),
-            None => value,
-        }
-    }
-
-    /// Does what the verdict says; `None` if that is to ask and wait.
-    fn act<Q: Question>(
-        self: &Arc<Self>,
-        look: Look<Q::Value>,
-        question: impl FnOnce() -> Q,
-    ) -> Option<Served<Q::Value>> {
-        let Look { verdict, value } = look;
-        match verdict {
-            Verdict::Fresh => Some(Served { value, stale: false }),
-            Verdict::Refresh => {
-                count(&self.statistics.refreshes);
-                self.ask_in_background(&question());
-                Some(Served { value, stale: false })
-            }
-            Verdict::Stale | Verdict::StaleAndAsk => self.serve_while_away(verdict, &question()),
-            Verdict::WaitSoftly | Verdict::Wait => None,
-        }
-    }
-
-    /// What stands in at once, if something does and it is not worth waiting.
-    fn serve_while_away<Q: Question>(self: &Arc<Self>, verdict: Verdict, question: &Q) -> Option<Served<Q::Value>> {
-        if !matches!(verdict, Verdict::Stale | Verdict::StaleAndAsk) {
-            return None;
-        }
-        let StandIn { value, age } = question.to_stand_in(&self.reading, Moment::now(), Sources::All)?;
-        count(&self.statistics.served_while_away);
-        self.count_stale(age);
-        if verdict == Verdict::StaleAndAsk {
-            self.ask_in_background(question);
-        }
-        Some(Served { value, stale: true })
-    }
-
-    fn count_stale(&self, age: Duration) {
-        count(&self.statistics.stale);
-        let age = u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
-        self.statistics.oldest_stale.fetch_max(age, Ordering::Relaxed);
-    }
-
-    /// Asks DynamoDB, and waits as long as that is worth it.
-    async fn answer<Q: Question>(self: &Arc<Self>, question: Q, deadline: Instant) -> Result<Served<Q::Value>> {
-        let fresh = |value| Served { value, stale: false };
-        if !self.reading.keeps_values() {
-            return self.ask(&question, deadline).await.map(fresh);
-        }
-        count(&self.statistics.misses);
-        if let Some(served) = self.fresh_on_host(&question) {
-            return Ok(served);
-        }
-        let verdict = expired(self.reading.breaker.circuit(Moment::now()), self.reading.soft_wait.is_zero());
-        if let Some(served) = self.serve_while_away(verdict, &question) {
-            return Ok(served);
-        }
-        let (end, over) = (deadline + 2 * GRACE, Moment::now().after(self.reading.soft_wait));
-        let softly = Instant::now() + self.reading.soft_wait;
-        let patience = if softly < deadline && self.has_stand_in(&question, over) { softly } else { end };
-        loop {
-            let flight = self.join(&question);
-            if flight.joined {
-                count(&self.statistics.coalesced);
-            }
-            let mut outcome = tokio::time::timeout_at(patience.into(), flight.outcome.clone()).await;
-            if outcome.is_err() && patience < end && !self.has_stand_in(&question, Moment::now()) {
-                // What was to stand in made room, or was forgotten, while DynamoDB was waited for.
-                outcome = tokio::time::timeout_at(end.into(), flight.outcome.clone()).await;
-            }
-            let Ok(outcome) = outcome else { return self.waited_in_vain(&question, flight) };
-            match outcome {
-                Ok(value) => return Ok(fresh(value)),
-                // Whoever had begun it had less time than is left here.
-                Err(_) if flight.joined && ended_by_its_deadline(flight.ends, deadline) => {}
-                Err(error) => return self.stand_in(&question, error),
-            }
-        }
-    }
-
-    /// Nothing came while it was worth waiting. If something stands in, the request goes on, and its answer is kept.
-    fn waited_in_vain<Q: Question>(
-        self: &Arc<Self>,
-        question: &Q,
-        flight: Flight<Q::Value>,
-    ) -> Result<Served<Q::Value>> {
-        let error = if self.has_stand_in(question, Moment::now()) {
-            let waited = self.reading.soft_wait.as_millis();
-            Error::new(Code::Timeout, format!("no answer within the soft wait of {waited} ms, which goes on"))
-        } else {
-            flights::too_late()
-        };
-        let error = error.during(question.attempt());
-        self.report_failure(&error);
-        let served = self.stand_in(question, error);
-        if served.is_ok() {
-            self.go_on(flight);
-        }
-        served
-    }
-
-    /// The value that may stand in, or the failure that it would stand in for.
-    fn stand_in<Q: Question>(&self, question: &Q, error: Error) -> Result<Served<Q::Value>> {
-        let may = error.code.older_may_stand_in();
-        let stand_in = may.then(|| question.to_stand_in(&self.reading, Moment::now(), Sources::All)).flatten();
-        let Some(StandIn { value, age }) = stand_in else { return Err(error) };
-        self.count_stale(age);
-        self.events
-            .emit(LogLevel::Warn, || format!("serving a stale value, known for {} ms: {error}", age.as_millis()));
-        Ok(Served { value, stale: true })
-    }
-
-    /// Asks so that the answer is kept, unless DynamoDB is away and somebody else finds out whether it is back. No thread
-    /// to do it on is no reason to fail a call that has its value.
-    fn ask_in_background<Q: Question>(self: &Arc<Self>, question: &Q) {
-        let now = Moment::now();
-        if self.reading.breaker.circuit(now) == Circuit::Closed {
-            let flight = self.join(question);
-            if !flight.joined {
-                self.go_on(flight);
-            }
-            return;
-        }
-        let probe = self.reading.breaker.probe(now, question.time(&self.options) + 2 * GRACE);
-        if let Some(probe) = probe {
-            let flight = self.join(question);
-            let _ = runtime::spawn(async move {
-                let _ = flight.outcome.await;
-                drop(probe);
-            });
-        }
-    }
-
-    /// Lets a flight go on for which nobody waits.
-    fn go_on<T: Clone + Send + Sync + 'static>(&self, flight: Flight<T>) {
-        let _ = runtime::spawn(async move {
-            let _ = flight.outcome.await;
-        });
-    }
-
-    /// Joins the flight that asks this, or starts it. Without a cache nobody joins: each read sees what was written before.
-    fn join<Q: Question>(self: &Arc<Self>, question: &Q) -> Flight<Q::Value> {
-        let mark = self.mark(question);
-        let flights = Q::flights(&self.reading);
-        flights.join(&(question.clone(), mark), question.time(&self.options), |ends| {
-            let (store, question) = (Arc::clone(self), question.clone());
-            async move { store.fly(&question, mark, ends).await }
-        })
-    }
-
-    /// Brings a value: from the host's files if another process asks for it, else from DynamoDB.
-    async fn fly<Q: Question>(&self, question: &Q, mark: Mark, ends: Instant) -> Result<Q::Value> {
-        let host = self.reading.host.as_ref();
-        // While DynamoDB is away, whoever asks is finding out whether it is back, which no file says.
-        let shares = |host: &&Host| host.shares() && self.reading.breaker.circuit(Moment::now()) == Circuit::Closed;
-        let claim = match host.filter(shares) {
-            None => None,
-            Some(host) => match host.turn(question, ends, |value| self.believes(question, value)).await {
-                Turn::Found(value, age) => return Ok(self.kept(question, mark, value, age)),
-                Turn::Mine(claim) => Some(claim),
-                Turn::Alone => None,
-            },
-        };
-        let as_of = host.map(|_| Stamp::now());
-        let value = self.ask(question, ends).await.inspect_err(|error| self.report_failure(error))?;
-        self.report_answer();
-        if let (Some(host), Some(as_of)) = (host, as_of) {
-            host.keep(question, &value, as_of);
-        }
-        // Only now, so that whoever looks next finds what was brought.
-        drop(claim);
-        Ok(self.kept(question, mark, value, Duration::ZERO))
-    }
-
-    /// Asks DynamoDB; a replica that has not seen what this store wrote is not believed.
-    async fn ask<Q: Question>(&self, question: &Q, deadline: Instant) -> Result<Q::Value> {
-        let Some(floors) = &self.reading.floors else { return question.ask(self, true, deadline).await };
-        if !question.consistently(floors, Moment::now()) {
-            let value = question.ask(self, false, deadline).await?;
-            if !question.is_below(floors, &value) {
-                return Ok(value);
-            }
-        }
-        let writes = floors.writes();
-        let value = question.ask(self, true, deadline).await?;
-        question.settle(floors, &value, writes);
-        Ok(value)
-    }
-
-    pub(in crate::store) fn report_answer(&self) {
-        if self.reading.breaker.answered() {
-            self.events.emit(LogLevel::Info, || format!("DynamoDB answers again for table \"{}\"", self.options.table));
-            self.again.at_once();
-        }
-    }
-
-    /// A question that was wrong says nothing about DynamoDB.
-    fn report_failure(&self, error: &Error) {
-        if error.code.older_may_stand_in() && self.reading.breaker.failed(Moment::now()) {
-            self.events.emit(LogLevel::Warn, || {
-                format!(
-                    "DynamoDB does not answer for table \"{}\"; what was read before stands in where it may: {error}",
-                    self.options.table
-                )
-            });
-        }
-    }
-}
-
-/// Whether a flight failed because its time was over, with more time left for whoever joined it.
-fn ended_by_its_deadline(ends: Instant, deadline: Instant) -> bool {
-    let now = Instant::now();
-    ends < now + TOO_LITTLE && now + TOO_LITTLE < deadline
 }

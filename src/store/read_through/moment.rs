@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use crate::runtime::{WALL_TICK, boot_now, wall_now};
+use crate::runtime::{WALL_TICK, both_now};
 
 /// When, in nanoseconds of either clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,14 +18,15 @@ pub struct Moment {
 impl Moment {
     /// Now.
     pub fn now() -> Moment {
-        Moment { boot: boot_now(), wall: wall_now() }
+        let (boot, wall) = both_now();
+        Moment { boot, wall }
     }
 
     /// A time later.
     pub fn after(self, time: Duration) -> Moment {
         let later =
             |clock: u64, time: Duration| clock.saturating_add(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX));
-        // The wall clock is read in ticks; the other one, which is exact, is to decide where both go alike.
+        // Both are read in ticks; the one that nobody sets is to decide where they go alike.
         Moment { boot: later(self.boot, time), wall: later(self.wall, time.saturating_add(WALL_TICK)) }
     }
 

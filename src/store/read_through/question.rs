@@ -16,6 +16,7 @@ use crate::model::options::Options;
 use crate::model::row::Row;
 use crate::store::attempt::Attempt;
 use crate::store::host_cache::{HostCache, Kept, Stamp, Trouble};
+use crate::store::told::Told;
 use crate::store::{Rows, Store};
 
 /// A question to DynamoDB whose answer is kept.
@@ -45,6 +46,9 @@ pub trait Question: Clone + Eq + Hash + Send + Sync + 'static {
 
     /// Keeps the answer, which is so old already, unless such a write has happened since. Returns it.
     fn keep(&self, cache: &Cache, seen: Mark, value: Self::Value, age: Duration) -> Self::Value;
+
+    /// Shows the answer to what keeps what was told. Returns it.
+    fn met(&self, told: &Told, value: Self::Value, now: Moment) -> Self::Value;
 
     /// The value that may stand in for the answer: the newest of what the cache, the host's files and what was told have.
     fn to_stand_in(&self, reading: &ReadThrough, now: Moment, sources: Sources) -> Option<StandIn<Self::Value>>;
@@ -79,7 +83,11 @@ pub enum Sources {
 
 impl Sources {
     fn on_host<Q: Question>(self, reading: &ReadThrough, question: &Q) -> Option<StandIn<Q::Value>> {
-        if self == Sources::All { reading.on_host(question) } else { None }
+        if self == Sources::Memory {
+            return None;
+        }
+        let kept = reading.host.as_ref()?.look(question)?;
+        Some(StandIn { value: kept.value, age: kept.age })
     }
 }
 
@@ -130,9 +138,16 @@ impl Question for OneRow {
         value
     }
 
+    fn met(&self, told: &Told, value: Self::Value, now: Moment) -> Self::Value {
+        value.map(|mut row| {
+            told.met(&self.kind, Arc::make_mut(&mut row), now);
+            row
+        })
+    }
+
     fn to_stand_in(&self, reading: &ReadThrough, now: Moment, sources: Sources) -> Option<StandIn<Self::Value>> {
         let cached = reading.cache.as_ref().and_then(|cache| cache.row_to_stand_in(&self.kind, &self.key, now));
-        let told = reading.told.as_ref().and_then(|told| told.row(&self.kind, &self.key));
+        let told = reading.told.as_ref().and_then(|told| told.row(&self.kind, &self.key, reading.told_bound(now)));
         let told = told.map(|(row, told)| StandIn { value: row.map(Arc::new), age: now.since(told) });
         newest_row([cached, told, sources.on_host(reading, self)])
     }
@@ -205,9 +220,14 @@ impl Question for WholeKind {
         cache.keep_list(seen, &self.0, value, age)
     }
 
+    fn met(&self, told: &Told, mut value: Self::Value, now: Moment) -> Self::Value {
+        told.met_all(&self.0, Arc::make_mut(&mut value).as_mut_slice(), now);
+        value
+    }
+
     fn to_stand_in(&self, reading: &ReadThrough, now: Moment, sources: Sources) -> Option<StandIn<Self::Value>> {
         let cached = reading.cache.as_ref().and_then(|cache| cache.list_to_stand_in(&self.0, now));
-        let told = reading.told.as_ref().and_then(|told| told.list(&self.0));
+        let told = reading.told.as_ref().and_then(|told| told.list(&self.0, reading.told_bound(now)));
         let (told, whole) = told.unwrap_or_default();
         let told: Vec<(Row, Duration)> = told.into_iter().map(|(row, told)| (row, now.since(told))).collect();
         newest_list([cached, sources.on_host(reading, self)], told, whole.map(|told| now.since(told)))

@@ -11,7 +11,7 @@ use crate::model::data_set::{self, Collection};
 use crate::model::options::Options;
 use crate::model::{Code, Error};
 use crate::store::tests::{events, item, statistic, store_with};
-use crate::store::{Found, Store};
+use crate::store::{Found, Store, Upserted};
 
 fn data(json: &str) -> Vec<Collection> {
     data_set::from_json(json).expect("valid data")
@@ -49,13 +49,17 @@ fn what_was_told_stands_in_without_a_cache_whether_it_could_be_written_or_not() 
         table.insert("p:features", "a", Some("2"), Some("{}"));
         assert_eq!(read(&store, "a"), (2, false), "DynamoDB is asked each time");
         outage(&table);
-        assert_eq!(read(&store, "a"), (1, true), "{name}");
+        assert_eq!(read(&store, "a"), (2, true), "{name}: what was read is newer than what was told");
+        assert_eq!(
+            store.get("segments", "s").expect("covered").map(|found| (found.row.version, found.stale)),
+            Some((1, true))
+        );
         store.upsert("features", &item("b", 5, "{}")).expect_err("it is away");
         assert_eq!(read(&store, "b"), (5, true), "{name}");
         assert_eq!(store.get("features", "unheard of"), Ok(None), "{name}: an init said so");
         let list = store.all("features").expect("covered");
         let versions: Vec<_> = list.rows.iter().map(|row| (&*row.key, row.version)).collect();
-        assert_eq!((versions, list.stale), (vec![("a", 1), ("b", 5)], true), "{name}");
+        assert_eq!((versions, list.stale), (vec![("a", 2), ("b", 5)], true), "{name}");
         store.all("things").expect_err("nobody was told of it");
         assert!(statistic(&store, "served_while_away") >= 2, "{name}");
         // A table in memory that is silent does not end a request at its deadline: it is still under way.
@@ -133,6 +137,21 @@ fn a_table_that_is_available_again_is_asked_again() {
     table.undisturbed();
     store.available().expect("it is back");
     assert_eq!((statistic(&store, "away"), read(&store, "a")), (0, (1, false)));
+}
+
+#[test]
+#[cfg_attr(miri, ignore = "too little happens there in milliseconds")]
+fn an_upsert_that_met_something_newer_leaves_that_to_stand_in() {
+    let table = Arc::new(MemoryTable::default());
+    let store = telling(&table, |_| {});
+    store.init(data(TWO)).expect("init works");
+    table.insert("p:features", "a", Some("7"), Some("{\"seven\":7}"));
+    let refused = store.upsert("features", &item("a", 3, "{}")).expect("refused");
+    assert!(matches!(refused, Upserted::NewerExists(row) if row.version == 7));
+    fail(&table);
+    let found = store.get("features", "a").expect("covered").expect("there");
+    assert_eq!((found.row.version, found.row.item(), found.stale), (7, Some("{\"seven\":7}"), true));
+    assert_eq!(statistic(&store, "unwritten"), 0);
 }
 
 struct Folder(PathBuf);
@@ -223,6 +242,42 @@ fn a_store_that_is_opened_in_an_outage_has_what_the_host_has_with_or_without_a_t
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "too little happens there in milliseconds")]
+fn a_store_that_was_told_of_a_data_set_says_that_there_is_one_also_where_it_could_not_be_written() {
+    type Outage = fn(&MemoryTable);
+    for outage in [fail as Outage, MemoryTable::fall_silent] {
+        let table = Arc::new(MemoryTable::default());
+        let store = telling(&table, |options| options.init_timeout = Duration::from_millis(200));
+        fail(&table);
+        store.initialized().expect_err("nobody said so");
+        store.init(data(TWO)).expect_err("it is away");
+        outage(&table);
+        assert_eq!(store.initialized(), Ok(true));
+        table.speak();
+    }
+}
+
+#[test]
+#[cfg(unix)]
+#[cfg_attr(miri, ignore = "there are no files")]
+fn a_store_that_is_opened_in_an_outage_knows_from_its_host_whether_there_is_a_data_set() {
+    for initialised in [true, false] {
+        let (table, folder) = (Arc::new(MemoryTable::default()), Folder::new());
+        if initialised {
+            store_with(&table, |_| {}).init(data(TWO)).expect("init works");
+        }
+        assert_eq!(folder.store(&table, |_| {}).initialized(), Ok(initialised));
+        fail(&table);
+        let late = folder.store(&table, |_| {}).initialized();
+        assert_eq!(late.ok(), initialised.then_some(true), "that there was none a moment ago says nothing now");
+    }
+    let (table, folder) = (Arc::new(MemoryTable::default()), Folder::new());
+    folder.store(&table, |_| {}).init(data(TWO)).expect("init works");
+    fail(&table);
+    assert_eq!(folder.store(&table, |_| {}).initialized(), Ok(true), "who writes it says so too");
+}
+
+#[test]
 #[cfg(unix)]
 #[cfg_attr(miri, ignore = "there are no files")]
 fn what_could_not_be_written_stands_in_for_the_whole_host() {
@@ -234,6 +289,52 @@ fn what_could_not_be_written_stands_in_for_the_whole_host() {
     let other = folder.store(&table, |_| {});
     assert_eq!(read(&other, "a"), (9, true));
     assert_eq!(other.all("features").expect("covered").rows[0].version, 9);
+}
+
+#[test]
+#[cfg(unix)]
+#[cfg_attr(miri, ignore = "there are no files")]
+fn an_upsert_that_met_something_newer_gives_that_to_the_whole_host() {
+    let (table, folder) = (Arc::new(MemoryTable::default()), Folder::new());
+    let writer = folder.store(&table, |_| {});
+    writer.init(data(TWO)).expect("init works");
+    table.insert("p:features", "a", Some("7"), Some("{}"));
+    writer.upsert("features", &item("a", 3, "{}")).expect("refused");
+    table.forget_requests();
+    assert_eq!(read(&folder.store(&table, |_| {}), "a"), (7, false));
+    assert!(table.requests().is_empty(), "{:?}", table.requests());
+}
+
+#[test]
+#[cfg(unix)]
+#[cfg_attr(miri, ignore = "there are no files")]
+fn in_an_outage_an_event_loop_reads_no_file_and_whoever_may_wait_gets_the_newest() {
+    let (table, folder) = (Arc::new(MemoryTable::default()), Folder::new());
+    let reader = folder.store(&table, |options| options.cache.ttl = Some(Duration::from_millis(1)));
+    folder.store(&table, |_| {}).init(data(TWO)).expect("init works");
+    assert_eq!(read(&reader, "a").0, 1);
+    fail(&table);
+    std::thread::sleep(Duration::from_millis(3));
+    assert_eq!(read(&reader, "a"), (1, true));
+    let writer = folder.store(&table, |options| options.keep_told = true);
+    writer.upsert("features", &item("a", 9, "{}")).expect_err("it is away");
+    assert_eq!(reader.cached("features", "a"), None, "a file may have something newer, and does");
+    assert_eq!(read(&reader, "a"), (9, true));
+    let (done, answer) = std::sync::mpsc::channel();
+    reader.get_then("features", "a", |_| {}, move |found| done.send(found).expect("awaited")).expect("begun");
+    let found = answer.recv().expect("answered").expect("covered").expect("there");
+    assert_eq!((found.row.version, found.stale), (9, true));
+    // From here on each look at a file is trouble, and is counted.
+    std::fs::remove_dir_all(&folder.0).expect("removed");
+    std::fs::write(&folder.0, "no directory").expect("written");
+    let before = statistic(&reader, "host_trouble");
+    assert_eq!((reader.cached("features", "a"), reader.cached_list("features")), (None, None));
+    let begun = (reader.calls().get("features", "a"), reader.calls().all("features"));
+    assert_eq!(statistic(&reader, "host_trouble"), before, "a file was looked at");
+    drop(begun);
+    assert!(read(&reader, "a").1);
+    assert!(statistic(&reader, "host_trouble") > before, "or there is no way to tell");
+    std::fs::remove_file(&folder.0).expect("removed");
 }
 
 #[test]

@@ -48,9 +48,9 @@ pub(super) fn eventually<T>(mut look: impl FnMut() -> Option<T>) -> T {
     }
 }
 
-/// Lets what was cached just now expire.
+/// Lets what was cached just now expire, by clocks that go in ticks.
 fn expire() {
-    std::thread::sleep(Duration::from_millis(3));
+    std::thread::sleep(crate::runtime::WALL_TICK + Duration::from_millis(2));
 }
 
 #[test]
@@ -114,6 +114,32 @@ fn who_has_nothing_to_stand_in_any_more_when_the_soft_wait_is_over_waits_for_the
     table.speak();
     let found = reader.join().expect("no panic").expect("it waited");
     assert!(found.is_some_and(|found| !found.stale));
+}
+
+#[test]
+#[cfg_attr(miri, ignore = "too little happens there in milliseconds")]
+fn what_is_forgotten_during_the_soft_wait_leaves_both_kinds_of_reads_their_deadline() {
+    let table = table_of(1);
+    let store = expiring(&table, |_| {});
+    assert!(!read(&store, "flag0").stale);
+    expire();
+    table.fall_silent();
+    let reader = {
+        let store = Arc::clone(&store);
+        std::thread::spawn(move || store.get("features", "flag0"))
+    };
+    let (sender, answers) = std::sync::mpsc::channel();
+    store
+        .get_then("features", "flag0", drop, move |found| sender.send(found).expect("the test waits"))
+        .expect("it begins");
+    eventually(|| (table.requests().len() == 2).then_some(()));
+    store.clear_cache();
+    // Past the soft wait and what is granted beyond it.
+    std::thread::sleep(Duration::from_millis(700));
+    table.speak();
+    for found in [reader.join().expect("no panic"), answers.recv().expect("an answer")] {
+        assert!(found.expect("it waited").is_some_and(|found| !found.stale));
+    }
 }
 
 #[test]

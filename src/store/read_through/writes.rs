@@ -69,6 +69,7 @@ impl<'a> Writing<'a> {
         self.ended = true;
         if let Some((_, told)) = &self.told {
             told.written(self.kind, &row.key, row.version);
+            told.met(self.kind, &mut Row::clone(row), Moment::now());
         }
         if let Some(host) = &self.reading.host {
             host.with(|host| host.wrote_row(self.kind, row, Stamp::now()));

@@ -10,12 +10,17 @@ namespace Flagstore;
 
 class StoreException extends \RuntimeException
 {
-    public function __construct(string $message, int $code, public string $name, public bool $retriable)
+    public string $name;
+    public bool $retriable;
+
+    public static function of(string $message, int $code, string $name, bool $retriable): \Exception
     {
         if ($name === 'STORE_ERROR_INVALID_JSON') {
-            throw new \DomainException('from the constructor');
+            throw new \DomainException('from the factory');
         }
-        parent::__construct($message, $code);
+        $made = new self($message, $code);
+        [$made->name, $made->retriable] = [$name, $retriable];
+        return $made;
     }
 }
 
@@ -32,7 +37,8 @@ foreach ($calls as $call) {
     } catch (\Exception $error) {
         echo $error->name ?? '', ' ', $error->getMessage(), "\n";
         if ($error instanceof StoreException) {
-            var_dump($error->retriable, str_contains(print_r($error->getTrace()[0]['args'], true), 'secret'));
+            $arguments = array_column(array_filter($error->getTrace(), fn ($frame) => ($frame['class'] ?? '') === Native::class), 'args');
+            var_dump($error->retriable, count($arguments), str_contains(print_r($arguments, true), 'secret'));
         }
     }
 }
@@ -40,11 +46,14 @@ foreach ($calls as $call) {
 --EXPECTF--
 STORE_ERROR_OPTION_TYPE %s"timeout_ms"%s
 bool(false)
+int(1)
 bool(false)
 STORE_ERROR_EMPTY_KEY %s
 bool(false)
+int(1)
 bool(false)
 STORE_ERROR_INVALID_VERSION %s
 bool(false)
+int(1)
 bool(false)
- from the constructor
+ from the factory

@@ -15,6 +15,7 @@ final class AwsOptions
 {
     /** Default of the store's "timeout_ms", which would cut short a connection or request that was given longer. */
     private const DEFAULT_TIMEOUT_MS = 5_000;
+    private const DEFAULT_ATTEMPT_TIMEOUT_MS = 2_000;
 
     private const SAME_MEANING = [
         'region' => 'region',
@@ -28,7 +29,6 @@ final class AwsOptions
     private const WITHOUT_EFFECT = ['version', 'suppress_php_deprecation_warning'];
 
     private const INSTEAD = [
-        'retries' => 'is decided by time here, not by number: leave it out, and set timeout_ms in flagstore_options',
         'scheme' => 'is decided by the endpoint: leave it out, and give an endpoint that starts with it',
         'http.proxy' => 'has no counterpart, since proxies are not supported: leave it out',
         'http_handler' => 'has no counterpart in flagstore, which does not use the AWS SDK for PHP: leave it out',
@@ -38,12 +38,12 @@ final class AwsOptions
     /**
      * @param array<string, mixed> $given
      * @return array<string, mixed>
-     * @throws \InvalidArgumentException one of them has no counterpart; the message names it and says what to do
+     * @throws InvalidOptionException one of them has no counterpart; the message names it and says what to do
      */
     public static function translated(#[\SensitiveParameter] mixed $given): array
     {
         if (!is_array($given)) {
-            throw new \InvalidArgumentException('dynamodb_options takes an array, not ' . get_debug_type($given));
+            throw new InvalidOptionException('dynamodb_options takes an array, not ' . get_debug_type($given));
         }
         $options = [];
         foreach ($given as $name => $value) {
@@ -54,10 +54,46 @@ final class AwsOptions
                 isset(self::SAME_MEANING[$name]) => [self::SAME_MEANING[$name] => $value],
                 $name === 'credentials' => self::credentials($value),
                 $name === 'http' => self::http($value),
+                $name === 'retries' => [],
                 default => throw self::unknown((string) $name),
             };
         }
-        return $options;
+        return $options + self::deadline($options, self::attempts($given['retries'] ?? null));
+    }
+
+    /**
+     * How often a request is tried at most, or null if that is not said.
+     */
+    private static function attempts(mixed $retries): ?int
+    {
+        $attempts = match (true) {
+            is_int($retries) => $retries + 1,
+            is_array($retries) && array_diff(array_keys($retries), ['mode', 'max_attempts']) === [] => $retries['max_attempts'] ?? null,
+            $retries === null => null,
+            default => 0,
+        };
+        if ($attempts !== null && (!is_int($attempts) || $attempts < 1)) {
+            throw self::refused('retries', 'takes a number of 0 or more, or an array with mode and max_attempts, which is 1 or more');
+        }
+        return $attempts;
+    }
+
+    /**
+     * Retries are bounded by time here: by the time that so many attempts take which time out. And nothing is cut short that
+     * was given longer than a call lasts by itself.
+     *
+     * @param array<string, mixed> $options
+     * @return array<string, int>
+     */
+    private static function deadline(array $options, ?int $attempts): array
+    {
+        $attempt = $options['attempt_timeout_ms'] ?? self::DEFAULT_ATTEMPT_TIMEOUT_MS;
+        $longest = max($options['connect_timeout_ms'] ?? 0, $attempt);
+        return match (true) {
+            $attempts !== null => ['timeout_ms' => max($longest, $attempts * $attempt)],
+            $longest > self::DEFAULT_TIMEOUT_MS => ['timeout_ms' => $longest],
+            default => [],
+        };
     }
 
     private static function credentials(#[\SensitiveParameter] mixed $given): array
@@ -99,8 +135,7 @@ final class AwsOptions
                 default => throw self::unknown("http.{$name}"),
             };
         }
-        $longest = max($options['connect_timeout_ms'] ?? 0, $options['attempt_timeout_ms'] ?? 0);
-        return $longest > self::DEFAULT_TIMEOUT_MS ? $options + ['timeout_ms' => $longest] : $options;
+        return $options;
     }
 
     private static function milliseconds(string $name, mixed $seconds): int
@@ -121,15 +156,15 @@ final class AwsOptions
         };
     }
 
-    private static function unknown(string $name): \InvalidArgumentException
+    private static function unknown(string $name): InvalidOptionException
     {
         return self::refused($name, self::INSTEAD[$name]
             ?? 'has no counterpart in flagstore: leave it out, or pass an option of the store in flagstore_options');
     }
 
     // Never the value: it may be a credential.
-    private static function refused(string $name, string $why): \InvalidArgumentException
+    private static function refused(string $name, string $why): InvalidOptionException
     {
-        return new \InvalidArgumentException("the option \"{$name}\" of dynamodb_options {$why}");
+        return new InvalidOptionException("the option \"{$name}\" of dynamodb_options {$why}");
     }
 }

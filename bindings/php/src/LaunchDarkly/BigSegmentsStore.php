@@ -20,9 +20,14 @@ final class BigSegmentsStore implements Subsystems\BigSegmentsStore
     /**
      * @internal
      */
-    public function __construct(#[\SensitiveParameter] array $options)
+    public function __construct(private readonly Options $options)
     {
-        $this->store = Options::open($options, $options['logger'] ?? null);
+        $this->store = $options->open($options->others['logger'] ?? null);
+    }
+
+    public function __debugInfo(): array
+    {
+        return ['store' => (string) $this->options];
     }
 
     /**

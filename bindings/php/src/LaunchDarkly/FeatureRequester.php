@@ -25,6 +25,7 @@ final class FeatureRequester extends FeatureRequesterBase
     private const REPORTS_REMEMBERED = 10_000;
 
     private readonly Store $store;
+    private readonly Options $options;
 
     /** @var list<array{string, int}> keys and versions of the payloads that the store was just asked for, in their order */
     private array $read = [];
@@ -32,10 +33,19 @@ final class FeatureRequester extends FeatureRequesterBase
     /** @var array<string, true> */
     private array $reported = [];
 
-    public function __construct(string $baseUri, string $sdkKey, #[\SensitiveParameter] array $options)
+    public function __construct(string $baseUri, #[\SensitiveParameter] string $sdkKey, Options $options)
     {
-        parent::__construct($baseUri, $sdkKey, $options);
-        $this->store = Options::open($options, $this->_logger);
+        $this->options = $options;
+        parent::__construct($baseUri, $sdkKey, $options->others);
+        $this->store = $options->open($this->_logger);
+    }
+
+    /**
+     * Neither the SDK key nor what the client was configured with.
+     */
+    public function __debugInfo(): array
+    {
+        return ['store' => (string) $this->options];
     }
 
     /**
@@ -108,7 +118,7 @@ final class FeatureRequester extends FeatureRequesterBase
     protected function createCache(#[\SensitiveParameter] array $options): ?FeatureRequesterCache
     {
         $cache = parent::createCache($options);
-        return $cache === null ? null : new CacheOfOnePlace($cache, Options::place($options));
+        return $cache === null ? null : new CacheOfOnePlace($cache, $this->options->place());
     }
 
     /**

@@ -4,19 +4,21 @@ declare(strict_types=1);
 
 namespace Flagstore\LaunchDarkly;
 
+use Flagstore\OptionException;
 use Flagstore\Store;
-use Flagstore\StoreException;
 use Flagstore\Transport;
 
 /**
- * The options of LaunchDarkly's DynamoDB integration, turned into a store.
+ * The options of LaunchDarkly's DynamoDB integration, checked and turned into those of a store. What may be a credential does
+ * not show where something that holds them is dumped.
  *
  * @internal
  */
 final class Options
 {
-    /** Unknown, of another type, out of range, no table. */
-    private const OPTION_CODES = [-7, -8, -9, -10];
+    private const OWN = [
+        'dynamodb_table', 'dynamodb_prefix', 'dynamodb_options', 'dynamodb_client', 'flagstore_options', 'flagstore_transport',
+    ];
 
     /** The options that decide which rows are read. */
     private const PLACE = [
@@ -24,23 +26,53 @@ final class Options
     ];
 
     /**
-     * @param array<string, mixed> $options
-     * @throws \InvalidArgumentException an option is missing, unknown or wrong; the message names it
+     * @param array<string, mixed> $store options of Flagstore\Store
+     * @param array<string, mixed> $others what is left, for the SDK
      */
-    public static function open(#[\SensitiveParameter] array $options, ?object $logger): Store
+    private function __construct(
+        #[\SensitiveParameter] private readonly array $store,
+        private readonly ?Transport $transport,
+        #[\SensitiveParameter] public readonly array $others,
+    ) {
+    }
+
+    /**
+     * @param array<string, mixed> $given
+     * @throws InvalidOptionException an option is missing, unknown or wrong; the message names it
+     */
+    public static function of(#[\SensitiveParameter] array $given): self
     {
-        $transport = $options['flagstore_transport'] ?? null;
+        foreach ($given as $name => $value) {
+            if ($value !== null && preg_match('/^(dynamo|flagstore)/', (string) $name) && !in_array($name, self::OWN, true)) {
+                throw new InvalidOptionException("there is no option \"{$name}\": there are " . implode(', ', self::OWN));
+            }
+        }
+        $transport = $given['flagstore_transport'] ?? null;
         if ($transport !== null && !$transport instanceof Transport) {
-            throw new \InvalidArgumentException('flagstore_transport takes a Flagstore\Transport');
+            throw new InvalidOptionException('flagstore_transport takes a Flagstore\Transport');
+        }
+        return new self(self::translated($given), $transport, array_diff_key($given, array_flip(self::OWN)));
+    }
+
+    /**
+     * Opens the store, and says which one it is.
+     *
+     * @throws InvalidOptionException an option of the store is unknown or wrong; the message names it
+     */
+    public function open(?object $logger): Store
+    {
+        try {
+            $store = Store::open($this->store, $logger, $this->transport);
+        } catch (OptionException $error) {
+            throw new InvalidOptionException($error->getMessage(), $error->getCode(), $error);
         }
         try {
-            return Store::open(self::translated($options), $logger, $transport);
-        } catch (StoreException $error) {
-            if (!in_array($error->getCode(), self::OPTION_CODES, true)) {
-                throw $error;
-            }
-            throw new \InvalidArgumentException($error->getMessage(), $error->getCode(), $error);
+            // Each request says it anew, hence not louder.
+            $logger?->debug("flagstore: using {$this}; {$store->library()}");
+        } catch (\Throwable) {
+            // What a logger makes of it is its own.
         }
+        return $store;
     }
 
     /**
@@ -48,13 +80,9 @@ final class Options
      *
      * Where credentials or a region are not given, the environment decides, or the files of the home folder.
      */
-    public static function place(#[\SensitiveParameter] array $options): string
+    public function place(): string
     {
-        $store = self::translated($options);
-        $place = [];
-        foreach (self::PLACE as $name) {
-            $place[] = $store[$name] ?? null;
-        }
+        $place = array_map(fn (string $name): mixed => $this->store[$name] ?? null, self::PLACE);
         // Lambda's own say which of its instances this is.
         $decides = static fn (string $name): bool
             => $name === 'HOME' || str_starts_with($name, 'AWS_') && !str_starts_with($name, 'AWS_LAMBDA_');
@@ -63,22 +91,40 @@ final class Options
         return substr(hash('sha256', serialize([$place, $environment])), 0, 32);
     }
 
-    private static function translated(#[\SensitiveParameter] array $options): array
+    /**
+     * Which flags these are.
+     */
+    public function __toString(): string
     {
-        $table = $options['dynamodb_table'] ?? null;
+        $prefix = $this->store['prefix'] === '' ? 'no prefix' : "prefix \"{$this->store['prefix']}\"";
+        // Without a name and password in it.
+        $endpoint = preg_replace('#//[^/]*@#', '//', (string) ($this->store['endpoint'] ?? ''));
+        $endpoint = $endpoint === '' ? "AWS's endpoint" : "endpoint {$endpoint}";
+        $region = isset($this->store['region']) ? "region {$this->store['region']}" : 'the region of the environment';
+        return "table \"{$this->store['table']}\", {$prefix}, {$endpoint}, {$region}";
+    }
+
+    public function __debugInfo(): array
+    {
+        return ['options' => (string) $this];
+    }
+
+    private static function translated(#[\SensitiveParameter] array $given): array
+    {
+        $table = $given['dynamodb_table'] ?? null;
         if (!is_string($table) || $table === '') {
-            throw new \InvalidArgumentException('dynamodb_table must be specified: the name or ARN of an existing table');
+            throw new InvalidOptionException('dynamodb_table must be specified: the name or ARN of an existing table');
         }
-        if (isset($options['dynamodb_client'])) {
-            throw new \InvalidArgumentException(
+        if (isset($given['dynamodb_client'])) {
+            throw new InvalidOptionException(
                 'dynamodb_client has no counterpart in flagstore, which does not use the AWS SDK for PHP: leave it out, and'
                 . ' pass the region, endpoint and credentials that the client was made with in dynamodb_options'
             );
         }
         return [
             'table' => $table,
-            'prefix' => $options['dynamodb_prefix'] ?? '',
-            ...($options['flagstore_options'] ?? []) + AwsOptions::translated($options['dynamodb_options'] ?? []),
+            'prefix' => $given['dynamodb_prefix'] ?? '',
+            ...($given['flagstore_options'] ?? []) + AwsOptions::translated($given['dynamodb_options'] ?? []),
         ];
     }
 }

@@ -205,7 +205,7 @@ final class FeatureRequesterTest extends TestCase
         try {
             foreach (['one', 'other', 'one'] as $value) {
                 putenv("{$name}={$value}");
-                $places[] = Options::place(self::configuration($this->prefix));
+                $places[] = Options::of(self::configuration($this->prefix))->place();
             }
         } finally {
             putenv($before === false ? $name : "{$name}={$before}");

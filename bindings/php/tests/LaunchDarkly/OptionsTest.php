@@ -7,6 +7,7 @@ namespace Flagstore\Tests\LaunchDarkly;
 use Flagstore\LaunchDarkly\AwsOptions;
 use Flagstore\LaunchDarkly\DynamoDb;
 use Flagstore\Tests\Endpoint;
+use Flagstore\Tests\RecordingLogger;
 use Flagstore\Tests\TestCase;
 use Flagstore\Transport;
 
@@ -44,6 +45,17 @@ final class OptionsTest extends TestCase
         yield 'a timeout above that of the call' => [['http' => ['timeout' => 8]], ['attempt_timeout_ms' => 8000, 'timeout_ms' => 8000]];
         yield 'certificates' => [['http' => ['verify' => '/ca.pem']], ['ca_bundle' => '/ca.pem']];
         yield 'checked certificates' => [['http' => ['verify' => true]], []];
+        yield 'retries' => [['retries' => 2], ['timeout_ms' => 6000]];
+        yield 'no retries' => [['retries' => 0, 'http' => ['timeout' => 1]], ['attempt_timeout_ms' => 1000, 'timeout_ms' => 1000]];
+        yield 'attempts' => [
+            ['http' => ['timeout' => 0.5], 'retries' => ['mode' => 'adaptive', 'max_attempts' => 4]],
+            ['attempt_timeout_ms' => 500, 'timeout_ms' => 2000],
+        ];
+        yield 'one attempt, and a slow connection' => [
+            ['http' => ['connect_timeout' => 3, 'timeout' => 1], 'retries' => 0],
+            ['connect_timeout_ms' => 3000, 'attempt_timeout_ms' => 1000, 'timeout_ms' => 3000],
+        ];
+        yield 'a mode alone' => [['retries' => ['mode' => 'standard']], []];
         yield 'null' => [['retries' => null, 'http' => ['proxy' => null]], []];
         yield 'what only silences a warning' => [['suppress_php_deprecation_warning' => true], []];
     }
@@ -61,7 +73,10 @@ final class OptionsTest extends TestCase
      */
     public static function refused(): iterable
     {
-        yield 'retries' => [['retries' => 3], '"retries" of dynamodb_options is decided by time here, not by number: leave it out, and set timeout_ms'];
+        yield 'retries' => [['retries' => -1], '"retries" of dynamodb_options takes a number of 0 or more, or an array'];
+        yield 'retries of another kind' => [['retries' => 'many'], '"retries" of dynamodb_options takes a number of 0 or more, or an array'];
+        yield 'unknown of retries' => [['retries' => ['attempts' => 3]], '"retries" of dynamodb_options takes'];
+        yield 'no attempt' => [['retries' => ['max_attempts' => 0]], '"retries" of dynamodb_options takes'];
         yield 'scheme' => [['scheme' => 'http'], '"scheme" of dynamodb_options is decided by the endpoint'];
         yield 'handler' => [['http_handler' => fn () => null], '"http_handler" of dynamodb_options has no counterpart'];
         yield 'proxy' => [['http' => ['proxy' => 'http://p']], '"http.proxy" of dynamodb_options has no counterpart, since proxies'];
@@ -84,6 +99,60 @@ final class OptionsTest extends TestCase
     public function testWhatCannotCrossIsRefusedByNameWithARemedy(array $given, string $message): void
     {
         $this->assertRefused(['dynamodb_options' => $given], $message);
+    }
+
+    public function testDefaultsAreTheLibrarys(): void
+    {
+        $readme = (string) file_get_contents(Endpoint::repository() . '/README.md');
+        foreach (['DEFAULT_TIMEOUT_MS' => 'timeout_ms', 'DEFAULT_ATTEMPT_TIMEOUT_MS' => 'attempt_timeout_ms'] as $constant => $option) {
+            $value = (new \ReflectionClassConstant(AwsOptions::class, $constant))->getValue();
+            self::assertStringContainsString("| `{$option}` | ms | " . number_format($value) . ' |', $readme);
+        }
+    }
+
+    public function testAnOptionOfThisIntegrationThatIsUnknownIsNamed(): void
+    {
+        $this->assertRefused(['dynamodb_tabel' => 'x'], 'there is no option "dynamodb_tabel": there are dynamodb_table, dynamodb_prefix');
+        $this->assertRefused(['dynamo_client' => 'x'], 'there is no option "dynamo_client"');
+        $this->assertRefused(['flagstore_cache' => 5], 'there is no option "flagstore_cache"');
+        self::assertNotNull(DynamoDb::featureRequester(['dynamodb_table' => 'flags', 'dynamodb_tabel' => null])('', '', ['other' => 1]));
+    }
+
+    public function testWhatIsRefusedIsOneOfThisPackagesExceptions(): void
+    {
+        $this->expectException(\Flagstore\ExceptionInterface::class);
+        DynamoDb::bigSegmentsStore([]);
+    }
+
+    public function testDumpsShowNoSecret(): void
+    {
+        $options = [
+            'dynamodb_table' => 'flags', 'dynamodb_prefix' => 'production',
+            'dynamodb_options' => Endpoint::local()->awsOptions(),
+            'flagstore_options' => ['session_token' => 'token-' . Endpoint::SECRET],
+        ];
+        $factory = DynamoDb::featureRequester($options);
+        $requester = $factory('', 'sdk-' . Endpoint::SECRET, ['logger' => new RecordingLogger()]);
+        foreach ([$factory, $requester, DynamoDb::bigSegmentsStore($options)] as $object) {
+            ob_start();
+            var_dump($object);
+            $shown = ob_get_clean() . print_r($object, true);
+            self::assertStringNotContainsString(Endpoint::SECRET, $shown);
+        }
+        self::assertStringContainsString('table "flags", prefix "production"', print_r($requester, true));
+    }
+
+    public function testWhichFlagsTheseAreIsLogged(): void
+    {
+        $logger = new RecordingLogger();
+        $endpoint = str_replace('//', '//user:' . Endpoint::SECRET . '@', Endpoint::local()->url);
+        $options = ['dynamodb_table' => 'flags', 'dynamodb_options' => ['endpoint' => $endpoint] + Endpoint::local()->awsOptions()];
+        DynamoDb::featureRequester($options)('', '', ['logger' => $logger]);
+        $place = Endpoint::local()->url;
+        self::assertMatchesRegularExpression(
+            "#^flagstore: using table \"flags\", no prefix, endpoint {$place}, region us-east-1; libflagstore [\d.]+, .+$#",
+            $logger->text('debug')
+        );
     }
 
     public function testTheTableIsRequired(): void

@@ -11,14 +11,20 @@ from os import PathLike, fspath
 from typing import Any, Callable
 
 from .errors import OPTION_TYPE, OPTION_VALUE, UNKNOWN_OPTION, OptionError
+from .options import Options
 
-# Default of the store's "timeout_ms", which would cut short a connection or request that was given longer.
+# Defaults of the store's "timeout_ms", which would cut short a connection or request that was given longer, and of
+# "attempt_timeout_ms".
 _DEFAULT_TIMEOUT_MS = 5_000
+_DEFAULT_ATTEMPT_TIMEOUT_MS = 2_000
 
-_NO_COUNTERPART = "has no counterpart in flagstore: leave it out, or pass a store option in options"
+_NO_COUNTERPART = "has no counterpart in flagstore: leave it out"
 _NO_CLIENT = "a client or session that exists already cannot be used, give the options of boto3.client that it was made with"
 # Where other SDKs' integrations, and wrappers of this one, take a client.
 _CLIENTS = frozenset({"client", "dynamodb_client", "existing_client", "resource", "session", "boto3_session"})
+
+# What changes nothing in the rows that are read and written.
+_WITHOUT_EFFECT = frozenset({"aws_account_id"})
 
 _SAME_MEANING = {
     "region_name": "region",
@@ -48,11 +54,26 @@ def translated(dynamodb_opts: Mapping[str, Any]) -> dict[str, Any]:
             options[_SAME_MEANING[name]] = value
         elif name in _CHECKED:
             options.update(_CHECKED[name](value, given))
-        else:
-            raise _refused(
-                name, UNKNOWN_OPTION, f"cannot be used: {_NO_CLIENT}" if name in _CLIENTS else _NO_COUNTERPART
-            )
+        elif name not in _WITHOUT_EFFECT:
+            raise _refused(name, UNKNOWN_OPTION, _instead_of(name))
     return options
+
+
+def without_userinfo(endpoint: Any) -> str:
+    """An endpoint as it may be said: a user and password in it are not."""
+    scheme, slashes, place = str(endpoint).partition("//")
+    return scheme + slashes + place.rpartition("@")[2] if slashes else str(endpoint).rpartition("@")[2]
+
+
+def _instead_of(name: str) -> str:
+    if name in _CLIENTS:
+        return f"cannot be used: {_NO_CLIENT}"
+    for theirs, ours in _SAME_MEANING.items():
+        if name == ours:
+            return f"is not one of boto3's, which calls it {theirs}"
+    if name in Options.__annotations__:
+        return f"is none of boto3's but the store's: give it as options={{{name!r}: ...}}"
+    return _NO_COUNTERPART
 
 
 def _use_ssl(use_ssl: Any, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -101,7 +122,7 @@ def _config(config: Any) -> dict[str, Any]:
     settings = {name: getattr(config, name) for name in config.OPTION_DEFAULTS}
     options: dict[str, Any] = {}
     for name, value in settings.items():
-        if value is None or value == getattr(default, name):
+        if value is None or value == getattr(default, name) or name in _SETTINGS_WITHOUT_EFFECT:
             continue
         if name not in _SETTINGS:
             raise _refused(
@@ -109,10 +130,20 @@ def _config(config: Any) -> dict[str, Any]:
             )
         option, convert = _SETTINGS[name]
         options[option] = convert(name, value)
-    longest = max(options.get("connect_timeout_ms", 0), options.get("attempt_timeout_ms", 0))
-    if longest > _DEFAULT_TIMEOUT_MS:
-        options["timeout_ms"] = longest
+    _as_time(options)
     return options
+
+
+def _as_time(options: dict[str, Any]) -> None:
+    """How often to try, which boto3 counts, as the time for all of it, which is what bounds a call here."""
+    attempts = options.pop(_ATTEMPTS, None)
+    longest = max(options.get("connect_timeout_ms", 0), options.get("attempt_timeout_ms", 0))
+    if attempts is not None:
+        options["timeout_ms"] = max(
+            longest, attempts * options.get("attempt_timeout_ms", _DEFAULT_ATTEMPT_TIMEOUT_MS)
+        )
+    elif longest > _DEFAULT_TIMEOUT_MS:
+        options["timeout_ms"] = longest
 
 
 def _milliseconds(name: str, seconds: Any) -> int:
@@ -121,22 +152,63 @@ def _milliseconds(name: str, seconds: Any) -> int:
     raise _refused(f"config.{name}", OPTION_VALUE, "is not a number of seconds above 0")
 
 
+def _attempts(name: str, retries: Any) -> int | None:
+    """How often a request is made at most; the mode of retrying is the store's own."""
+    if not isinstance(retries, Mapping):
+        raise _refused(f"config.{name}", OPTION_TYPE, f"takes a dict, not {type(retries).__name__}")
+    total, again = retries.get("total_max_attempts"), retries.get("max_attempts")
+    if total is None and again is None:
+        return None
+    attempts = total if total is not None else again + 1 if isinstance(again, int) else again
+    if isinstance(attempts, int) and attempts > 0:
+        return attempts
+    raise _refused(f"config.{name}", OPTION_VALUE, "has a number of attempts that is no whole number above 0")
+
+
+def _connections(name: str, number: Any) -> int:
+    if isinstance(number, int) and number > 0:
+        return number
+    raise _refused(f"config.{name}", OPTION_VALUE, "is no whole number above 0")
+
+
 def _unchanged(_name: str, value: Any) -> Any:
     return value
 
 
+# No option of the store: see _as_time.
+_ATTEMPTS = "attempts"
 _SETTINGS: Mapping[str, tuple[str, Callable[[str, Any], Any]]] = {
     "region_name": ("region", _unchanged),
     "connect_timeout": ("connect_timeout_ms", _milliseconds),
     "read_timeout": ("attempt_timeout_ms", _milliseconds),
+    "retries": (_ATTEMPTS, _attempts),
+    "max_pool_connections": ("max_connections", _connections),
     "use_fips_endpoint": ("use_fips", _unchanged),
     "use_dualstack_endpoint": ("use_dual_stack", _unchanged),
 }
 
+# What changes nothing in the rows that are read and written, and in how long that takes.
+_SETTINGS_WITHOUT_EFFECT = frozenset(
+    {
+        "account_id_endpoint_mode",
+        "disable_request_compression",
+        "inject_host_prefix",
+        "parameter_validation",
+        "request_checksum_calculation",
+        "request_min_compression_size_bytes",
+        "response_checksum_validation",
+        "s3",
+        "tcp_keepalive",
+        "user_agent",
+        "user_agent_appid",
+        "user_agent_extra",
+    }
+)
+
 _INSTEAD = {
-    "retries": 'is decided by time, not by number: leave it out, and set options={"timeout_ms": ...}',
-    "max_pool_connections": 'bounds no requests there, only what is kept: leave it out, or set options={"max_connections": ...}',
-    "proxies": "has no counterpart: proxies are not supported, leave it out",
+    "proxies": "has no counterpart, since there are no proxies here: leave it out, and reach DynamoDB by a VPC endpoint",
+    "proxies_config": "has no counterpart, since there are no proxies here: leave it out",
+    "client_cert": "has no counterpart: DynamoDB asks for no certificate, leave it out",
 }
 
 

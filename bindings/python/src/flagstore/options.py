@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from os import PathLike
 from typing import TypedDict
 
 
-class Options(TypedDict, total=False):
-    """Keyword arguments of :class:`flagstore.Store` besides ``table``. ``None`` means the default."""
+class AdapterOptions(TypedDict, total=False):
+    """Keyword arguments of :class:`flagstore.Store` besides ``table`` and ``prefix``, which the SDK's own integration has
+    too. ``None`` means the default."""
 
-    prefix: str | None
-    """Put before every namespace, with a colon; empty, the default, for none."""
     region: str | None
     """AWS region; by default from the environment, the profile or the instance."""
     endpoint: str | None
@@ -22,7 +22,7 @@ class Options(TypedDict, total=False):
     """See ``access_key_id``."""
     session_token: str | None
     """For temporary credentials."""
-    ca_bundle: str | None
+    ca_bundle: str | PathLike[str] | None
     """PEM file with the certificate authorities to trust instead of the system's."""
     use_fips: bool | None
     """Use AWS's FIPS endpoints. Default false."""
@@ -56,9 +56,24 @@ class Options(TypedDict, total=False):
     """How long after expiry a value may stand in for a read that fails. Default 300,000."""
     soft_wait_ms: int | None
     """How long a read for which a value may stand in waits for DynamoDB; 0 for not at all. Default 250."""
+    cache_dir: str | PathLike[str] | None
+    """Absolute path of the directory of a cache that the processes of a host share (Unix); made with mode 0700. By
+    default none."""
+    cache_dir_max_bytes: int | None
+    """Bound on its files for one table, prefix and identity. Default 256 MiB."""
+    keep_told: bool | None
+    """Whether what ``init`` and ``upsert`` were given stands in while DynamoDB cannot be asked, and is written again where
+    it could not be written. Default false, in the SDK adapter true."""
     shared: bool | None
     """Whether opening equal options again gives the same live store: connections, cache, events. Default true."""
     persistent: bool | None
     """Whether the live store stays when its last handle is closed. Default false."""
     log_level: str | None
     """The least severe events that are kept: off, error, warn, info (the default) or debug."""
+
+
+class Options(AdapterOptions, total=False):
+    """Keyword arguments of :class:`flagstore.Store` besides ``table``. ``None`` means the default."""
+
+    prefix: str | None
+    """Put before every namespace, with a colon; empty, the default, for none."""

@@ -53,16 +53,19 @@ module Flagstore
 
   # An argument or a data set cannot be right, or the store is closed. Nothing was sent.
   class UsageError < Error
+    # @api private
     CODES = [-2, -3, -4, -5, -11, -12, -13, -14, -15, -16, -17, -44].freeze
   end
 
   # The options, the table, the credentials, the region or the clock must change before a call can succeed.
   class ConfigurationError < Error
+    # @api private
     CODES = [-30, -31, -32, -33, -34, -35, -36, -37].freeze
   end
 
   # An option is unknown, of the wrong type or out of range; the message names it. Nothing was opened.
   class OptionError < ConfigurationError
+    # @api private
     CODES = [-7, -8, -9, -10].freeze
   end
 

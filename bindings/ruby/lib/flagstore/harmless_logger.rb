@@ -8,7 +8,7 @@ module Flagstore
     # @param logger [Object, nil] what the application gave, which may be no logger at all
     # @return [HarmlessLogger, nil]
     def self.around(logger)
-      logger && new(logger)
+      logger.is_a?(self) || logger.nil? ? logger : new(logger)
     end
 
     def initialize(logger)

@@ -15,9 +15,10 @@ module Flagstore
     # @param item [String, nil] the payload; nil for a deletion
     # @param stale [Boolean] see {#stale?}
     def initialize(key:, version:, item: nil, deleted: false, stale: false)
-      @key = key
+      # Copies of what others could change, so that every Ractor may have an item.
+      @key = key.frozen? ? key : key.dup.freeze
       @version = version
-      @item = item
+      @item = item.frozen? ? item : item.dup.freeze
       @deleted = deleted
       @stale = stale
       freeze
@@ -28,7 +29,7 @@ module Flagstore
       @deleted
     end
 
-    # Whether it comes from the cache beyond its time to live because reading it failed.
+    # Whether it is an older value, out of a cache or of what the store was told, since DynamoDB could not be asked.
     def stale?
       @stale
     end

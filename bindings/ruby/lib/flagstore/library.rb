@@ -12,13 +12,20 @@ module Flagstore
   class Library
     ABI = 1
     VARIABLE = 'FLAGSTORE_LIBRARY'
-    PACKAGED = File.expand_path('libflagstore.so', __dir__)
-    INSTALLED = "libflagstore.so.#{ABI}".freeze
+    # What the library's file is called here, in the gem and in the system.
+    NAME, INSTALLED =
+      case FFI::Platform::OS
+      when 'darwin' then %w[libflagstore.dylib libflagstore.dylib]
+      when 'windows' then %w[flagstore.dll flagstore.dll]
+      else ['libflagstore.so', "libflagstore.so.#{ABI}"]
+      end
+    PACKAGED = File.expand_path(NAME, __dir__)
 
     OK = 0
     NOT_FOUND = 1
     NEWER_EXISTS = 2
     TOO_LARGE = 3
+    NOT_CACHED = 4
     INVALID_HANDLE = -5
 
     # The structs of the ABI, for String#unpack and Array#pack, with their sizes.
@@ -34,6 +41,8 @@ module Flagstore
     COLLECTION_SIZE = 32
 
     TEXT = %i[pointer size_t].freeze
+    # What every asynchronous function takes behind its own arguments: done, user_data, call, error.
+    ENDING = %i[pointer pointer pointer pointer].freeze
 
     # Every function that the package uses: arguments and result.
     FUNCTIONS = {
@@ -42,38 +51,51 @@ module Flagstore
       store_code_name: [[:int32], :string],
       store_open: [[*TEXT, :pointer, :pointer], :int32],
       store_close: [%i[uint64 pointer], :int32],
-      store_init: [%i[uint64 pointer size_t pointer pointer], :int32],
-      store_init_json: [[:uint64, *TEXT, :pointer, :pointer], :int32],
-      store_get: [[:uint64, *TEXT, *TEXT, :pointer, :pointer], :int32],
-      store_get_all: [[:uint64, *TEXT, :pointer, :pointer], :int32],
+      store_get_cached: [[:uint64, *TEXT, *TEXT, :pointer, :pointer], :int32],
       store_items_view: [%i[pointer pointer pointer pointer], :int32],
-      store_upsert: [[:uint64, *TEXT, *TEXT, :int64, :int32, *TEXT, :pointer, :pointer], :int32],
-      store_initialized: [%i[uint64 pointer pointer], :int32],
-      store_available: [%i[uint64 pointer], :int32],
-      store_big_segments_metadata: [%i[uint64 pointer pointer], :int32],
-      store_big_segments_membership: [[:uint64, *TEXT, :pointer, :pointer], :int32],
       store_membership_count: [[:pointer], :size_t],
       store_membership_entry: [%i[pointer size_t pointer pointer pointer pointer], :int32],
       store_statistics: [%i[uint64 pointer pointer], :int32],
       store_clear_cache: [%i[uint64 pointer], :int32],
       store_next_event: [%i[uint64 pointer pointer pointer], :int32],
+      store_get_async: [[:uint64, *TEXT, *TEXT, *ENDING], :int32],
+      store_get_all_async: [[:uint64, *TEXT, *ENDING], :int32],
+      store_upsert_async: [[:uint64, *TEXT, *TEXT, :int64, :int32, *TEXT, *ENDING], :int32],
+      store_init_async: [[:uint64, :pointer, :size_t, *ENDING], :int32],
+      store_init_json_async: [[:uint64, *TEXT, *ENDING], :int32],
+      store_initialized_async: [[:uint64, *ENDING], :int32],
+      store_available_async: [[:uint64, *ENDING], :int32],
+      store_big_segments_metadata_async: [[:uint64, *ENDING], :int32],
+      store_big_segments_membership_async: [[:uint64, *TEXT, *ENDING], :int32],
+      store_cancel: [%i[uint64 pointer], :int32],
+      store_completions_open: [%i[pointer pointer], :int32],
+      store_complete_to: [%i[uint64 uint64 pointer], :int32],
+      store_completions_notify: [%i[uint64 int64 pointer], :int32],
+      store_completions_next: [%i[uint64 int64 pointer pointer pointer], :int32],
+      store_completions_close: [%i[uint64 pointer], :int32],
+      store_result_code: [[:pointer], :int32],
+      store_result_error: [%i[pointer pointer], :int32],
+      store_result_item: [%i[pointer pointer pointer], :int32],
+      store_result_items: [%i[pointer pointer pointer], :int32],
+      store_result_initialized: [%i[pointer pointer pointer], :int32],
+      store_result_metadata: [%i[pointer pointer pointer], :int32],
+      store_result_membership: [%i[pointer pointer pointer], :int32],
+      store_result_report: [%i[pointer pointer pointer], :int32],
       store_error_free: [[:pointer], :void],
       store_item_free: [[:pointer], :void],
       store_items_free: [[:pointer], :void],
       store_membership_free: [[:pointer], :void],
+      store_result_free: [[:pointer], :void],
       store_string_free: [[:pointer], :void]
     }.freeze
 
-    # Those that may wait for DynamoDB: other Ruby threads run meanwhile.
-    BLOCKING = %i[
-      store_init store_init_json store_get store_get_all store_upsert store_initialized store_available
-      store_big_segments_metadata store_big_segments_membership
-    ].freeze
+    # Bound once more under another name, for where it is told to wait: other Ruby threads run meanwhile.
+    WAITING = { store_completions_next: :store_completions_wait }.freeze
 
-    # +Thread#kill+, +Thread#raise+ and +Timeout+ take effect after a call, when its result has been copied and freed. The
-    # library writes to memory of this process until it returns, so nothing is gained by an earlier unwinding, which would
-    # go through the frames of the ffi gem, or strike between the end of the call and the freeing.
+    # +Thread#kill+, +Thread#raise+ and +Timeout+ wait while a function runs and its result is copied and freed, which blocks
+    # nothing; and take effect where a call waits.
     AFTERWARDS = { Object => :never }.freeze
+    AT_ONCE = { Object => :immediate }.freeze
 
     LOADING = Mutex.new
     private_constant :LOADING
@@ -85,8 +107,12 @@ module Flagstore
       # first one that is there is taken; if it cannot be used, the others are not tried.
       #
       # @return [Library]
-      # @raise [LibraryError] it is not there, cannot be loaded, or has another ABI
+      # @raise [LibraryError] it is not there, cannot be loaded, or has another ABI; or this is not the main Ractor
       def load
+        unless Ractor.current == Ractor.main
+          raise LibraryError, 'stores are for the main Ractor: read there, and give others the items, which are shareable'
+        end
+
         @load || LOADING.synchronize { @load ||= find }
       end
 
@@ -100,9 +126,15 @@ module Flagstore
         begin
           new(INSTALLED)
         rescue LibraryError => e
-          raise LibraryError, "libflagstore was not found: #{VARIABLE} is not set, #{PACKAGED} is not there, " \
-                              "and the system says: #{e.message}", cause: nil
+          raise LibraryError, "libflagstore was not found for #{platform}: #{VARIABLE} is not set, #{PACKAGED} is not " \
+                              "there (the gem for #{platform} carries it), and the system says: #{e.message}", cause: nil
         end
+      end
+
+      # The name of the gem's platform that is for this process, such as +"x86_64-linux-musl"+.
+      def platform
+        local = Gem::Platform.local
+        local.os == 'linux' ? "#{local.cpu}-linux-#{local.version || 'gnu'}" : local.to_s
       end
 
       def checked(named)
@@ -157,6 +189,30 @@ module Flagstore
       end
     end
 
+    # The outcome of an asynchronous call.
+    #
+    # @param result [FFI::Pointer]
+    # @param error [FFI::MemoryPointer] a +store_error+ to use
+    # @raise [Error] the call failed
+    def outcome(result, error)
+      code = @native.store_result_code(result)
+      return code if code >= OK
+
+      @native.store_result_error(result, error)
+      raise failure(code, error)
+    end
+
+    # The exception for an error of the library, which is freed.
+    #
+    # @return [Error]
+    def failure(code, error)
+      _code, retriable, address = error.get_bytes(0, ERROR_SIZE).unpack(ERROR)
+      message = address.zero? ? '' : FFI::Pointer.new(address).read_string.force_encoding(Encoding::UTF_8)
+      Error.of(code, code_name(code), message, retriable == 1)
+    ensure
+      @native.store_error_free(error)
+    end
+
     # Text that the library points to.
     #
     # @return [String] frozen, UTF-8
@@ -176,24 +232,16 @@ module Flagstore
       end
 
       others.each { |name| bind(library, name) }
+      WAITING.each { |name, alias_name| bind(library, name, as: alias_name, blocking: true) }
     end
 
-    def bind(library, name)
+    def bind(library, name, as: name, blocking: false)
       symbol = library.find_function(name.to_s)
       raise LibraryError, "#{path} cannot be used as libflagstore: it has no function #{name}" unless symbol
 
       arguments, result = FUNCTIONS.fetch(name)
       types = arguments.map { |type| FFI.find_type(type) }
-      function = FFI::Function.new(FFI.find_type(result), types, symbol, blocking: BLOCKING.include?(name))
-      function.attach(@native, name.to_s)
-    end
-
-    def failure(code, error)
-      _code, retriable, address = error.get_bytes(0, ERROR_SIZE).unpack(ERROR)
-      message = address.zero? ? '' : FFI::Pointer.new(address).read_string.force_encoding(Encoding::UTF_8)
-      Error.of(code, code_name(code), message, retriable == 1)
-    ensure
-      @native.store_error_free(error)
+      FFI::Function.new(FFI.find_type(result), types, symbol, blocking: blocking).attach(@native, as.to_s)
     end
   end
 end

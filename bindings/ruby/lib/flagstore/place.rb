@@ -16,6 +16,17 @@ module Flagstore
       @pointer = FFI::MemoryPointer.new(size)
     end
 
+    # Takes out of the result of an asynchronous call what belongs here, for as long as the block lasts.
+    #
+    # @yieldparam place [Place] this one
+    # @return [Object] what the block returns
+    def of(result)
+      @native.public_send(self.class::RESULT, result, @pointer, nil)
+      yield self
+    ensure
+      free
+    end
+
     # Gives back to the library what the place holds.
     def free; end
   end
@@ -24,6 +35,8 @@ module Flagstore
   #
   # @api private
   class ItemPlace < Place
+    RESULT = :store_result_item
+
     def initialize(native)
       super(native, Library::ITEM_SIZE)
     end
@@ -66,6 +79,8 @@ module Flagstore
   #
   # @api private
   class StringPlace < PointerPlace
+    RESULT = :store_result_report
+
     def initialize(native)
       super(native, :store_string_free)
     end
@@ -80,6 +95,8 @@ module Flagstore
   #
   # @api private
   class ItemsPlace < PointerPlace
+    RESULT = :store_result_items
+
     def initialize(native)
       super(native, :store_items_free)
     end
@@ -110,6 +127,8 @@ module Flagstore
   #
   # @api private
   class MembershipPlace < PointerPlace
+    RESULT = :store_result_membership
+
     def initialize(native)
       super(native, :store_membership_free)
     end

@@ -4,6 +4,7 @@ require 'json'
 
 require_relative 'data_set'
 require_relative 'error'
+require_relative 'handle'
 require_relative 'harmless_logger'
 require_relative 'item'
 require_relative 'library'
@@ -14,8 +15,8 @@ module Flagstore
   # One table, or one prefix of it.
   #
   # Any thread may use it, also several at the same time, and so may a forked child. Every call ends at the deadline that
-  # the options set for it, and lets other Ruby threads run meanwhile; +Thread#kill+ and +Timeout+ take effect when the
-  # call in progress is over. Errors are {Error}s. Kinds and keys are Strings or Symbols.
+  # the options set for it. While it waits, other threads and fibers run; +Timeout+, +Thread#kill+ and signals that end the
+  # process or raise cancel it. Errors are {Error}s. Kinds and keys are Strings or Symbols.
   #
   # @example
   #   Flagstore::Store.open(table: 'flags', prefix: 'production', region: 'eu-west-1') do |store|
@@ -60,9 +61,9 @@ module Flagstore
       @logger = HarmlessLogger.around(logger)
       @next_look = 0.0
       @library = Library.load
-      @handle = open_handle({ table: table, prefix: prefix, **options })
+      @handle = Handle.new(@library, options_text({ table: table, prefix: prefix, **options }))
       @closed = false
-      ObjectSpace.define_finalizer(self, self.class.send(:closing, @library, @handle))
+      ObjectSpace.define_finalizer(self, self.class.send(:closing, @library, @handle.number))
     end
 
     # Reads one item, a deleted one included: look at {Item#deleted?}.
@@ -76,10 +77,9 @@ module Flagstore
     def get(kind, key)
       kind = Text.utf8('kind', kind)
       key = Text.utf8('key', key)
-      place = ItemPlace.new(@library.native)
-      found = call(:store_get, kind, kind.bytesize, key, key.bytesize, place.pointer, place: place, events: false) do |code|
-        place.take(key) if code == Library::OK
-      end
+      text = [kind, kind.bytesize, key, key.bytesize]
+      found = cached(key, text)
+      found = asked(key, text) if found == :not_cached
       deliver_events if @logger && (found.nil? || found.stale? || now > @next_look)
       found
     end
@@ -92,8 +92,7 @@ module Flagstore
     # @raise [Error] as for {#get}
     def all(kind)
       kind = Text.utf8('kind', kind)
-      place = ItemsPlace.new(@library.native)
-      call(:store_get_all, kind, kind.bytesize, place.pointer, place: place) { place.take }
+      ask(:store_get_all_async, kind, kind.bytesize) { |result| ItemsPlace.new(@library.native).of(result, &:take) }
     end
 
     # Writes one item if the table has none of this key, or one with a smaller version, in one request.
@@ -112,11 +111,11 @@ module Flagstore
       kind = Text.utf8('kind', kind)
       key = Text.utf8('key', key)
       payload = Text.utf8('item', item || '')
-      place = ItemPlace.new(@library.native)
-      call(:store_upsert, kind, kind.bytesize, key, key.bytesize, Text.version(version, key), deleted ? 1 : 0,
-           payload, payload.bytesize, place.pointer, place: place) do |code|
+      ask(:store_upsert_async, kind, kind.bytesize, key, key.bytesize, Text.version(version, key), deleted ? 1 : 0,
+          payload, payload.bytesize) do |result, code|
         case code
-        when Library::NEWER_EXISTS then UpsertResult.new(:newer_exists, place.take(key))
+        when Library::NEWER_EXISTS
+          UpsertResult.new(:newer_exists, ItemPlace.new(@library.native).of(result) { |place| place.take(key) })
         when Library::TOO_LARGE then UpsertResult.new(:too_large)
         else UpsertResult.new(:written)
         end
@@ -143,7 +142,7 @@ module Flagstore
     # @raise [Error] otherwise as for {#get}
     def init(collections)
       data = DataSet.new(collections)
-      initialise(:store_init, data.pointer, data.length)
+      initialise(:store_init_async, data.pointer, data.length)
     end
 
     # {#init} with JSON as a LaunchDarkly SDK has it: +{"flags": {key: item}, "segments": {key: item}}+, also inside the
@@ -154,7 +153,7 @@ module Flagstore
     # @return [InitReport]
     def init_json(json)
       json = Text.utf8('json', json)
-      initialise(:store_init_json, json, json.bytesize)
+      initialise(:store_init_json_async, json, json.bytesize)
     end
 
     # Whether a full data set was ever stored under this prefix. Once true it is answered without I/O, else it blocks for
@@ -163,14 +162,17 @@ module Flagstore
     # @raise [Error] as for {#get}
     def initialized?
       answer = FFI::MemoryPointer.new(:int32)
-      call(:store_initialized, answer) { answer.read_int32 == 1 }
+      ask(:store_initialized_async) do |result|
+        @library.native.store_result_initialized(result, answer, nil)
+        answer.read_int32 == 1
+      end
     end
 
     # Whether the table answers, by one small read that is never cached. Blocks for at most +timeout_ms+.
     #
     # Never raises an {Error}; why it is not available goes to the logger at debug level, and any other call tells.
     def available?
-      call(:store_available)
+      ask(:store_available_async)
       true
     rescue Error => e
       @logger&.debug("the table #{@table.inspect} is not available: #{e.message}")
@@ -183,7 +185,12 @@ module Flagstore
     # @raise [Error] as for {#get}
     def big_segments_metadata
       milliseconds = FFI::MemoryPointer.new(:int64)
-      call(:store_big_segments_metadata, milliseconds) { |code| milliseconds.read_int64 if code == Library::OK }
+      ask(:store_big_segments_metadata_async) do |result, code|
+        next if code != Library::OK
+
+        @library.native.store_result_metadata(result, milliseconds, nil)
+        milliseconds.read_int64
+      end
     end
 
     # The big segments that name one context, by segment reference (+key.g<generation>+): true where it is included, false
@@ -194,17 +201,20 @@ module Flagstore
     # @raise [Error] as for {#get}
     def big_segments_membership(context_hash)
       hash = Text.utf8('context_hash', context_hash)
-      place = MembershipPlace.new(@library.native)
-      call(:store_big_segments_membership, hash, hash.bytesize, place.pointer, place: place) do |code|
-        place.take if code == Library::OK
+      ask(:store_big_segments_membership_async, hash, hash.bytesize) do |result, code|
+        MembershipPlace.new(@library.native).of(result, &:take) if code == Library::OK
       end
     end
 
-    # What the store did since it was opened in this process: +hits+, +misses+, +coalesced+, +stale+ and +refreshes+ of the
-    # cache; +served_while_away+ (of +stale+, those that did not wait), +oldest_stale_ms+ (the age of the oldest) and
-    # +uncached+ (answers too large to be kept); +requests+, +retries+, +throttles+ and +errors+ of DynamoDB; +read_units+
-    # and +write_units+ consumed; +skipped_rows+, +dropped_events+; what the cache holds now, +cached_items+, +cached_lists+
-    # and +cached_bytes+; and +away+, 1 while DynamoDB does not answer, else 0. Does not block.
+    # What the store did since it was opened in this process. Does not block.
+    #
+    # * Of the cache: +hits+, +misses+, +coalesced+, +stale+, +refreshes+, and +uncached+, answers too large to be kept.
+    # * Of DynamoDB: +requests+, +retries+, +throttles+, +errors+, and +read_units+ and +write_units+ consumed.
+    # * Of outages: +served_while_away+ (of +stale+, those that did not wait), +oldest_stale_ms+ (the age of the oldest),
+    #   +unwritten+ (items that are to be written again), and +away+, 1 while DynamoDB does not answer, else 0.
+    # * Of +cache_dir+: +host_hits+, and +host_trouble+, what went wrong with its files.
+    # * Of rows and events: +skipped_rows+, +dropped_events+.
+    # * What the cache holds now: +cached_items+, +cached_lists+, +cached_bytes+.
     #
     # @return [Hash{Symbol => Numeric}]
     # @raise [UsageError] the store is closed
@@ -244,10 +254,7 @@ module Flagstore
       deliver_events if @logger
       @closed = true
       ObjectSpace.undefine_finalizer(self)
-      # Zero is never a store, while the number of a closed one comes round again after many thousands.
-      handle = @handle
-      @handle = 0
-      @library.native.store_close(handle, nil)
+      @handle.close
       nil
     end
 
@@ -280,13 +287,6 @@ module Flagstore
       marshal_dump
     end
 
-    def open_handle(options)
-      text = options_text(options)
-      handle = FFI::MemoryPointer.new(:uint64)
-      @library.call(:store_open, text, text.bytesize, handle)
-      handle.read_uint64
-    end
-
     def options_text(options)
       JSON.generate(options.compact.to_h { |name, value| [name, option(name, value)] })
     end
@@ -300,9 +300,36 @@ module Flagstore
       end
     end
 
-    # Calls a function of the library on this store, and hands what it reports to the logger.
+    # @return [Item, nil, :not_cached]
+    def cached(key, text)
+      place = ItemPlace.new(@library.native)
+      call(:store_get_cached, *text, place.pointer, place: place, events: false) do |code|
+        case code
+        when Library::OK then place.take(key)
+        when Library::NOT_CACHED then :not_cached
+        end
+      end
+    end
+
+    # @return [Item, nil]
+    def asked(key, text)
+      ask(:store_get_async, *text, events: false) do |result, code|
+        ItemPlace.new(@library.native).of(result) { |place| place.take(key) } if code == Library::OK
+      end
+    end
+
+    # Calls a function of the library on this store that does not wait, and hands what it reports to the logger.
     def call(function, *arguments, place: nil, events: true, &take)
-      result = @library.call(function, @handle, *arguments, place: place, &take)
+      reporting(events) { @handle.call(function, *arguments, place: place, &take) }
+    end
+
+    # The same for one that waits; the block takes what is wanted of its result.
+    def ask(function, *arguments, events: true, stopped: nil, &take)
+      reporting(events) { @handle.ask(function, *arguments, stopped: stopped, &take) }
+    end
+
+    def reporting(events)
+      result = yield
       deliver_events if events && @logger
       result
     rescue Error => e
@@ -312,9 +339,17 @@ module Flagstore
       raise Error.own('STORE_ERROR_INVALID_HANDLE', "the store of table #{@table.inspect} is closed: open another one")
     end
 
-    def initialise(function, data, length)
-      place = StringPlace.new(@library.native)
-      report = JSON.parse(call(function, data, length, place.pointer, place: place) { place.take })
+    def initialise(function, *data)
+      stopped = ->(result) { @logger&.warn("an init of the table #{@table.inspect} was stopped: #{report(result)}") }
+      made_of(JSON.parse(ask(function, *data, stopped: stopped) { |result| report(result) }))
+    end
+
+    # @return [String] a JSON object
+    def report(result)
+      StringPlace.new(@library.native).of(result, &:take)
+    end
+
+    def made_of(report)
       too_large = report['too_large'].map { |item| TooLarge.new(*item.values_at('kind', 'key', 'bytes')) }
       by_reason = report.values_at('replaced', 'kept', 'left_out').map do |reasons|
         reasons.to_h do |name, rows|

@@ -21,6 +21,30 @@ module LaunchDarkly
   end
 
   module Impl
+    # Goes around a feature store in a client, and knows from exceptions whether it is available.
+    class FeatureStoreClientWrapper
+      attr_reader :available
+
+      def initialize(store)
+        @store = store
+        @available = true
+      end
+
+      def monitoring_enabled?
+        true
+      end
+
+      def get(kind, key)
+        @store.get(kind, key)
+      end
+
+      private
+
+      def update_availability(available)
+        @available = available
+      end
+    end
+
     module DataStore
       Kind = Struct.new(:namespace)
       FEATURES = Kind.new('features').freeze

@@ -87,6 +87,31 @@ RSpec.describe 'a LaunchDarkly client' do
     faults.reset
   end
 
+  it 'notices an outage in which older values stand in, and that it is over' do
+    faults = Endpoint.faults
+    faults.reset
+    store.init_json(JSON.generate(flags: { flag: flag }))
+    through = Flagstore::LaunchDarkly::DynamoDB.new_feature_store(
+      TABLE, prefix: prefix, expiration: 0, logger: quiet, options: { cache_ttl_ms: 1 },
+             dynamodb_opts: { **endpoint.dynamodb_opts, endpoint: faults.url }
+    )
+    one = client(use_ldd: true, feature_store: through)
+    statuses = Queue.new
+    listener = Object.new
+    listener.define_singleton_method(:update) { |status| statuses << status.available }
+    one.data_store_status_provider.add_listener(listener)
+    expect(one.variation('flag', user, 'none')).to eq 'a'
+    faults.script({ do: 'fault' })
+    answers = []
+    answers << one.variation('flag', user, 'none') while statuses.empty?
+    expect([statuses.pop, one.data_store_status_provider.status.available]).to eq [false, false]
+    expect(answers.uniq).to eq ['a']
+    faults.reset
+    expect(statuses.pop).to be true
+  ensure
+    faults.reset
+  end
+
   it 'evaluates in forked children' do
     store.init_json(JSON.generate(flags: { flag: flag }, segments: {}))
     one = client(use_ldd: true)

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
-use crate::store::read_through::breaker::Breaker;
+use crate::store::read_through::breaker::Circuit;
 use crate::store::read_through::moment::Moment;
 use crate::store::read_through::verdict::{Standing, Times, Verdict, verdict};
 
@@ -49,11 +49,11 @@ impl<T> Entry<T> {
 
     /// What to do with the value.
     #[inline]
-    pub fn judge(&self, now: Moment, never_waits: bool, breaker: &Breaker) -> Verdict {
+    pub fn judge(&self, now: Moment, never_waits: bool, circuit: impl FnOnce() -> Circuit) -> Verdict {
         // A count of hits need not be exact, and beyond hot it need not be at all.
         let hits = self.hits.load(Ordering::Relaxed);
         let standing = Standing { hot: hits >= HOT_HITS, doubted: self.doubted.load(Ordering::Relaxed) };
-        match verdict(&self.times, standing, now, never_waits, || breaker.circuit(now)) {
+        match verdict(&self.times, standing, now, never_waits, circuit) {
             Verdict::Fresh => {
                 if !standing.hot && !self.times.refresh_due(now) {
                     self.hits.store(hits + 1, Ordering::Relaxed);

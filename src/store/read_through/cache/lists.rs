@@ -10,7 +10,7 @@ use super::entry::{Entry, StandIn};
 use super::{Look, Mark};
 use crate::model::row::Row;
 use crate::store::Rows;
-use crate::store::read_through::breaker::Breaker;
+use crate::store::read_through::breaker::{self, Breaker};
 use crate::store::read_through::moment::Moment;
 
 /// Most kinds whose whole list is kept. SDKs have two.
@@ -76,7 +76,8 @@ impl Lists {
     /// Looks for a kind.
     pub fn look(&self, kind: &str, now: Moment, never_waits: bool, breaker: &Breaker) -> Option<Look<Rows>> {
         let entry = self.entry(kind)?;
-        Some(Look { verdict: entry.judge(now, never_waits, breaker), value: Arc::clone(&entry.value) })
+        let circuit = || breaker.circuit(breaker::Place::of(kind, None), now);
+        Some(Look { verdict: entry.judge(now, never_waits, circuit), value: Arc::clone(&entry.value) })
     }
 
     /// The list that may stand in for an answer.

@@ -19,7 +19,7 @@ use foldhash::fast::RandomState;
 use quick_cache::sync::Cache as BoundedMap;
 use quick_cache::{Equivalent, Lifecycle, OptionsBuilder, Weighter};
 
-use super::breaker::Breaker;
+use super::breaker::{self, Breaker};
 use super::moment::Moment;
 use super::verdict::{Times, Verdict};
 use crate::model::options::CacheOptions;
@@ -177,7 +177,8 @@ impl Cache {
     /// Looks for one row.
     pub fn row(&self, kind: &str, key: &str, breaker: &Breaker) -> Option<Look<Option<Arc<Row>>>> {
         let (place, now) = (PlaceRef { kind, key }, Moment::now());
-        let judge = |entry: &KeptRow| entry.judge(now, self.never_waits(), breaker);
+        let circuit = || breaker.circuit(breaker::Place::of(kind, Some(key)), now);
+        let judge = |entry: &KeptRow| entry.judge(now, self.never_waits(), circuit);
         let hash = self.hasher.hash_one(&place);
         let touch = || drop(self.rows.get(&place));
         if let Some(look) = self.near.find(hash, &place, judge, touch) {
@@ -194,10 +195,15 @@ impl Cache {
     }
 
     fn counted<T>(&self, look: Look<T>) -> Look<T> {
-        if !matches!(look.verdict, Verdict::Wait | Verdict::WaitSoftly) {
-            self.hits.add();
+        if matches!(look.verdict, Verdict::Fresh | Verdict::Refresh) {
+            self.count_hit();
         }
         look
+    }
+
+    /// One more value that was served without waiting.
+    pub fn count_hit(&self) {
+        self.hits.add();
     }
 
     fn never_waits(&self) -> bool {

@@ -1,40 +1,20 @@
 /*
  * The JNI side of io.flagstore.Native: one crossing for each call of the store.
  *
- * It is linked with neither libflagstore nor the JVM. Java names the library at run time, and every function gets its
- * type from flagstore.h itself, so there is no second declaration that could drift.
- *
- * Everything comes back as one byte array, an answer: `struct head`, then the body. An error's body is its message.
+ * Everything comes back as one byte array, an answer: `struct head`, then the body. An error's body is its message, whose
+ * length is the number.
  * Answers that hold lists are laid out as described at Native's methods. NULL means that a Java exception is pending,
- * which can only be an OutOfMemoryError.
+ * which can only be an OutOfMemoryError, unless the method says what else it means.
  */
 
-#define _GNU_SOURCE
-#include <dlfcn.h>
 #include <jni.h>
-#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "flagstore.h"
 #include "io_flagstore_Native.h"
-
-/* Every function that this file calls, store_abi_version first. */
-#define FUNCTIONS(F) \
-  F(store_abi_version) F(store_version) F(store_code_name) F(store_open) F(store_close) F(store_init) \
-  F(store_init_json) F(store_get) F(store_get_all) F(store_items_view) F(store_upsert) F(store_initialized) \
-  F(store_available) F(store_big_segments_metadata) F(store_big_segments_membership) F(store_membership_count) \
-  F(store_membership_entry) F(store_statistics) F(store_clear_cache) F(store_next_event) F(store_get_async) \
-  F(store_get_all_async) F(store_upsert_async) F(store_result_code) F(store_result_error) F(store_result_item) \
-  F(store_result_items) F(store_error_free) F(store_item_free) F(store_items_free) F(store_membership_free) \
-  F(store_result_free) F(store_string_free)
-
-static struct {
-#define POINTER(name) __typeof__(name) *name;
-  FUNCTIONS(POINTER)
-} library;
+#include "library.h"
 
 struct head {
   int32_t code;
@@ -94,10 +74,35 @@ static jbyteArray outcome(JNIEnv *env, int32_t code, int64_t number) {
   return answer(env, (struct head){.code = code, .number = number}, NULL, 0);
 }
 
+static jbyteArray refusal(JNIEnv *env, int32_t code, const char *why) {
+  return answer(env, (struct head){.code = code, .number = (int64_t)strlen(why)}, why, strlen(why));
+}
+
 static jbyteArray failure(JNIEnv *env, store_error *error) {
-  struct head head = {.code = error->code, .flags = error->retriable};
-  jbyteArray array = answer(env, head, error->message, error->message == NULL ? 0 : strlen(error->message));
+  const char *message = error->message == NULL ? "" : error->message;
+  struct head head = {.code = error->code, .flags = error->retriable, .number = (int64_t)strlen(message)};
+  jbyteArray array = answer(env, head, message, strlen(message));
   library.store_error_free(error);
+  return array;
+}
+
+/* Of an init that failed: behind the message comes the report of what it had done. Takes both. */
+static jbyteArray failed_init(JNIEnv *env, store_error *error, char *report) {
+  const char *message = error->message == NULL ? "" : error->message;
+  size_t length = strlen(message), all = length + strlen(report);
+  struct head head = {.code = error->code, .flags = error->retriable, .number = (int64_t)length};
+  char *body = malloc(all + 1);
+  jbyteArray array = NULL;
+  if (body == NULL) {
+    out_of_memory(env);
+  } else {
+    memcpy(body, message, length);
+    memcpy(body + length, report, all - length);
+    array = answer(env, head, body, all);
+  }
+  free(body);
+  library.store_error_free(error);
+  library.store_string_free(report);
   return array;
 }
 
@@ -149,6 +154,34 @@ static jbyteArray items_answer(JNIEnv *env, store_items *items) {
   return array;
 }
 
+/* Takes the membership. */
+static jbyteArray membership_answer(JNIEnv *env, store_membership *membership) {
+  size_t count = library.store_membership_count(membership), length = 0;
+  const char *segment;
+  size_t segment_len;
+  int32_t included;
+  for (size_t i = 0; i < count; i++) {
+    library.store_membership_entry(membership, i, &segment, &segment_len, &included, NULL);
+    length += sizeof(struct entry_head) + segment_len;
+  }
+  char *body = malloc(length + 1), *end = body;
+  for (size_t i = 0; body != NULL && i < count; i++) {
+    library.store_membership_entry(membership, i, &segment, &segment_len, &included, NULL);
+    struct entry_head head = {included, (int32_t)segment_len};
+    memcpy(end, &head, sizeof head);
+    memcpy(end + sizeof head, segment, segment_len);
+    end += sizeof head + segment_len;
+  }
+  library.store_membership_free(membership);
+  if (body == NULL) {
+    out_of_memory(env);
+    return NULL;
+  }
+  jbyteArray array = answer(env, (struct head){.number = (int64_t)count}, body, length);
+  free(body);
+  return array;
+}
+
 /* Arguments */
 
 struct text {
@@ -179,29 +212,26 @@ static void drop(struct text *text) {
 
 /* Loading */
 
-JNIEXPORT jbyteArray JNICALL Java_io_flagstore_Native_load(JNIEnv *env, jclass class, jbyteArray path) {
+/* Where calls end; once for the process. */
+static uint64_t queue;
+
+JNIEXPORT jbyteArray JNICALL Java_io_flagstore_Native_use(JNIEnv *env, jclass class, jbyteArray path) {
   (void)class;
   struct text name;
-  void *opened = NULL;
+  char why[512] = "";
+  store_error error;
   /* Java ends the path with NUL. */
-  if (take(env, path, &name)) opened = dlopen(name.bytes, RTLD_NOW | RTLD_LOCAL);
+  bool used = take(env, path, &name) && library_use(path == NULL ? NULL : name.bytes, why, sizeof why);
   drop(&name);
   if ((*env)->ExceptionCheck(env)) return NULL;
-  const char *missing = NULL;
-  if (opened != NULL) {
-#define FIND(name) \
-  if (missing == NULL && (*(void **)&library.name = dlsym(opened, #name)) == NULL) missing = #name;
-    FUNCTIONS(FIND)
-  }
-  if (opened != NULL && missing == NULL) return outcome(env, STORE_OK, library.store_abi_version());
-  /* With another ABI a function may be missing: the number says more. */
-  if (missing != NULL && library.store_abi_version != NULL) {
-    uint32_t number = library.store_abi_version();
-    if (number != STORE_ABI_VERSION) return outcome(env, STORE_OK, number);
-  }
-  const char *error = dlerror();
-  if (error == NULL) error = missing == NULL ? "no reason given" : missing;
-  return answer(env, (struct head){.code = -1}, error, strlen(error));
+  if (!used) return refusal(env, -1, why);
+  if (queue == 0 && library.store_completions_open(&queue, &error) < 0) return failure(env, &error);
+  return outcome(env, STORE_OK, 0);
+}
+
+JNIEXPORT jboolean JNICALL Java_io_flagstore_Native_linked(JNIEnv *env, jclass class) {
+  (void)env, (void)class;
+  return library_linked ? JNI_TRUE : JNI_FALSE;
 }
 
 JNIEXPORT jbyteArray JNICALL Java_io_flagstore_Native_version(JNIEnv *env, jclass class) {
@@ -226,6 +256,7 @@ JNIEXPORT jbyteArray JNICALL Java_io_flagstore_Native_open(JNIEnv *env, jclass c
     uint64_t store;
     store_error error;
     int32_t code = library.store_open(json.bytes, json.len, &store, &error);
+    if (code >= 0 && (code = library.store_complete_to(store, queue, &error)) < 0) library.store_close(store, NULL);
     array = code < 0 ? failure(env, &error) : outcome(env, code, (int64_t)store);
   }
   drop(&json);
@@ -237,8 +268,9 @@ JNIEXPORT void JNICALL Java_io_flagstore_Native_close(JNIEnv *env, jclass class,
   library.store_close((uint64_t)store, NULL);
 }
 
-JNIEXPORT jbyteArray JNICALL Java_io_flagstore_Native_get(JNIEnv *env, jclass class, jlong store, jbyteArray kind,
-                                                          jbyteArray key) {
+/* What the cache has, or NULL. */
+JNIEXPORT jbyteArray JNICALL Java_io_flagstore_Native_getCached(JNIEnv *env, jclass class, jlong store,
+                                                                jbyteArray kind, jbyteArray key) {
   (void)class;
   struct text of_kind, of_key;
   jbyteArray array = NULL;
@@ -246,179 +278,15 @@ JNIEXPORT jbyteArray JNICALL Java_io_flagstore_Native_get(JNIEnv *env, jclass cl
   if (take(env, key, &of_key) && taken) {
     store_item item;
     store_error error;
-    int32_t code = library.store_get((uint64_t)store, of_kind.bytes, of_kind.len, of_key.bytes, of_key.len, &item,
-                                     &error);
+    int32_t code = library.store_get_cached((uint64_t)store, of_kind.bytes, of_kind.len, of_key.bytes, of_key.len,
+                                            &item, &error);
     if (code < 0) array = failure(env, &error);
-    else array = code == STORE_OK ? item_answer(env, code, &item) : outcome(env, code, 0);
+    else if (code != STORE_NOT_CACHED) {
+      array = code == STORE_OK ? item_answer(env, code, &item) : outcome(env, code, 0);
+    }
   }
   drop(&of_kind);
   drop(&of_key);
-  return array;
-}
-
-JNIEXPORT jbyteArray JNICALL Java_io_flagstore_Native_getAll(JNIEnv *env, jclass class, jlong store, jbyteArray kind) {
-  (void)class;
-  struct text of_kind;
-  jbyteArray array = NULL;
-  if (take(env, kind, &of_kind)) {
-    store_items *items;
-    store_error error;
-    int32_t code = library.store_get_all((uint64_t)store, of_kind.bytes, of_kind.len, &items, &error);
-    array = code < 0 ? failure(env, &error) : items_answer(env, items);
-  }
-  drop(&of_kind);
-  return array;
-}
-
-JNIEXPORT jbyteArray JNICALL Java_io_flagstore_Native_upsert(JNIEnv *env, jclass class, jlong store, jbyteArray kind,
-                                                             jbyteArray key, jlong version, jboolean deleted,
-                                                             jbyteArray item) {
-  (void)class;
-  struct text of_kind, of_key, payload;
-  jbyteArray array = NULL;
-  bool taken = take(env, kind, &of_kind);
-  taken = take(env, key, &of_key) && taken;
-  if (take(env, item, &payload) && taken) {
-    store_item stored;
-    store_error error;
-    int32_t code = library.store_upsert((uint64_t)store, of_kind.bytes, of_kind.len, of_key.bytes, of_key.len, version,
-                                        deleted, payload.bytes, payload.len, &stored, &error);
-    if (code < 0) array = failure(env, &error);
-    else array = code == STORE_NEWER_EXISTS ? item_answer(env, code, &stored) : outcome(env, code, 0);
-  }
-  drop(&of_kind);
-  drop(&of_key);
-  drop(&payload);
-  return array;
-}
-
-/* Points the collections and items into the data, which has no alignment and which Native.init describes. */
-static void lay_out(const char *data, int32_t count, store_collection *collections, store_item *items) {
-  for (int32_t i = 0; i < count; i++) {
-    struct collection_head collection;
-    memcpy(&collection, data, sizeof collection);
-    data += sizeof collection;
-    collections[i] = (store_collection){data, (size_t)collection.kind_len, items, (size_t)collection.items};
-    data += collection.kind_len;
-    for (int32_t j = 0; j < collection.items; j++) {
-      struct item_head head;
-      memcpy(&head, data, sizeof head);
-      const char *key = data + sizeof head, *payload = key + head.key_len;
-      *items++ = (store_item){.key = key, .key_len = (size_t)head.key_len, .item = payload,
-                              .item_len = (size_t)head.item_len, .version = head.version,
-                              .deleted = head.flags & DELETED};
-      data = payload + head.item_len;
-    }
-  }
-}
-
-static jbyteArray report_answer(JNIEnv *env, int32_t code, char *report, store_error *error) {
-  return code < 0 ? failure(env, error) : text_answer(env, 0, report);
-}
-
-JNIEXPORT jbyteArray JNICALL Java_io_flagstore_Native_init(JNIEnv *env, jclass class, jlong store, jint collections,
-                                                           jint items, jbyteArray data) {
-  (void)class;
-  struct text rows;
-  jbyteArray array = NULL;
-  store_collection *of_kinds = calloc((size_t)collections + 1, sizeof *of_kinds);
-  store_item *all = calloc((size_t)items + 1, sizeof *all);
-  if (of_kinds == NULL || all == NULL) {
-    out_of_memory(env);
-  } else {
-    if (take(env, data, &rows)) {
-      char *report;
-      store_error error;
-      lay_out(rows.bytes, collections, of_kinds, all);
-      int32_t code = library.store_init((uint64_t)store, of_kinds, (size_t)collections, &report, &error);
-      array = report_answer(env, code, report, &error);
-    }
-    drop(&rows);
-  }
-  free(all);
-  free(of_kinds);
-  return array;
-}
-
-JNIEXPORT jbyteArray JNICALL Java_io_flagstore_Native_initJson(JNIEnv *env, jclass class, jlong store,
-                                                               jbyteArray json) {
-  (void)class;
-  struct text text;
-  jbyteArray array = NULL;
-  if (take(env, json, &text)) {
-    char *report;
-    store_error error;
-    int32_t code = library.store_init_json((uint64_t)store, text.bytes, text.len, &report, &error);
-    array = report_answer(env, code, report, &error);
-  }
-  drop(&text);
-  return array;
-}
-
-JNIEXPORT jbyteArray JNICALL Java_io_flagstore_Native_initialized(JNIEnv *env, jclass class, jlong store) {
-  (void)class;
-  int32_t initialized;
-  store_error error;
-  int32_t code = library.store_initialized((uint64_t)store, &initialized, &error);
-  return code < 0 ? failure(env, &error) : outcome(env, code, initialized);
-}
-
-JNIEXPORT jbyteArray JNICALL Java_io_flagstore_Native_available(JNIEnv *env, jclass class, jlong store) {
-  (void)class;
-  store_error error;
-  int32_t code = library.store_available((uint64_t)store, &error);
-  return code < 0 ? failure(env, &error) : outcome(env, code, 0);
-}
-
-JNIEXPORT jbyteArray JNICALL Java_io_flagstore_Native_bigSegmentsMetadata(JNIEnv *env, jclass class, jlong store) {
-  (void)class;
-  int64_t milliseconds = 0;
-  store_error error;
-  int32_t code = library.store_big_segments_metadata((uint64_t)store, &milliseconds, &error);
-  return code < 0 ? failure(env, &error) : outcome(env, code, milliseconds);
-}
-
-/* Takes the membership. */
-static jbyteArray membership_answer(JNIEnv *env, store_membership *membership) {
-  size_t count = library.store_membership_count(membership), length = 0;
-  const char *segment;
-  size_t segment_len;
-  int32_t included;
-  for (size_t i = 0; i < count; i++) {
-    library.store_membership_entry(membership, i, &segment, &segment_len, &included, NULL);
-    length += sizeof(struct entry_head) + segment_len;
-  }
-  char *body = malloc(length + 1), *end = body;
-  for (size_t i = 0; body != NULL && i < count; i++) {
-    library.store_membership_entry(membership, i, &segment, &segment_len, &included, NULL);
-    struct entry_head head = {included, (int32_t)segment_len};
-    memcpy(end, &head, sizeof head);
-    memcpy(end + sizeof head, segment, segment_len);
-    end += sizeof head + segment_len;
-  }
-  library.store_membership_free(membership);
-  if (body == NULL) {
-    out_of_memory(env);
-    return NULL;
-  }
-  jbyteArray array = answer(env, (struct head){.number = (int64_t)count}, body, length);
-  free(body);
-  return array;
-}
-
-JNIEXPORT jbyteArray JNICALL Java_io_flagstore_Native_bigSegmentsMembership(JNIEnv *env, jclass class, jlong store,
-                                                                            jbyteArray hash) {
-  (void)class;
-  struct text text;
-  jbyteArray array = NULL;
-  if (take(env, hash, &text)) {
-    store_membership *membership;
-    store_error error;
-    int32_t code = library.store_big_segments_membership((uint64_t)store, text.bytes, text.len, &membership, &error);
-    if (code < 0) array = failure(env, &error);
-    else array = code == STORE_OK ? membership_answer(env, membership) : outcome(env, code, 0);
-  }
-  drop(&text);
   return array;
 }
 
@@ -448,134 +316,239 @@ JNIEXPORT jbyteArray JNICALL Java_io_flagstore_Native_nextEvent(JNIEnv *env, jcl
 }
 
 /*
- * Asynchronous calls
+ * Calls of DynamoDB
  *
- * The library's threads are not made known to the JVM: their small stacks are not for Java, and code that hangs on a
- * completed future must not hold them up. They leave results in a queue, which a Java thread waits for in nextResult.
+ * The library's threads are not made known to the JVM: their small stacks are not for Java, and code that waits for a
+ * result must not hold them up. Calls end in a queue, which one Java thread waits for in nextResult; what is in a result,
+ * whoever waited for it reads on a thread of theirs. What goes along with a call is the number that Java knows it by.
  */
 
-struct call {
-  jlong number;
-  bool list;
-  store_result *result;
-  struct call *next;
-};
-
-static struct {
-  pthread_mutex_t mutex;
-  pthread_cond_t filled;
-  struct call *first, **end;
-} results = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, NULL, &results.first};
-
-static void completed(void *user_data, store_result *result) {
-  struct call *call = user_data;
-  call->result = result;
-  call->next = NULL;
-  pthread_mutex_lock(&results.mutex);
-  *results.end = call;
-  results.end = &call->next;
-  pthread_cond_signal(&results.filled);
-  pthread_mutex_unlock(&results.mutex);
+/* That number, as what the library hands through. */
+static void *tag(jlong number) {
+  return (void *)(intptr_t)number;
 }
 
-static struct call *begin(JNIEnv *env, jlong number, bool list) {
-  struct call *call = malloc(sizeof *call);
-  if (call == NULL) out_of_memory(env);
-  else *call = (struct call){.number = number, .list = list};
-  return call;
-}
-
-/* The answer to the start of a call: one that was not accepted has no callback. */
-static jbyteArray begun(JNIEnv *env, int32_t code, store_error *error, struct call *call) {
-  if (code >= 0) return outcome(env, code, 0);
-  free(call);
-  return failure(env, error);
-}
-
-JNIEXPORT jbyteArray JNICALL Java_io_flagstore_Native_nextResult(JNIEnv *env, jclass class, jlongArray number) {
+JNIEXPORT jlong JNICALL Java_io_flagstore_Native_nextResult(JNIEnv *env, jclass class, jlongArray number) {
   (void)class;
-  pthread_mutex_lock(&results.mutex);
-  while (results.first == NULL) pthread_cond_wait(&results.filled, &results.mutex);
-  struct call *call = results.first;
-  results.first = call->next;
-  if (results.first == NULL) results.end = &results.first;
-  pthread_mutex_unlock(&results.mutex);
-
-  store_result *result = call->result;
-  jlong of_call = call->number;
-  bool list = call->list;
-  free(call);
+  void *user_data;
+  store_result *result;
+  if (library.store_completions_next(queue, -1, &user_data, &result, NULL) != STORE_OK) return 0;
+  jlong of_call = (jlong)(intptr_t)user_data;
   (*env)->SetLongArrayRegion(env, number, 0, 1, &of_call);
+  return (jlong)(intptr_t)result;
+}
 
-  jbyteArray array;
-  store_error error;
+JNIEXPORT void JNICALL Java_io_flagstore_Native_cancel(JNIEnv *env, jclass class, jlong call) {
+  (void)env, (void)class;
+  library.store_cancel((uint64_t)call, NULL);
+}
+
+/* What a result holds, besides a code. Native has the same numbers. */
+enum content { NOTHING, ITEM, ITEMS, INITIALIZED, REPORT, METADATA, MEMBERSHIP };
+
+/* The answer of a result that is no error. */
+static jbyteArray content_answer(JNIEnv *env, const store_result *result, int32_t code, enum content content) {
   store_item item;
   store_items *items;
+  store_membership *membership;
+  int32_t initialized;
+  int64_t milliseconds;
+  char *report;
+  switch (content) {
+  case ITEM:
+    if (library.store_result_item(result, &item, NULL) == STORE_OK) return item_answer(env, code, &item);
+    break;
+  case ITEMS:
+    if (library.store_result_items(result, &items, NULL) == STORE_OK) return items_answer(env, items);
+    break;
+  case INITIALIZED:
+    if (library.store_result_initialized(result, &initialized, NULL) == STORE_OK) return outcome(env, code, initialized);
+    break;
+  case REPORT:
+    if (library.store_result_report(result, &report, NULL) == STORE_OK) return text_answer(env, 0, report);
+    break;
+  case METADATA:
+    if (library.store_result_metadata(result, &milliseconds, NULL) == STORE_OK) return outcome(env, code, milliseconds);
+    break;
+  case MEMBERSHIP:
+    if (library.store_result_membership(result, &membership, NULL) == STORE_OK) return membership_answer(env, membership);
+    break;
+  case NOTHING:
+    break;
+  }
+  return outcome(env, code, 0);
+}
+
+/* Takes the result. */
+JNIEXPORT jbyteArray JNICALL Java_io_flagstore_Native_answer(JNIEnv *env, jclass class, jlong of_call, jint content) {
+  (void)class;
+  store_result *result = (store_result *)(intptr_t)of_call;
+  store_error error;
   int32_t code = library.store_result_code(result);
+  jbyteArray array;
   if (code < 0) {
+    char *report;
     library.store_result_error(result, &error);
-    array = failure(env, &error);
-  } else if (list && library.store_result_items(result, &items, NULL) == STORE_OK) {
-    array = items_answer(env, items);
-  } else if (!list && library.store_result_item(result, &item, NULL) == STORE_OK) {
-    array = item_answer(env, code, &item);
+    bool reported = content == REPORT && library.store_result_report(result, &report, NULL) == STORE_OK;
+    array = reported ? failed_init(env, &error, report) : failure(env, &error);
   } else {
-    array = outcome(env, code, 0);
+    array = content_answer(env, result, code, content);
   }
   library.store_result_free(result);
   return array;
 }
 
-JNIEXPORT jbyteArray JNICALL Java_io_flagstore_Native_getAsync(JNIEnv *env, jclass class, jlong store, jlong number,
-                                                               jbyteArray kind, jbyteArray key) {
+/* The answer to the start of a call: NULL, and the number to cancel it by, if its result comes later. */
+static jbyteArray begun(JNIEnv *env, int32_t code, store_error *error, uint64_t number, jlongArray call) {
+  jlong started = (jlong)number;
+  if (code < 0) return failure(env, error);
+  (*env)->SetLongArrayRegion(env, call, 0, 1, &started);
+  return NULL;
+}
+
+/* A call that takes a store alone. */
+static jbyteArray ask(JNIEnv *env, jlong store, jlong number, jlongArray call,
+                      __typeof__(library.store_available_async) function) {
+  store_error error;
+  uint64_t started;
+  int32_t code = function((uint64_t)store, NULL, tag(number), &started, &error);
+  return begun(env, code, &error, started, call);
+}
+
+/* A call that takes a store and a text. */
+static jbyteArray ask_for(JNIEnv *env, jlong store, jlong number, jlongArray call, jbyteArray given,
+                          __typeof__(library.store_get_all_async) function) {
+  struct text text;
+  jbyteArray array = NULL;
+  if (take(env, given, &text)) {
+    store_error error;
+    uint64_t started;
+    int32_t code = function((uint64_t)store, text.bytes, text.len, NULL, tag(number), &started, &error);
+    array = begun(env, code, &error, started, call);
+  }
+  drop(&text);
+  return array;
+}
+
+JNIEXPORT jbyteArray JNICALL Java_io_flagstore_Native_get(JNIEnv *env, jclass class, jlong store, jlong number,
+                                                          jlongArray call, jbyteArray kind, jbyteArray key) {
   (void)class;
   struct text of_kind, of_key;
-  struct call *call;
   jbyteArray array = NULL;
   bool taken = take(env, kind, &of_kind);
-  if (take(env, key, &of_key) && taken && (call = begin(env, number, false)) != NULL) {
+  if (take(env, key, &of_key) && taken) {
     store_error error;
-    int32_t code = library.store_get_async((uint64_t)store, of_kind.bytes, of_kind.len, of_key.bytes, of_key.len,
-                                           completed, call, NULL, &error);
-    array = begun(env, code, &error, call);
+    uint64_t started;
+    int32_t code = library.store_get_async((uint64_t)store, of_kind.bytes, of_kind.len, of_key.bytes, of_key.len, NULL,
+                                           tag(number), &started, &error);
+    array = begun(env, code, &error, started, call);
   }
   drop(&of_kind);
   drop(&of_key);
   return array;
 }
 
-JNIEXPORT jbyteArray JNICALL Java_io_flagstore_Native_getAllAsync(JNIEnv *env, jclass class, jlong store, jlong number,
-                                                                  jbyteArray kind) {
+JNIEXPORT jbyteArray JNICALL Java_io_flagstore_Native_getAll(JNIEnv *env, jclass class, jlong store, jlong number,
+                                                             jlongArray call, jbyteArray kind) {
   (void)class;
-  struct text of_kind;
-  struct call *call;
-  jbyteArray array = NULL;
-  if (take(env, kind, &of_kind) && (call = begin(env, number, true)) != NULL) {
-    store_error error;
-    int32_t code = library.store_get_all_async((uint64_t)store, of_kind.bytes, of_kind.len, completed, call, NULL, &error);
-    array = begun(env, code, &error, call);
-  }
-  drop(&of_kind);
-  return array;
+  return ask_for(env, store, number, call, kind, library.store_get_all_async);
 }
 
-JNIEXPORT jbyteArray JNICALL Java_io_flagstore_Native_upsertAsync(JNIEnv *env, jclass class, jlong store, jlong number,
-                                                                  jbyteArray kind, jbyteArray key, jlong version,
-                                                                  jboolean deleted, jbyteArray item) {
+JNIEXPORT jbyteArray JNICALL Java_io_flagstore_Native_upsert(JNIEnv *env, jclass class, jlong store, jlong number,
+                                                             jlongArray call, jbyteArray kind, jbyteArray key,
+                                                             jlong version, jboolean deleted, jbyteArray item) {
   (void)class;
   struct text of_kind, of_key, payload;
-  struct call *call;
   jbyteArray array = NULL;
   bool taken = take(env, kind, &of_kind);
   taken = take(env, key, &of_key) && taken;
-  if (take(env, item, &payload) && taken && (call = begin(env, number, false)) != NULL) {
+  if (take(env, item, &payload) && taken) {
     store_error error;
+    uint64_t started;
     int32_t code = library.store_upsert_async((uint64_t)store, of_kind.bytes, of_kind.len, of_key.bytes, of_key.len,
-                                              version, deleted, payload.bytes, payload.len, completed, call, NULL, &error);
-    array = begun(env, code, &error, call);
+                                              version, deleted, payload.bytes, payload.len, NULL, tag(number), &started,
+                                              &error);
+    array = begun(env, code, &error, started, call);
   }
   drop(&of_kind);
   drop(&of_key);
   drop(&payload);
   return array;
+}
+
+/* Points the collections and items into the data, which has no alignment and which Native.init describes. */
+static void lay_out(const char *data, int32_t count, store_collection *collections, store_item *items) {
+  for (int32_t i = 0; i < count; i++) {
+    struct collection_head collection;
+    memcpy(&collection, data, sizeof collection);
+    data += sizeof collection;
+    collections[i] = (store_collection){data, (size_t)collection.kind_len, items, (size_t)collection.items};
+    data += collection.kind_len;
+    for (int32_t j = 0; j < collection.items; j++) {
+      struct item_head head;
+      memcpy(&head, data, sizeof head);
+      const char *key = data + sizeof head, *payload = key + head.key_len;
+      *items++ = (store_item){.key = key, .key_len = (size_t)head.key_len, .item = payload,
+                              .item_len = (size_t)head.item_len, .version = head.version,
+                              .deleted = head.flags & DELETED};
+      data = payload + head.item_len;
+    }
+  }
+}
+
+JNIEXPORT jbyteArray JNICALL Java_io_flagstore_Native_init(JNIEnv *env, jclass class, jlong store, jlong number,
+                                                           jlongArray call, jint collections, jint items,
+                                                           jbyteArray data) {
+  (void)class;
+  struct text rows;
+  jbyteArray array = NULL;
+  store_collection *of_kinds = calloc((size_t)collections + 1, sizeof *of_kinds);
+  store_item *all = calloc((size_t)items + 1, sizeof *all);
+  if (of_kinds == NULL || all == NULL) {
+    out_of_memory(env);
+  } else {
+    if (take(env, data, &rows)) {
+      store_error error;
+      uint64_t started;
+      lay_out(rows.bytes, collections, of_kinds, all);
+      int32_t code = library.store_init_async((uint64_t)store, of_kinds, (size_t)collections, NULL, tag(number), &started,
+                                              &error);
+      array = begun(env, code, &error, started, call);
+    }
+    drop(&rows);
+  }
+  free(all);
+  free(of_kinds);
+  return array;
+}
+
+JNIEXPORT jbyteArray JNICALL Java_io_flagstore_Native_initJson(JNIEnv *env, jclass class, jlong store, jlong number,
+                                                               jlongArray call, jbyteArray json) {
+  (void)class;
+  return ask_for(env, store, number, call, json, library.store_init_json_async);
+}
+
+JNIEXPORT jbyteArray JNICALL Java_io_flagstore_Native_initialized(JNIEnv *env, jclass class, jlong store, jlong number,
+                                                                  jlongArray call) {
+  (void)class;
+  return ask(env, store, number, call, library.store_initialized_async);
+}
+
+JNIEXPORT jbyteArray JNICALL Java_io_flagstore_Native_available(JNIEnv *env, jclass class, jlong store, jlong number,
+                                                                jlongArray call) {
+  (void)class;
+  return ask(env, store, number, call, library.store_available_async);
+}
+
+JNIEXPORT jbyteArray JNICALL Java_io_flagstore_Native_bigSegmentsMetadata(JNIEnv *env, jclass class, jlong store,
+                                                                          jlong number, jlongArray call) {
+  (void)class;
+  return ask(env, store, number, call, library.store_big_segments_metadata_async);
+}
+
+JNIEXPORT jbyteArray JNICALL Java_io_flagstore_Native_bigSegmentsMembership(JNIEnv *env, jclass class, jlong store,
+                                                                            jlong number, jlongArray call,
+                                                                            jbyteArray hash) {
+  (void)class;
+  return ask_for(env, store, number, call, hash, library.store_big_segments_membership_async);
 }

@@ -12,8 +12,10 @@ module Flagstore
     #
     # @api private
     module AwsOptions
-      # Default of the store's +timeout_ms+, which would cut short a connection or request that was given longer.
+      # Defaults of the store's +timeout_ms+, which would cut short a connection or request that was given longer, and of
+      # its +attempt_timeout_ms+.
       DEFAULT_TIMEOUT_MS = 5_000
+      DEFAULT_ATTEMPT_TIMEOUT_MS = 2_000
 
       SAME_MEANING = {
         region: :region,
@@ -29,12 +31,17 @@ module Flagstore
 
       TIMES = { http_open_timeout: :connect_timeout_ms, http_read_timeout: :attempt_timeout_ms }.freeze
 
-      BY_TIME = 'is not used, since retries are decided by time and not by number: leave it out, and pass ' \
-                'options: { timeout_ms: ... }'
+      # How many attempts each makes of its number.
+      ATTEMPTS = { retry_limit: 1, max_attempts: 0 }.freeze
+
+      # What is so here anyway, or says nothing about DynamoDB.
+      WITHOUT_EFFECT = %i[retry_mode user_agent_suffix validate_params convert_params].freeze
+
+      PACED = 'is not used, since pauses between retries are the library\'s: leave it out'
       ROOTS = 'is not used: name a PEM file in ssl_ca_bundle'
       INSTEAD = {
-        retry_limit: BY_TIME, max_attempts: BY_TIME, retry_mode: BY_TIME, retry_backoff: BY_TIME,
-        retry_base_delay: BY_TIME, retry_max_delay: BY_TIME, retry_jitter: BY_TIME, adaptive_retry_wait_to_fill: BY_TIME,
+        retry_backoff: PACED, retry_base_delay: PACED, retry_max_delay: PACED, retry_jitter: PACED,
+        adaptive_retry_wait_to_fill: PACED,
         ssl_ca_directory: ROOTS, ssl_ca_store: ROOTS,
         http_proxy: 'is not used, since proxies are not supported: leave it out',
         logger: 'is not used: pass :logger beside :dynamodb_opts',
@@ -51,8 +58,7 @@ module Flagstore
         # @raise [OptionError] one of them has no counterpart; the message names it and says what to do
         def translated(dynamodb_opts)
           options = dynamodb_opts.compact.map { |name, value| option(name, value) }.reduce({}, :merge)
-          longest = options.values_at(*TIMES.values).compact.max
-          longest.to_i > DEFAULT_TIMEOUT_MS ? { timeout_ms: longest, **options } : options
+          { **deadline(options, attempts(dynamodb_opts)), **options }
         end
 
         private
@@ -60,9 +66,31 @@ module Flagstore
         def option(name, value)
           return { SAME_MEANING[name] => value.is_a?(URI) ? value.to_s : value } if SAME_MEANING.key?(name)
           return { TIMES[name] => milliseconds(name, value) } if TIMES.key?(name)
+          return {} if ATTEMPTS.key?(name) || WITHOUT_EFFECT.include?(name)
           return send(name, value) if CHECKED.include?(name)
 
           refuse(name, 'STORE_ERROR_UNKNOWN_OPTION', INSTEAD.fetch(name, NO_COUNTERPART))
+        end
+
+        # How often a request is tried at most, or nil if that is not said.
+        def attempts(dynamodb_opts)
+          name, more = ATTEMPTS.find { |one, _more| dynamodb_opts[one] }
+          return unless name
+
+          number = dynamodb_opts[name]
+          return number + more if number.is_a?(Integer) && (number + more).positive?
+
+          refuse(name, 'STORE_ERROR_OPTION_VALUE', "is not a whole number of #{1 - more} or more")
+        end
+
+        # Retries are bounded by time here: by the time that so many attempts take which time out. And nothing is cut short
+        # that was given longer than a call lasts by itself.
+        def deadline(options, attempts)
+          attempt = options.fetch(:attempt_timeout_ms, DEFAULT_ATTEMPT_TIMEOUT_MS)
+          longest = [attempt, options[:connect_timeout_ms]].compact.max
+          return { timeout_ms: [longest, attempts * attempt].max } if attempts
+
+          longest > DEFAULT_TIMEOUT_MS ? { timeout_ms: longest } : {}
         end
 
         CHECKED = %i[credentials ssl_verify_peer api_version].freeze

@@ -19,9 +19,11 @@ module Flagstore
       REPORTS_REMEMBERED = 10_000
       private_constant :REPORTS_REMEMBERED
 
-      def initialize(store, logger)
+      # @param outage [Outage] is told of values that stood in
+      def initialize(store, logger, outage)
         @store = store
         @logger = logger
+        @outage = outage
         @reported = {}
         @reporting = Mutex.new
       end
@@ -34,13 +36,15 @@ module Flagstore
 
       def get_internal(kind, key)
         found = @store.get(kind[:namespace], key)
+        @outage.noticed if found&.stale?
         found && decoded(kind, found)
       end
 
       # @return [Hash{Symbol => Object}]
       def get_all_internal(kind)
-        items = @store.all(kind[:namespace]).transform_values { |item| decoded(kind, item) }
-        items.compact.transform_keys(&:to_sym)
+        found = @store.all(kind[:namespace])
+        @outage.noticed if found.each_value.any?(&:stale?)
+        found.transform_values { |item| decoded(kind, item) }.compact.transform_keys(&:to_sym)
       end
 
       def upsert_internal(kind, item)

@@ -8,7 +8,10 @@ import java.nio.charset.StandardCharsets;
 import java.util.LinkedHashMap;
 import java.util.Map;
 
-/** Reads what {@link Native} returns: code, flags (4 bytes each), a number (8 bytes) and a body, in native order. */
+/**
+ * Reads what {@link Native} returns: code, flags (4 bytes each), a number (8 bytes) and a body, in native order. An error's
+ * number is the length of its message, with which the body begins.
+ */
 final class Answer {
     static final int OK = 0;
     static final int NOT_FOUND = 1;
@@ -43,6 +46,16 @@ final class Answer {
 
     static String text(byte[] answer) {
         return new String(answer, HEAD, answer.length - HEAD, StandardCharsets.UTF_8);
+    }
+
+    static String message(byte[] error) {
+        return new String(error, HEAD, (int) number(error), StandardCharsets.UTF_8);
+    }
+
+    /** What comes behind an error's message; empty if there is nothing. */
+    static String behindMessage(byte[] error) {
+        int start = HEAD + (int) number(error);
+        return new String(error, start, error.length - start, StandardCharsets.UTF_8);
     }
 
     static Item item(byte[] answer) {

@@ -1,5 +1,6 @@
 package io.flagstore;
 
+import io.flagstore.Results.Question;
 import io.flagstore.UpsertResult.Outcome;
 import java.lang.ref.Cleaner;
 import java.lang.ref.Reference;
@@ -21,9 +22,11 @@ import java.util.function.Consumer;
  * }
  * }</pre>
  *
- * <p>Any thread may use it, also several at the same time. Every call ends at the deadline that the options set for it;
- * interrupting a thread does not end its call sooner, and leaves the thread's interrupt flag set. A blocked call holds
- * its thread, and the carrier of a virtual one: there the methods that return a future serve better.
+ * <p>Any thread may use it, also several at the same time. Every call ends at the deadline that the options set for it.
+ * Interrupting a thread that waits in a call cancels the call, which then fails with {@code STORE_CANCELLED} unless it was
+ * over, and leaves the thread's interrupt flag set. A call that waits holds its thread and no other: a virtual one leaves
+ * its carrier. Cancelling a future, or a timeout of its own, cancels its call. A cancelled upsert may have been written or
+ * not; a cancelled init begins no further write, and {@link FlagStoreException#report} says what it had done.
  *
  * <p>Errors are {@link FlagStoreException}; keys may hold any characters, payloads are opaque and come back exactly as
  * they were stored.
@@ -85,6 +88,16 @@ public final class FlagStore implements AutoCloseable {
     }
 
     /**
+     * Where libflagstore was loaded from.
+     *
+     * @return the path of a file, {@code jar:} with the place in the jar, or the name that the system knows it by
+     * @throws LibraryException if it cannot be loaded
+     */
+    public static String libraryPath() {
+        return Library.load();
+    }
+
+    /**
      * Reads one item, a deleted one included: look at its {@link Item#deleted}. Blocks for at most the option
      * {@code timeout_ms}, unless the item is cached.
      *
@@ -95,8 +108,11 @@ public final class FlagStore implements AutoCloseable {
      *     it should
      */
     public Optional<Item> get(String kind, String key) {
+        byte[] ofKind = Text.utf8("kind", kind);
+        byte[] ofKey = Text.utf8("key", key);
         try {
-            return got(Native.get(handle, Text.utf8("kind", kind), Text.utf8("key", key)));
+            byte[] cached = Native.getCached(handle, ofKind, ofKey);
+            return got(cached != null ? cached : Results.awaited(getting(ofKind, ofKey)));
         } finally {
             Reference.reachabilityFence(this);
         }
@@ -112,7 +128,11 @@ public final class FlagStore implements AutoCloseable {
     public CompletableFuture<Optional<Item>> getAsync(String kind, String key) {
         byte[] ofKind = Text.utf8("kind", kind);
         byte[] ofKey = Text.utf8("key", key);
-        return Results.of(number -> Native.getAsync(handle, number, ofKind, ofKey), this::got);
+        return Results.future(getting(ofKind, ofKey), this::got);
+    }
+
+    private Question getting(byte[] kind, byte[] key) {
+        return ask(Native.ITEM, (number, call) -> Native.get(handle, number, call, kind, key));
     }
 
     private Optional<Item> got(byte[] answer) {
@@ -131,11 +151,8 @@ public final class FlagStore implements AutoCloseable {
      * @throws FlagStoreException as for {@link #get}
      */
     public Map<String, Item> getAll(String kind) {
-        try {
-            return Answer.items(checked(Native.getAll(handle, Text.utf8("kind", kind))));
-        } finally {
-            Reference.reachabilityFence(this);
-        }
+        byte[] ofKind = Text.utf8("kind", kind);
+        return allOf(awaited(ask(Native.ITEMS, (number, call) -> Native.getAll(handle, number, call, ofKind))));
     }
 
     /**
@@ -146,7 +163,11 @@ public final class FlagStore implements AutoCloseable {
      */
     public CompletableFuture<Map<String, Item>> getAllAsync(String kind) {
         byte[] ofKind = Text.utf8("kind", kind);
-        return Results.of(number -> Native.getAllAsync(handle, number, ofKind), answer -> Answer.items(checked(answer)));
+        return Results.future(ask(Native.ITEMS, (number, call) -> Native.getAll(handle, number, call, ofKind)), this::allOf);
+    }
+
+    private Map<String, Item> allOf(byte[] answer) {
+        return Answer.items(checked(answer));
     }
 
     /**
@@ -162,13 +183,7 @@ public final class FlagStore implements AutoCloseable {
      *     otherwise as for {@link #get}
      */
     public UpsertResult upsert(String kind, String key, Item item) {
-        byte[] ofKind = Text.utf8("kind", kind);
-        byte[] ofKey = Text.utf8("key", key);
-        try {
-            return upserted(Native.upsert(handle, ofKind, ofKey, item.version(), item.deleted(), payload(item)));
-        } finally {
-            Reference.reachabilityFence(this);
-        }
+        return upserted(awaited(upserting(kind, key, item)));
     }
 
     /**
@@ -180,12 +195,16 @@ public final class FlagStore implements AutoCloseable {
      * @return a future that fails with the exception that {@code upsert} would throw
      */
     public CompletableFuture<UpsertResult> upsertAsync(String kind, String key, Item item) {
+        return Results.future(upserting(kind, key, item), this::upserted);
+    }
+
+    private Question upserting(String kind, String key, Item item) {
         byte[] ofKind = Text.utf8("kind", kind);
         byte[] ofKey = Text.utf8("key", key);
         byte[] payload = payload(item);
-        return Results.of(
-                number -> Native.upsertAsync(handle, number, ofKind, ofKey, item.version(), item.deleted(), payload),
-                this::upserted);
+        return ask(
+                Native.ITEM,
+                (number, call) -> Native.upsert(handle, number, call, ofKind, ofKey, item.version(), item.deleted(), payload));
     }
 
     static byte[] payload(Item item) {
@@ -229,13 +248,29 @@ public final class FlagStore implements AutoCloseable {
      *     {@link #get}
      */
     public InitReport init(Map<String, ? extends Map<String, Item>> collections) {
+        return reported(awaited(initialising(collections)));
+    }
+
+    /**
+     * {@link #init} without blocking, but for copying the data.
+     *
+     * @param collections items by kind and key
+     * @return a future that fails with the exception that {@code init} would throw
+     */
+    public CompletableFuture<InitReport> initAsync(Map<String, ? extends Map<String, Item>> collections) {
+        return Results.future(initialising(collections), this::reported);
+    }
+
+    private Question initialising(Map<String, ? extends Map<String, Item>> collections) {
         DataSet data = new DataSet(collections);
-        try {
-            byte[] answer = Native.init(handle, data.collections(), data.items(), data.bytes());
-            return InitReport.of(Answer.text(checked(answer)));
-        } finally {
-            Reference.reachabilityFence(this);
-        }
+        return new Question(
+                Native.REPORT,
+                (number, call) -> Native.init(handle, number, call, data.collections(), data.items(), data.bytes()),
+                true);
+    }
+
+    private InitReport reported(byte[] answer) {
+        return InitReport.of(Answer.text(checked(answer)));
     }
 
     /**
@@ -247,11 +282,22 @@ public final class FlagStore implements AutoCloseable {
      * @return what it did
      */
     public InitReport initJson(String json) {
-        try {
-            return InitReport.of(Answer.text(checked(Native.initJson(handle, Text.utf8("json", json)))));
-        } finally {
-            Reference.reachabilityFence(this);
-        }
+        return reported(awaited(initialising(json)));
+    }
+
+    /**
+     * {@link #initJson} without blocking, but for copying the data.
+     *
+     * @param json the data set
+     * @return a future that fails with the exception that {@code initJson} would throw
+     */
+    public CompletableFuture<InitReport> initJsonAsync(String json) {
+        return Results.future(initialising(json), this::reported);
+    }
+
+    private Question initialising(String json) {
+        byte[] text = Text.utf8("json", json);
+        return new Question(Native.REPORT, (number, call) -> Native.initJson(handle, number, call, text), true);
     }
 
     /**
@@ -262,11 +308,20 @@ public final class FlagStore implements AutoCloseable {
      * @throws FlagStoreException as for {@link #get}
      */
     public boolean initialized() {
-        try {
-            return Answer.number(checked(Native.initialized(handle))) != 0;
-        } finally {
-            Reference.reachabilityFence(this);
-        }
+        return isTrue(awaited(ask(Native.INITIALIZED, (number, call) -> Native.initialized(handle, number, call))));
+    }
+
+    /**
+     * {@link #initialized} without blocking.
+     *
+     * @return a future that fails with the exception that {@code initialized} would throw
+     */
+    public CompletableFuture<Boolean> initializedAsync() {
+        return Results.future(ask(Native.INITIALIZED, (number, call) -> Native.initialized(handle, number, call)), this::isTrue);
+    }
+
+    private boolean isTrue(byte[] answer) {
+        return Answer.number(checked(answer)) != 0;
     }
 
     /**
@@ -276,14 +331,25 @@ public final class FlagStore implements AutoCloseable {
      * @return whether it answers
      */
     public boolean available() {
+        return answers(awaited(ask(Native.NOTHING, (number, call) -> Native.available(handle, number, call))));
+    }
+
+    /**
+     * {@link #available} without blocking.
+     *
+     * @return a future that never fails
+     */
+    public CompletableFuture<Boolean> availableAsync() {
+        return Results.future(ask(Native.NOTHING, (number, call) -> Native.available(handle, number, call)), this::answers);
+    }
+
+    private boolean answers(byte[] answer) {
         try {
-            checked(Native.available(handle));
+            checked(answer);
             return true;
         } catch (FlagStoreException error) {
             tell(new Event(System.Logger.Level.DEBUG, "table \"" + table + "\" is not available: " + error.getMessage()));
             return false;
-        } finally {
-            Reference.reachabilityFence(this);
         }
     }
 
@@ -294,12 +360,21 @@ public final class FlagStore implements AutoCloseable {
      * @throws FlagStoreException as for {@link #get}
      */
     public OptionalLong bigSegmentsMetadata() {
-        try {
-            byte[] answer = checked(Native.bigSegmentsMetadata(handle));
-            return Answer.code(answer) == Answer.OK ? OptionalLong.of(Answer.number(answer)) : OptionalLong.empty();
-        } finally {
-            Reference.reachabilityFence(this);
-        }
+        return synchronizedOn(awaited(ask(Native.METADATA, (number, call) -> Native.bigSegmentsMetadata(handle, number, call))));
+    }
+
+    /**
+     * {@link #bigSegmentsMetadata} without blocking.
+     *
+     * @return a future that fails with the exception that {@code bigSegmentsMetadata} would throw
+     */
+    public CompletableFuture<OptionalLong> bigSegmentsMetadataAsync() {
+        return Results.future(ask(Native.METADATA, (number, call) -> Native.bigSegmentsMetadata(handle, number, call)), this::synchronizedOn);
+    }
+
+    private OptionalLong synchronizedOn(byte[] answer) {
+        boolean found = Answer.code(checked(answer)) == Answer.OK;
+        return found ? OptionalLong.of(Answer.number(answer)) : OptionalLong.empty();
     }
 
     /**
@@ -311,30 +386,35 @@ public final class FlagStore implements AutoCloseable {
      * @throws FlagStoreException as for {@link #get}
      */
     public Optional<Map<String, Boolean>> bigSegmentsMembership(String contextHash) {
-        try {
-            byte[] answer = checked(Native.bigSegmentsMembership(handle, Text.utf8("contextHash", contextHash)));
-            return Answer.code(answer) == Answer.OK ? Optional.of(Answer.membership(answer)) : Optional.empty();
-        } finally {
-            Reference.reachabilityFence(this);
-        }
+        byte[] hash = Text.utf8("contextHash", contextHash);
+        return membership(awaited(ask(Native.MEMBERSHIP, (number, call) -> Native.bigSegmentsMembership(handle, number, call, hash))));
     }
 
     /**
-     * What the store did since it was opened: {@code hits}, {@code misses}, {@code coalesced}, {@code stale} and
-     * {@code refreshes} of the cache; of the stale ones {@code served_while_away}, which did not wait, and
-     * {@code oldest_stale_ms}, the age of the oldest; {@code away}, 1 while DynamoDB does not answer, else 0;
-     * {@code requests}, {@code retries}, {@code throttles} and {@code errors} of DynamoDB; {@code read_units} and
-     * {@code write_units} consumed; {@code skipped_rows}, {@code dropped_events}; {@code uncached}, answers too large to be
-     * kept; and what the cache holds now, {@code cached_items}, {@code cached_lists} and {@code cached_bytes}. Does not
-     * block.
+     * {@link #bigSegmentsMembership} without blocking.
      *
-     * @return numbers by name
+     * @param contextHash base64 of the SHA-256 of the context's key
+     * @return a future that fails with the exception that {@code bigSegmentsMembership} would throw
+     */
+    public CompletableFuture<Optional<Map<String, Boolean>>> bigSegmentsMembershipAsync(String contextHash) {
+        byte[] hash = Text.utf8("contextHash", contextHash);
+        return Results.future(ask(Native.MEMBERSHIP, (number, call) -> Native.bigSegmentsMembership(handle, number, call, hash)), this::membership);
+    }
+
+    private Optional<Map<String, Boolean>> membership(byte[] answer) {
+        boolean found = Answer.code(checked(answer)) == Answer.OK;
+        return found ? Optional.of(Answer.membership(answer)) : Optional.empty();
+    }
+
+    /**
+     * What the store did since it was opened, and what it holds now. Does not block.
+     *
+     * @return counts
      * @throws FlagStoreException if the store is closed
      */
-    @SuppressWarnings("unchecked")
-    public Map<String, Number> statistics() {
+    public Statistics statistics() {
         try {
-            return (Map<String, Number>) Json.read(Answer.text(checked(Native.statistics(handle))));
+            return Statistics.of(Answer.text(checked(Native.statistics(handle))));
         } finally {
             Reference.reachabilityFence(this);
         }
@@ -378,6 +458,19 @@ public final class FlagStore implements AutoCloseable {
     @Override
     public String toString() {
         return "FlagStore[table=" + table + (closed() ? ", closed]" : "]");
+    }
+
+    private static Question ask(int content, Results.Start start) {
+        return new Question(content, start, false);
+    }
+
+    /** The answer to a call, which this store outlives. */
+    private byte[] awaited(Question question) {
+        try {
+            return Results.awaited(question);
+        } finally {
+            Reference.reachabilityFence(this);
+        }
     }
 
     private byte[] checked(byte[] answer) {

@@ -171,7 +171,7 @@ public final class FlagStoreBuilder {
     /**
      * The limit on opening one connection.
      *
-     * @param limit one second by default
+     * @param limit 1 s by default
      * @return this builder
      */
     public FlagStoreBuilder connectTimeout(Duration limit) {
@@ -181,7 +181,7 @@ public final class FlagStoreBuilder {
     /**
      * The limit on one request.
      *
-     * @param limit two seconds by default
+     * @param limit 2 s by default
      * @return this builder
      */
     public FlagStoreBuilder attemptTimeout(Duration limit) {
@@ -191,7 +191,7 @@ public final class FlagStoreBuilder {
     /**
      * The limit on one call on a row, retries included.
      *
-     * @param limit five seconds by default
+     * @param limit 5 s by default
      * @return this builder
      */
     public FlagStoreBuilder timeout(Duration limit) {
@@ -201,7 +201,7 @@ public final class FlagStoreBuilder {
     /**
      * The limit on reading a whole kind.
      *
-     * @param limit 30 seconds by default
+     * @param limit 30 s by default
      * @return this builder
      */
     public FlagStoreBuilder allTimeout(Duration limit) {
@@ -211,7 +211,7 @@ public final class FlagStoreBuilder {
     /**
      * The limit on writing a whole data set.
      *
-     * @param limit five minutes by default
+     * @param limit 5 min by default
      * @return this builder
      */
     public FlagStoreBuilder initTimeout(Duration limit) {
@@ -282,7 +282,7 @@ public final class FlagStoreBuilder {
     /**
      * How long after its expiry a value may stand in for a read that fails.
      *
-     * @param time five minutes by default
+     * @param time 5 min by default
      * @return this builder
      */
     public FlagStoreBuilder cacheStale(Duration time) {
@@ -297,6 +297,39 @@ public final class FlagStoreBuilder {
      */
     public FlagStoreBuilder softWait(Duration time) {
         return option("soft_wait_ms", time);
+    }
+
+    /**
+     * Whether what {@code init} and {@code upsert} were given stands in while DynamoDB cannot be asked, also without a
+     * cache. What could not be written is written when the table is back, and before {@link FlagStore#available} says that
+     * it is.
+     *
+     * @param keep false by default
+     * @return this builder
+     */
+    public FlagStoreBuilder keepTold(boolean keep) {
+        return option("keep_told", keep);
+    }
+
+    /**
+     * A cache that the processes of a host share, which survives restarts and stands in when DynamoDB is away, also in a
+     * process that starts then. With a {@link #cacheTtl} of zero it only stands in. For Unix.
+     *
+     * @param folder the absolute path of a folder, which is made for this user alone; none by default
+     * @return this builder
+     */
+    public FlagStoreBuilder cacheDir(Path folder) {
+        return option("cache_dir", folder);
+    }
+
+    /**
+     * The bound on the files of one table and prefix in {@link #cacheDir}.
+     *
+     * @param bytes 256 MiB by default
+     * @return this builder
+     */
+    public FlagStoreBuilder cacheDirMaxBytes(long bytes) {
+        return option("cache_dir_max_bytes", bytes);
     }
 
     /**

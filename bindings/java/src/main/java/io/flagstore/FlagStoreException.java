@@ -1,5 +1,7 @@
 package io.flagstore;
 
+import java.util.Optional;
+
 /**
  * A call that failed.
  *
@@ -10,6 +12,7 @@ public final class FlagStoreException extends RuntimeException {
     static final int INVALID_LENGTH = -4;
     static final int INVALID_HANDLE = -5;
     static final int OPTION_TYPE = -8;
+    static final int CANCELLED = -46;
 
     private static final long serialVersionUID = 1L;
 
@@ -21,6 +24,9 @@ public final class FlagStoreException extends RuntimeException {
 
     /** Whether trying again may help. */
     private final boolean retriable;
+
+    /** Of an init; else null. */
+    private transient InitReport report;
 
     /**
      * For what is refused in Java, with a number of the C ABI.
@@ -40,7 +46,20 @@ public final class FlagStoreException extends RuntimeException {
     static FlagStoreException of(byte[] answer) {
         int code = Answer.code(answer);
         String name = Answer.text(Native.codeName(code));
-        return new FlagStoreException(code, name, Answer.flags(answer) != 0, Answer.text(answer));
+        FlagStoreException error =
+                new FlagStoreException(code, name, Answer.flags(answer) != 0, Answer.message(answer));
+        String report = Answer.behindMessage(answer);
+        if (!report.isEmpty()) error.report = InitReport.of(report);
+        return error;
+    }
+
+    /**
+     * What an {@code init} had done when it failed or was cancelled.
+     *
+     * @return empty for what is no init, or one that had not begun
+     */
+    public Optional<InitReport> report() {
+        return Optional.ofNullable(report);
     }
 
     /**

@@ -31,7 +31,7 @@ final class Json {
             if (value instanceof Boolean || value instanceof Integer || value instanceof Long) {
                 json.append(value);
             } else if (value instanceof Duration time) {
-                json.append(time.toMillis());
+                json.append(milliseconds(time));
             } else if (value instanceof String || value instanceof URI || value instanceof Path) {
                 quote(json, value.toString());
             } else {
@@ -42,6 +42,13 @@ final class Json {
             }
         });
         return json.append('}').toString();
+    }
+
+    /** Rounded away from zero: a time below a millisecond is not none, and a negative one means for ever. */
+    private static long milliseconds(Duration time) {
+        long whole = time.toMillis();
+        if (time.equals(Duration.ofMillis(whole))) return whole;
+        return time.isNegative() ? whole - 1 : whole + 1;
     }
 
     private static void quote(StringBuilder json, String text) {

@@ -3,29 +3,31 @@ package io.flagstore;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.FileSystems;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.FileAttribute;
 import java.nio.file.attribute.PosixFilePermissions;
-import java.util.Locale;
+import java.util.ArrayList;
+import java.util.List;
 
 /**
- * Finds libflagstore, loads it and checks its ABI.
+ * Loads the bridge, which has libflagstore inside, or what is to be used instead of that.
  *
- * <p>Looked for in this order: the file that the system property {@value #PROPERTY} or the environment variable
- * {@value #VARIABLE} names, the copy inside the jar, the system. The first one that is there is taken; if it cannot be
- * used, the others are not tried. The bridge between it and Java always comes out of the jar.
+ * <p>The bridge is the file that the system property {@value #BRIDGE} names, else the one in the jar for this platform. The
+ * library is the file that the property {@value #PROPERTY} or the environment variable {@value #VARIABLE} names, else the one
+ * inside the bridge, else, where the bridge was built without it, the system's. What is there and cannot be used is an error.
  */
 final class Library {
     static final String PROPERTY = "flagstore.library";
     static final String VARIABLE = "FLAGSTORE_LIBRARY";
+    static final String BRIDGE = "flagstore.bridge";
+    /** Where the bridge is unpacked, if not in java.io.tmpdir. */
+    static final String FOLDER = "flagstore.tmpdir";
     static final int ABI = 1;
 
-    private static final String INSTALLED = "libflagstore.so." + ABI;
-    private static final String PLATFORM = platform();
-    private static final String PACKAGED = "native/" + PLATFORM + "/libflagstore.so";
-    private static final String BRIDGE = "native/" + PLATFORM + "/libflagstore_jni.so";
-
     private static boolean bridged;
+    private static String bridge;
     private static volatile String origin;
 
     private Library() {}
@@ -39,36 +41,37 @@ final class Library {
     private static synchronized void find() {
         if (origin != null) return;
         // What was asked for and is not there is told first, whatever else is wrong.
-        String named = named();
+        String named = named(PROPERTY, VARIABLE);
         if (!bridged) {
-            extracted(BRIDGE, bridge -> System.load(bridge.toString()));
+            bridge = bridge();
             bridged = true;
         }
         if (named != null) {
-            use(named);
+            use(named, named);
             origin = named;
-        } else if (Library.class.getResource(PACKAGED) != null) {
-            extracted(PACKAGED, library -> use(library.toString()));
-            origin = "jar:" + PACKAGED;
+        } else if (Native.linked()) {
+            use(null, bridge);
+            origin = bridge;
         } else {
+            String installed = Platform.current().installed(ABI);
             try {
-                use(INSTALLED);
+                use(installed, installed);
             } catch (LibraryException error) {
                 throw new LibraryException("libflagstore was not found: neither the system property " + PROPERTY + " nor "
-                        + VARIABLE + " is set, this jar has none for " + PLATFORM + ", and of the system's: "
+                        + VARIABLE + " is set, " + bridge + " was built without it, and of the system's: "
                         + error.getMessage());
             }
-            origin = INSTALLED;
+            origin = installed;
         }
     }
 
-    /** The absolute path that the property or the variable names; null if neither does. */
-    private static String named() {
-        String name = PROPERTY;
-        String value = System.getProperty(PROPERTY);
-        if (value == null || value.isEmpty()) {
-            name = VARIABLE;
-            value = System.getenv(VARIABLE);
+    /** The absolute path that the property, or the variable if there is one, names; null if neither does. */
+    private static String named(String property, String variable) {
+        String name = property;
+        String value = System.getProperty(property);
+        if ((value == null || value.isEmpty()) && variable != null) {
+            name = variable;
+            value = System.getenv(variable);
         }
         if (value == null || value.isEmpty()) return null;
         Path path = Path.of(value).toAbsolutePath();
@@ -79,43 +82,71 @@ final class Library {
         return path.toString();
     }
 
-    private static void use(String path) {
-        byte[] answer = Native.load((path + "\0").getBytes(StandardCharsets.UTF_8));
+    private static void use(String path, String name) {
+        byte[] answer = Native.use(path == null ? null : (path + "\0").getBytes(StandardCharsets.UTF_8));
         if (Answer.code(answer) != Answer.OK) {
-            throw new LibraryException(path + " cannot be used as libflagstore: " + Answer.text(answer));
-        }
-        if (Answer.number(answer) != ABI) {
-            throw new LibraryException(path + " has ABI " + Answer.number(answer) + ", this jar needs ABI " + ABI
-                    + ": install versions that match");
+            throw new LibraryException(name + " cannot be used as libflagstore: " + Answer.message(answer));
         }
     }
 
-    private interface Loading {
-        void load(Path file);
+    /** Loads the bridge; says which. */
+    private static String bridge() {
+        String named = named(BRIDGE, null);
+        if (named != null) {
+            try {
+                System.load(named);
+            } catch (UnsatisfiedLinkError error) {
+                throw new LibraryException(BRIDGE + " is \"" + named + "\", which cannot be loaded: " + error, error);
+            }
+            return named;
+        }
+        Platform platform = Platform.current();
+        List<String> failures = new ArrayList<>();
+        Throwable last = null;
+        for (String resource : platform.bridges()) {
+            if (Library.class.getResource(resource) == null) continue;
+            try {
+                unpacked(resource);
+                return "jar:" + resource;
+            } catch (IOException | UnsatisfiedLinkError error) {
+                failures.add(resource + ": " + error);
+                last = error;
+            }
+        }
+        if (last == null) {
+            throw new LibraryException("this jar has no native part for " + platform + ": it would be "
+                    + String.join(" or ", platform.bridges()) + ". Take a jar with it, or compile it and name it in the system"
+                    + " property " + BRIDGE);
+        }
+        throw new LibraryException(
+                "the native part for " + platform + " cannot be loaded out of this jar (" + String.join("; ", failures)
+                        + "). It is unpacked into " + folder() + ", where files have to be written and executed: name another"
+                        + " folder in the system property " + FOLDER + ", or unpack the file yourself, and name it in " + BRIDGE,
+                last);
+    }
+
+    private static Path folder() {
+        String named = System.getProperty(FOLDER);
+        boolean given = named != null && !named.isEmpty();
+        return Path.of(given ? named : System.getProperty("java.io.tmpdir"));
     }
 
     /**
-     * Hands over a copy of a resource in a folder that nobody else can write to or read, and removes it afterwards:
-     * what is loaded stays loaded without its name.
+     * Loads a copy of a resource in a folder that nobody else can write to or read, and removes it afterwards where the
+     * system lets it: what is loaded stays loaded without its name.
      */
-    private static void extracted(String resource, Loading loading) {
+    private static void unpacked(String resource) throws IOException {
+        boolean permissions = FileSystems.getDefault().supportedFileAttributeViews().contains("posix");
+        FileAttribute<?>[] own = permissions
+                ? new FileAttribute<?>[] {PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------"))}
+                : new FileAttribute<?>[0];
         Path folder = null;
         Path file = null;
         try (InputStream packaged = Library.class.getResourceAsStream(resource)) {
-            if (packaged == null) {
-                throw new LibraryException("this jar has no " + resource + ": flagstore runs on Linux, on the processors"
-                        + " that the jar was built for, and this is " + PLATFORM);
-            }
-            folder = Files.createTempDirectory(
-                    "flagstore", PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
+            folder = Files.createTempDirectory(folder(), "flagstore", own);
             file = folder.resolve(Path.of(resource).getFileName());
             Files.copy(packaged, file);
-            loading.load(file);
-        } catch (IOException | UnsatisfiedLinkError error) {
-            throw new LibraryException("the copy of " + resource + " out of this jar cannot be loaded on " + PLATFORM
-                    + ": " + error + ": see that files in java.io.tmpdir, which is "
-                    + System.getProperty("java.io.tmpdir") + ", can be written and executed, and that the system has glibc",
-                    error);
+            System.load(file.toString());
         } finally {
             remove(file);
             remove(folder);
@@ -123,17 +154,12 @@ final class Library {
     }
 
     private static void remove(Path path) {
+        if (path == null) return;
         try {
-            if (path != null) Files.deleteIfExists(path);
-        } catch (IOException error) {
-            System.getLogger(FlagStore.LOGGER).log(System.Logger.Level.WARNING, "{0} could not be removed: {1}", path, error);
+            Files.deleteIfExists(path);
+        } catch (IOException inUse) {
+            // Windows keeps what is loaded.
+            path.toFile().deleteOnExit();
         }
-    }
-
-    private static String platform() {
-        String processor = System.getProperty("os.arch").toLowerCase(Locale.ROOT);
-        if (processor.equals("amd64")) processor = "x86-64";
-        String system = System.getProperty("os.name").toLowerCase(Locale.ROOT);
-        return system.replace(' ', '-') + "-" + processor;
     }
 }

@@ -1,10 +1,16 @@
 package io.flagstore;
 
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.TimeUnit;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
 
 /** Another JVM that runs a class of the tests, with what it printed. */
 record Child(int status, String output) {
@@ -24,11 +30,23 @@ record Child(int status, String output) {
     static Child run(
             Class<?> program, String classPath, Map<String, String> environment, List<String> options, String... arguments)
             throws Exception {
+        return run(Path.of(System.getProperty("java.home")), program, classPath, environment, options, arguments);
+    }
+
+    /** On another JDK than this one. */
+    static Child run(
+            Path home,
+            Class<?> program,
+            String classPath,
+            Map<String, String> environment,
+            List<String> options,
+            String... arguments)
+            throws Exception {
         List<String> command = new ArrayList<>();
-        command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+        command.add(home.resolve("bin/java").toString());
         command.addAll(List.of("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-XX:-UsePerfData", "-Xshare:auto"));
         // Where the JVM warns of libraries that nobody allowed.
-        if (Runtime.version().feature() >= 22) command.add("--enable-native-access=ALL-UNNAMED");
+        if (feature(home) >= 22) command.add("--enable-native-access=ALL-UNNAMED");
         command.addAll(options);
         command.addAll(List.of("-cp", classPath, program.getName()));
         command.addAll(List.of(arguments));
@@ -48,6 +66,31 @@ record Child(int status, String output) {
         watchdog.start();
         String output = new String(process.getInputStream().readAllBytes());
         return new Child(process.waitFor(), output.strip());
+    }
+
+    /** The version of Java that is in a folder; 0 if none is. */
+    private static int feature(Path home) throws IOException {
+        Path release = home.resolve("release");
+        if (!Files.isRegularFile(release)) return 0;
+        Matcher version = Pattern.compile("JAVA_VERSION=\"(\\d+)").matcher(Files.readString(release));
+        return version.find() ? Integer.parseInt(version.group(1)) : 0;
+    }
+
+    /** A JDK that has virtual threads: this one, the one that FLAGSTORE_JDK names, or one that is installed. */
+    static Optional<Path> withVirtualThreads() throws IOException {
+        List<Path> homes = new ArrayList<>(List.of(Path.of(System.getProperty("java.home"))));
+        String named = System.getenv("FLAGSTORE_JDK");
+        if (named != null && !named.isEmpty()) homes.add(Path.of(named));
+        Path installed = Path.of("/usr/lib/jvm");
+        if (Files.isDirectory(installed)) {
+            try (Stream<Path> folders = Files.list(installed)) {
+                folders.sorted().forEach(homes::add);
+            }
+        }
+        for (Path home : homes) {
+            if (feature(home) >= 21 && Files.isExecutable(home.resolve("bin/java"))) return Optional.of(home);
+        }
+        return Optional.empty();
     }
 
     /** The variable with the library under test. */

@@ -29,7 +29,7 @@ public class ConcurrencyTest {
     /** With time enough for 64 threads on a machine that is busy with something else. */
     private static FlagStoreBuilder store(String prefix) {
         Duration patience = Duration.ofSeconds(30);
-        return Endpoint.local().store(prefix).attemptTimeout(patience).timeout(patience);
+        return Endpoint.local().store(prefix).attemptTimeout(patience).timeout(patience).softWait(patience);
     }
 
     /** Runs a task on each thread, all at once; fails with the first failure. */

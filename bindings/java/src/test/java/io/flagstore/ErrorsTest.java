@@ -100,24 +100,6 @@ public class ErrorsTest {
     }
 
     @Test
-    public void anInterruptedCallEndsAtItsDeadlineAndTheInterruptStays() throws Exception {
-        eachRequest("{\"do\":\"black_hole\"}");
-        CompletableFuture<Boolean> interrupted = new CompletableFuture<>();
-        Thread thread = new Thread(() -> {
-            try {
-                failure("TIMEOUT", true, () -> store.get("features", "flag"));
-                interrupted.complete(Thread.currentThread().isInterrupted());
-            } catch (Throwable error) {
-                interrupted.completeExceptionally(error);
-            }
-        });
-        thread.start();
-        faults.tell("/wait", "{\"count\":1,\"action\":\"black_hole\"}");
-        thread.interrupt();
-        assertTrue(interrupted.get(30, TimeUnit.SECONDS));
-    }
-
-    @Test
     public void aFutureFailsAtTheDeadlineAndHoldsNoThread() throws Exception {
         eachRequest("{\"do\":\"black_hole\"}");
         CompletableFuture<Optional<Item>> waiting = store.getAsync("features", "flag");

@@ -39,6 +39,12 @@ public class ProcessTest {
                     store.getAsync("features", "flag").join();
                     store.getAllAsync("features").join();
                     store.upsertAsync("features", "flag", new Item(round, "y")).join();
+                    store.initAsync(Map.of("features", items)).join();
+                    store.initJsonAsync("{\"flags\":{\"a\":{\"version\":1}}}").join();
+                    store.initializedAsync().join();
+                    store.availableAsync().join();
+                    store.bigSegmentsMetadataAsync().join();
+                    store.bigSegmentsMembershipAsync("hash").join();
                     store.initialized();
                     store.available();
                     store.bigSegmentsMetadata();

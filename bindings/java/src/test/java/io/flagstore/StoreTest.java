@@ -9,12 +9,15 @@ import static org.junit.Assert.assertTrue;
 import com.launchdarkly.sdk.LDValue;
 import io.flagstore.UpsertResult.Outcome;
 import java.lang.ref.WeakReference;
+import java.lang.reflect.Field;
+import java.lang.reflect.RecordComponent;
 import java.net.URI;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
@@ -26,11 +29,16 @@ import java.util.logging.Handler;
 import java.util.logging.LogRecord;
 import java.util.logging.Logger;
 import org.junit.After;
+import org.junit.Rule;
 import org.junit.Test;
 import org.junit.function.ThrowingRunnable;
+import org.junit.rules.TemporaryFolder;
 
 public class StoreTest {
     private static final String FLAG = "{\"key\":\"flag\",\"version\":1}";
+
+    @Rule
+    public final TemporaryFolder folder = new TemporaryFolder();
 
     private final String prefix = Endpoint.newPrefix();
     private final Rows rows = new Rows(Endpoint.local(), Endpoint.TABLE);
@@ -46,6 +54,12 @@ public class StoreTest {
         FlagStore another = options.open();
         opened.add(another);
         return another;
+    }
+
+    private static long handle(FlagStore store) throws ReflectiveOperationException {
+        Field field = FlagStore.class.getDeclaredField("handle");
+        field.setAccessible(true);
+        return field.getLong(store);
     }
 
     @After
@@ -162,9 +176,9 @@ public class StoreTest {
     public void initWithTheSameDataWritesNothing() {
         Map<String, Map<String, Item>> data = Map.of("features", Map.of("a", new Item(1, FLAG), "b", Item.deleted(3)));
         store.init(data);
-        Number before = store.statistics().get("write_units");
+        double before = store.statistics().writeUnits();
         assertEquals(new InitReport(0, 2, 0, 0, List.of(), Map.of(), Map.of(), Map.of()), store.init(data));
-        assertEquals(before, store.statistics().get("write_units"));
+        assertEquals(before, store.statistics().writeUnits(), 0);
         assertEquals(Optional.of(Item.deleted(3)), store.get("features", "b"));
     }
 
@@ -221,7 +235,7 @@ public class StoreTest {
         refused("STORE_ERROR_INVALID_VERSION", () -> store.initJson("{\"flags\":{\"a\":{}}}"));
         refused("STORE_ERROR_EMPTY_ITEM", () -> store.init(Map.of("features", Map.of("a", new Item(1, null)))));
         refused("STORE_ERROR_INVALID_VERSION", () -> store.init(Map.of("features", Map.of("a", new Item(-1, FLAG)))));
-        assertEquals(0L, store.statistics().get("requests"));
+        assertEquals(0, store.statistics().requests());
     }
 
     // Arguments and options that cannot be right
@@ -248,7 +262,7 @@ public class StoreTest {
         refused("STORE_ERROR_INVALID_UTF8", () -> store.get("features", "\udc00\ud800"));
         refused("STORE_ERROR_INVALID_UTF8", () -> store.upsert("features", "key", new Item(1, "p4yl0ad \udfff")));
         assertThrows(NullPointerException.class, () -> store.get("features", null));
-        assertEquals(0L, store.statistics().get("requests"));
+        assertEquals(0, store.statistics().requests());
     }
 
     @Test
@@ -279,7 +293,21 @@ public class StoreTest {
                 .connectTimeout(Duration.ofSeconds(1)).attemptTimeout(Duration.ofSeconds(1)).timeout(Duration.ofSeconds(1))
                 .allTimeout(Duration.ofSeconds(1)).initTimeout(Duration.ofSeconds(1)).maxConnections(7)
                 .writeConcurrency(3).initOverwritesNewer(true).cacheTtl(Duration.ofMillis(-1)).cacheMaxBytes(1L << 33).cacheRefreshAhead(false)
-                .cacheStale(Duration.ZERO).softWait(Duration.ZERO).shared(false).persistent(false).logLevel("debug"));
+                .cacheStale(Duration.ZERO).softWait(Duration.ZERO).keepTold(true).cacheDir(folder.getRoot().toPath().resolve("cache"))
+                .cacheDirMaxBytes(1L << 33).shared(false).persistent(false).logLevel("debug"));
+    }
+
+    @Test
+    public void timesBelowAMillisecondAreNotNone() {
+        Map<Duration, String> times = Map.of(
+                Duration.ZERO, "0",
+                Duration.ofNanos(1), "1",
+                Duration.ofMillis(2), "2",
+                Duration.ofMillis(2).plusNanos(1), "3",
+                Duration.ofNanos(-1), "-1",
+                Duration.ofMillis(-2), "-2");
+        times.forEach((time, written) -> assertEquals("{\"t\":" + written + "}", Json.options(Map.of("t", time))));
+        open(options().timeout(Duration.ofSeconds(5)).connectTimeout(Duration.ofNanos(1))).closed();
     }
 
     // Asynchronous calls
@@ -293,6 +321,13 @@ public class StoreTest {
         assertEquals(Optional.empty(), store.getAsync("features", "nothing").join());
         assertEquals(Map.of("flag", new Item(2, FLAG)), store.getAllAsync("features").join());
         assertEquals(Map.of(), store.getAllAsync("nothing").join());
+        assertFalse(store.initializedAsync().join());
+        assertEquals(1, store.initAsync(Map.of("features", Map.of("flag", new Item(3, FLAG)))).join().written());
+        assertEquals(1, store.initJsonAsync("{\"flags\":{\"flag\":" + FLAG + "}}").join().keptNewer());
+        assertTrue(store.initializedAsync().join());
+        assertTrue(store.availableAsync().join());
+        assertEquals(OptionalLong.empty(), store.bigSegmentsMetadataAsync().join());
+        assertEquals(Optional.empty(), store.bigSegmentsMembershipAsync("hash").join());
     }
 
     @Test
@@ -353,7 +388,7 @@ public class StoreTest {
         assertEquals(Optional.of(new Item(1, FLAG)), cached.get("features", "flag"));
         store.upsert("features", "flag", new Item(2, FLAG));
         assertEquals(Optional.of(new Item(1, FLAG)), cached.get("features", "flag"));
-        assertEquals(1L, cached.statistics().get("hits"));
+        assertEquals(1, cached.statistics().hits());
         cached.clearCache();
         assertEquals(Optional.of(new Item(2, FLAG)), cached.get("features", "flag"));
     }
@@ -362,15 +397,29 @@ public class StoreTest {
     public void statisticsCountRequestsAndUnits() {
         store.upsert("features", "flag", new Item(1, FLAG));
         store.get("features", "flag");
-        Map<String, Number> statistics = store.statistics();
-        assertEquals(2L, statistics.get("requests"));
-        assertEquals(0L, statistics.get("errors"));
-        assertTrue(statistics.toString(), statistics.get("write_units").doubleValue() >= 1);
-        assertTrue(statistics.toString(), statistics.get("read_units").doubleValue() > 0);
-        List<String> names = List.of("hits", "misses", "coalesced", "stale", "refreshes", "retries", "throttles",
-                "skipped_rows", "dropped_events", "cached_items", "cached_bytes", "served_while_away", "oldest_stale_ms",
-                "away", "cached_lists", "uncached", "requests", "errors", "read_units", "write_units");
-        assertTrue(statistics.toString(), statistics.keySet().containsAll(names));
+        Statistics statistics = store.statistics();
+        assertEquals(2, statistics.requests());
+        assertEquals(0, statistics.errors());
+        assertTrue(statistics.toString(), statistics.writeUnits() >= 1);
+        assertTrue(statistics.toString(), statistics.readUnits() > 0);
+    }
+
+    /** Which component has which count: each count is a number of its own. */
+    @Test
+    public void eachStatisticHasItsName() throws Exception {
+        Map<?, ?> counts = (Map<?, ?>) Json.read(Answer.text(Native.statistics(handle(store))));
+        StringBuilder json = new StringBuilder("{");
+        int number = 0;
+        for (Object name : counts.keySet()) json.append(number == 0 ? "" : ",").append('"').append(name).append("\":").append(++number);
+        Statistics statistics = Statistics.of(json.append('}').toString());
+        Map<?, ?> given = (Map<?, ?>) Json.read(json.toString());
+        for (RecordComponent component : Statistics.class.getRecordComponents()) {
+            String name = component.getName().replaceAll("[A-Z]", "_$0").toLowerCase(Locale.ROOT);
+            Number read = (Number) component.getAccessor().invoke(statistics);
+            assertEquals(name, ((Number) given.get(name)).longValue(), read.longValue());
+        }
+        assertEquals(counts.size(), Statistics.class.getRecordComponents().length);
+        assertEquals(0, Statistics.of("{}").hits());
     }
 
     @Test
@@ -378,8 +427,8 @@ public class StoreTest {
         FlagStore second = open(options());
         FlagStore own = open(options().shared(false));
         store.upsert("features", "flag", new Item(1, FLAG));
-        assertEquals(1L, second.statistics().get("requests"));
-        assertEquals(0L, own.statistics().get("requests"));
+        assertEquals(1, second.statistics().requests());
+        assertEquals(0, own.statistics().requests());
     }
 
     // Events
@@ -488,9 +537,7 @@ public class StoreTest {
     @Test
     public void aStoreThatIsForgottenIsClosed() throws Exception {
         FlagStore forgotten = options().prefix(prefix + "-forgotten").open();
-        var field = FlagStore.class.getDeclaredField("handle");
-        field.setAccessible(true);
-        long handle = field.getLong(forgotten);
+        long handle = handle(forgotten);
         assertTrue(Answer.code(Native.statistics(handle)) >= 0);
         WeakReference<FlagStore> gone = new WeakReference<>(forgotten);
         forgotten = null;

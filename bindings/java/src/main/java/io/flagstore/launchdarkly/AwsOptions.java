@@ -1,6 +1,7 @@
 package io.flagstore.launchdarkly;
 
 import io.flagstore.FlagStoreException;
+import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
@@ -19,6 +20,8 @@ import software.amazon.awssdk.core.client.config.ClientOverrideConfiguration;
  */
 final class AwsOptions {
     private static final int UNKNOWN_OPTION = -7;
+    /** Of the option {@code attempt_timeout_ms}. */
+    private static final Duration DEFAULT_ATTEMPT_TIMEOUT = Duration.ofSeconds(2);
 
     private AwsOptions() {}
 
@@ -44,11 +47,9 @@ final class AwsOptions {
     // retryPolicy is deprecated, and still what many applications set.
     @SuppressWarnings("deprecation")
     static Map<String, Object> configuration(ClientOverrideConfiguration config) {
-        String byTime = "has no counterpart, since time decides and not a number: set apiCallTimeout instead";
-        refuse("retryPolicy", config.retryPolicy(), byTime);
-        refuse("retryStrategy", config.retryStrategy(), byTime);
+        // Which mode, one need not say: repetitions are few while DynamoDB fails, and paced while it throttles.
+        String byTime = "cannot be asked for its number of attempts: give a RetryStrategy, or set apiCallTimeout";
         refuse("retryStrategy", config.retryStrategyConfigurator(), byTime);
-        refuse("retryMode", config.retryMode(), byTime);
         refuse("scheduledExecutorService", config.scheduledExecutorService());
         refuse("defaultProfileFile", config.defaultProfileFile());
         refuse("compressionConfiguration", config.compressionConfiguration());
@@ -57,8 +58,12 @@ final class AwsOptions {
         refuse("metricPublishers", filled(config.metricPublishers()));
 
         Map<String, Object> options = new LinkedHashMap<>();
-        config.apiCallTimeout().ifPresent(limit -> options.put("timeout_ms", limit));
         config.apiCallAttemptTimeout().ifPresent(limit -> options.put("attempt_timeout_ms", limit));
+        Duration attempt = config.apiCallAttemptTimeout().orElse(DEFAULT_ATTEMPT_TIMEOUT);
+        // The time that so many attempts can take, unless that is given too.
+        config.retryPolicy().ifPresent(policy -> options.put("timeout_ms", attempt.multipliedBy(1L + policy.numRetries())));
+        config.retryStrategy().ifPresent(strategy -> options.put("timeout_ms", attempt.multipliedBy(strategy.maxAttempts())));
+        config.apiCallTimeout().ifPresent(limit -> options.put("timeout_ms", limit));
         config.defaultProfileName().ifPresent(name -> options.put("profile", name));
         return options;
     }

@@ -4,22 +4,28 @@ import com.launchdarkly.sdk.server.subsystems.DataStoreTypes.DataKind;
 import com.launchdarkly.sdk.server.subsystems.DataStoreTypes.FullDataSet;
 import com.launchdarkly.sdk.server.subsystems.DataStoreTypes.KeyedItems;
 import com.launchdarkly.sdk.server.subsystems.DataStoreTypes.SerializedItemDescriptor;
+import com.launchdarkly.sdk.server.subsystems.DataStoreUpdateSink;
 import com.launchdarkly.sdk.server.subsystems.PersistentDataStore;
 import io.flagstore.FlagStore;
 import io.flagstore.Item;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 
 /** What the SDK's caching wrapper asks for. */
 final class DynamoDbDataStore implements PersistentDataStore {
     private final FlagStore store;
     private final RowReader rows;
     private final Failures failures;
+    private final Outage outage;
 
-    DynamoDbDataStore(FlagStore store, Log log) {
+    /** The SDK's status goes to {@code sink}, which may be null. */
+    DynamoDbDataStore(FlagStore store, Log log, DataStoreUpdateSink sink) {
         this.store = store;
         this.rows = new RowReader(log);
         this.failures = new Failures(log);
+        this.outage = new Outage(store, sink);
     }
 
     @Override
@@ -37,14 +43,17 @@ final class DynamoDbDataStore implements PersistentDataStore {
 
     @Override
     public SerializedItemDescriptor get(DataKind kind, String key) {
-        return failures.watched(() -> store.get(kind.getName(), key))
-                .map(row -> rows.read(kind, key, row))
-                .orElse(null);
+        Optional<Item> row = failures.watched(() -> store.get(kind.getName(), key));
+        if (row.isEmpty()) return null;
+        outage.look(List.of(row.get()));
+        return rows.read(kind, key, row.get());
     }
 
     @Override
     public KeyedItems<SerializedItemDescriptor> getAll(DataKind kind) {
-        return rows.readAll(kind, failures.watched(() -> store.getAll(kind.getName())));
+        Map<String, Item> all = failures.watched(() -> store.getAll(kind.getName()));
+        outage.look(all.values());
+        return rows.readAll(kind, all);
     }
 
     /** False also for an item that is too large: the SDK then reads, and caches, what all other processes read. */

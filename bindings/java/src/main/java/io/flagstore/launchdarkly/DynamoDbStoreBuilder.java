@@ -14,7 +14,6 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import software.amazon.awssdk.auth.credentials.AwsCredentialsProvider;
 import software.amazon.awssdk.core.client.config.ClientOverrideConfiguration;
-import software.amazon.awssdk.regions.Region;
 import software.amazon.awssdk.services.dynamodb.DynamoDbClient;
 
 /**
@@ -30,6 +29,8 @@ import software.amazon.awssdk.services.dynamodb.DynamoDbClient;
  * @param <T> the component that is built
  */
 public abstract class DynamoDbStoreBuilder<T> implements ComponentConfigurer<T>, DiagnosticDescription {
+    private static final int OPTION_TYPE = -8;
+
     private final String tableName;
 
     // In the order in which they were set, as with the AWS SDK's builder, where the last one counts.
@@ -63,13 +64,51 @@ public abstract class DynamoDbStoreBuilder<T> implements ComponentConfigurer<T>,
     }
 
     /**
-     * The AWS region.
+     * The AWS region: a {@code Region} of the AWS SDK, or its name, such as {@code "eu-west-1"}. One method for both, since
+     * the compiler would ask for the AWS SDK to tell two from each other.
      *
      * @param region by default that of the environment, the profile or the instance
      * @return this builder
+     * @throws FlagStoreException if it is neither
      */
-    public DynamoDbStoreBuilder<T> region(Region region) {
-        translated.put("region", region == null ? null : region.id());
+    public DynamoDbStoreBuilder<T> region(Object region) {
+        boolean known = region == null
+                || region instanceof String
+                || region.getClass().getName().equals("software.amazon.awssdk.regions.Region");
+        if (!known) {
+            throw new FlagStoreException(
+                    OPTION_TYPE,
+                    "STORE_ERROR_OPTION_TYPE",
+                    false,
+                    "the option \"region\" takes a Region or its name, not " + region.getClass().getName());
+        }
+        translated.put("region", region == null ? null : region.toString());
+        return this;
+    }
+
+    /**
+     * Static AWS credentials, without types of the AWS SDK.
+     *
+     * @param accessKeyId the access key
+     * @param secretAccessKey its secret
+     * @return this builder
+     */
+    public DynamoDbStoreBuilder<T> credentials(String accessKeyId, String secretAccessKey) {
+        return credentials(accessKeyId, secretAccessKey, null);
+    }
+
+    /**
+     * Static temporary AWS credentials, without types of the AWS SDK.
+     *
+     * @param accessKeyId the access key
+     * @param secretAccessKey its secret
+     * @param sessionToken the token that came with them, or null
+     * @return this builder
+     */
+    public DynamoDbStoreBuilder<T> credentials(String accessKeyId, String secretAccessKey, String sessionToken) {
+        translated.put("access_key_id", accessKeyId);
+        translated.put("secret_access_key", secretAccessKey);
+        translated.put("session_token", sessionToken);
         return this;
     }
 
@@ -90,7 +129,8 @@ public abstract class DynamoDbStoreBuilder<T> implements ComponentConfigurer<T>,
 
     /**
      * Timeouts and profile out of an AWS client configuration: {@code apiCallTimeout} limits one call on a row,
-     * {@code apiCallAttemptTimeout} one request, {@code defaultProfileName} is the profile.
+     * {@code apiCallAttemptTimeout} one request, {@code defaultProfileName} is the profile; a retry strategy or policy limits a
+     * call to the time that its attempts can take.
      *
      * @param config an AWS client configuration object, or null
      * @return this builder
@@ -137,15 +177,40 @@ public abstract class DynamoDbStoreBuilder<T> implements ComponentConfigurer<T>,
     FlagStore open(Log log) {
         FlagStoreBuilder builder =
                 FlagStore.builder(tableName).onEvent(event -> log.write(event.level(), event.message()));
-        Map<String, Object> options = new LinkedHashMap<>(translated);
+        Map<String, Object> options = new LinkedHashMap<>();
+        // A store that only reads is told nothing, and keeps nothing. All have it, so that all of a process share connections.
+        options.put("keep_told", true);
+        options.putAll(translated);
         options.putAll(ownOptions);
         systemProperties(options);
         options.forEach(builder::option);
         FlagStore store = builder.open();
-        log.write(
-                System.Logger.Level.INFO,
-                "Using DynamoDB table " + tableName + " through libflagstore " + FlagStore.libraryVersion());
+        log.write(System.Logger.Level.INFO, where(options));
         return store;
+    }
+
+    /** Most of what goes wrong with a store is a table that nobody meant. */
+    private String where(Map<String, Object> options) {
+        Object prefix = options.get("prefix");
+        Object region = options.get("region");
+        boolean prefixed = prefix != null && !prefix.toString().isEmpty();
+        return "Using DynamoDB table " + Text.quoted(tableName)
+                + (prefixed ? " with prefix " + Text.quoted(prefix.toString()) : " with no prefix")
+                + " at " + shown(options.get("endpoint"))
+                + (region == null ? " in the region of the environment" : " in region " + Text.quoted(region.toString()))
+                + ", through libflagstore " + FlagStore.libraryVersion() + " (" + FlagStore.libraryPath() + ")";
+    }
+
+    /** Of a URL what says where: a user and a password may stand in it. */
+    private static String shown(Object endpoint) {
+        if (endpoint == null) return "the endpoint of AWS or of the environment";
+        try {
+            URI url = URI.create(endpoint.toString());
+            if (url.getHost() == null) return "an endpoint";
+            return url.getScheme() + "://" + url.getHost() + (url.getPort() < 0 ? "" : ":" + url.getPort());
+        } catch (IllegalArgumentException noUrl) {
+            return "an endpoint";
+        }
     }
 
     /** The library cannot see them, and applications that set them relied on the AWS SDK doing so. */
@@ -169,7 +234,7 @@ public abstract class DynamoDbStoreBuilder<T> implements ComponentConfigurer<T>,
         @Override
         public PersistentDataStore build(ClientContext context) {
             Log log = new Log(context.getBaseLogger().subLogger("DataStore").subLogger("DynamoDb"));
-            return new DynamoDbDataStore(open(log), log);
+            return new DynamoDbDataStore(open(log), log, context.getDataStoreUpdateSink());
         }
     }
 

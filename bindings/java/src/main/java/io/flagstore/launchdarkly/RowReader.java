@@ -119,23 +119,8 @@ final class RowReader {
         if (warned.size() > REMEMBERED) warned.clear();
         log.write(
                 System.Logger.Level.WARNING,
-                "the item " + quoted(key) + " in " + quoted(kind.getName()) + " is left out: the SDK cannot read its version "
+                "the item " + Text.quoted(key) + " in " + Text.quoted(kind.getName()) + " is left out: the SDK cannot read its version "
                         + row.version() + " (" + reason + "); write it again with a newer version, or delete the row");
         return null;
-    }
-
-    /** On one line, whatever the table has for a key. */
-    private static String quoted(String text) {
-        StringBuilder quoted = new StringBuilder("\"");
-        text.codePoints().forEach(point -> {
-            int type = Character.getType(point);
-            boolean breaks = type == Character.CONTROL
-                    || type == Character.LINE_SEPARATOR
-                    || type == Character.PARAGRAPH_SEPARATOR;
-            if (breaks) quoted.append(String.format("\\u%04x", point));
-            else if (point == '"' || point == '\\') quoted.append('\\').appendCodePoint(point);
-            else quoted.appendCodePoint(point);
-        });
-        return quoted.append('"').toString();
     }
 }

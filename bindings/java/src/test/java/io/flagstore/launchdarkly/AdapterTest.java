@@ -42,6 +42,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
 import org.junit.After;
@@ -257,7 +258,9 @@ public class AdapterTest {
         logs.failure = () -> new NoClassDefFoundError("of a logging framework");
         Endpoint faults = Endpoint.faults();
         DynamoDbStoreBuilder<PersistentDataStore> builder =
-                Adapter.on(faults, DynamoDb.dataStore(Endpoint.TABLE), prefix).option("log_level", "debug");
+                Adapter.on(faults, DynamoDb.dataStore(Endpoint.TABLE), prefix)
+                        .option("log_level", "debug")
+                        .option("keep_told", false);
         try (PersistentDataStore quiet = builder.build(context)) {
             SerializedItemDescriptor good = live(1, flag("good", 1));
             quiet.init(new FullDataSet<>(List.of(Map.entry(
@@ -277,6 +280,20 @@ public class AdapterTest {
             faults.tell("/reset", "{}");
             assertTrue(quiet.isInitialized());
         }
+    }
+
+    @Test
+    public void whereTheStoreIsIsToldOnceWithoutWhatIsSecret() throws Exception {
+        URI url = Endpoint.local().url();
+        assertEquals(
+                List.of("Using DynamoDB table \"flags\" with prefix \"" + prefix + "\" at http://" + url.getHost() + ":"
+                        + url.getPort() + " in region \"us-east-1\", through libflagstore " + FlagStore.libraryVersion() + " ("
+                        + FlagStore.libraryPath() + ")"),
+                logged(LDLogLevel.INFO, "DataStore.DynamoDb"));
+        URI secret = URI.create("http://user:" + Endpoint.SECRET + "@localhost:8000/");
+        build(Adapter.local(DynamoDb.bigSegmentStore("a\nb"), null).endpoint(secret)).close();
+        String line = logged(LDLogLevel.INFO, "BigSegments.DynamoDb").get(0);
+        assertTrue(line, line.startsWith("Using DynamoDB table \"a\\u000ab\" with no prefix at http://localhost:8000 in region"));
     }
 
     @Test
@@ -347,6 +364,55 @@ public class AdapterTest {
             faults.tell("/reset", "{}");
             up.get(30, TimeUnit.SECONDS);
             assertEquals("a", client.stringVariation("flag", USER, "none"));
+        }
+    }
+
+    /** Every call of the SDK's goes well: what it was told stands in. */
+    @Test
+    public void theClientTellsAnOutageInWhichOlderValuesStandInAndItsEnd() throws Exception {
+        Endpoint faults = Endpoint.faults();
+        TestData source = TestData.dataSource();
+        source.update(source.flag("flag").variations(LDValue.of("a"), LDValue.of("b")).fallthroughVariation(0));
+        PersistentDataStoreBuilder dataStore = Components.persistentDataStore(
+                        Adapter.on(faults, DynamoDb.dataStore(Endpoint.TABLE), prefix).option("timeout_ms", 1_000))
+                .noCaching();
+        try (LDClient client = new LDClient("sdk-key", config(dataStore).dataSource(source).build())) {
+            List<Boolean> told = new CopyOnWriteArrayList<>();
+            CompletableFuture<Void> down = new CompletableFuture<>();
+            CompletableFuture<Void> up = new CompletableFuture<>();
+            client.getDataStoreStatusProvider().addStatusListener(change -> {
+                told.add(change.isAvailable());
+                (change.isAvailable() ? up : down).complete(null);
+            });
+            assertEquals("a", client.stringVariation("flag", USER, "none"));
+            faults.tell("/script", "{\"rules\":[{\"do\":\"black_hole\"}]}");
+            assertEquals("a", client.stringVariation("flag", USER, "none"));
+            down.get(30, TimeUnit.SECONDS);
+            assertFalse(client.getDataStoreStatusProvider().getStatus().isAvailable());
+            for (int time = 0; time < 20; time++) assertEquals("a", client.stringVariation("flag", USER, "none"));
+            faults.tell("/reset", "{}");
+            up.get(30, TimeUnit.SECONDS);
+            assertTrue(client.getDataStoreStatusProvider().getStatus().isAvailable());
+            assertEquals(List.of(false, true), told);
+            assertEquals("a", client.stringVariation("flag", USER, "none"));
+        }
+    }
+
+    @Test
+    public void whatCouldNotBeWrittenIsWrittenBeforeTheStoreSaysThatItIsAvailable() throws Exception {
+        Endpoint faults = Endpoint.faults();
+        try (PersistentDataStore writer = build(
+                Adapter.on(faults, DynamoDb.dataStore(Endpoint.TABLE), prefix).option("timeout_ms", 1_000))) {
+            SerializedItemDescriptor second = live(2, flag("flag", 2));
+            writer.init(new FullDataSet<>(List.of(Map.entry(
+                    DataModel.FEATURES, new KeyedItems<>(Map.of("flag", live(1, flag("flag", 1))).entrySet())))));
+            faults.tell("/script", "{\"rules\":[{\"do\":\"fault\"}]}");
+            assertThrows(FlagStoreException.class, () -> writer.upsert(DataModel.FEATURES, "flag", second));
+            assertEquals(second, writer.get(DataModel.FEATURES, "flag"));
+            faults.tell("/reset", "{}");
+            long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(30);
+            while (!writer.isStoreAvailable()) assertTrue("still away", System.nanoTime() < end);
+            assertEquals(second, store.get(DataModel.FEATURES, "flag"));
         }
     }
 

@@ -29,8 +29,10 @@ import software.amazon.awssdk.auth.credentials.EnvironmentVariableCredentialsPro
 import software.amazon.awssdk.auth.credentials.StaticCredentialsProvider;
 import software.amazon.awssdk.core.client.config.ClientOverrideConfiguration;
 import software.amazon.awssdk.core.retry.RetryMode;
+import software.amazon.awssdk.core.retry.RetryPolicy;
 import software.amazon.awssdk.profiles.ProfileFile;
 import software.amazon.awssdk.regions.Region;
+import software.amazon.awssdk.retries.StandardRetryStrategy;
 import software.amazon.awssdk.services.dynamodb.DynamoDbClient;
 
 /** Options as the SDK's own integration takes them: those that cross, and those that are refused by name. */
@@ -117,15 +119,41 @@ public class AwsOptionsTest {
         assertEquals(Map.of(), AwsOptions.configuration(ClientOverrideConfiguration.builder().build()));
     }
 
+    /** A number of attempts is the time that they can take; the mode is what is done anyway. */
     @Test
     @SuppressWarnings("deprecation")
+    public void retriesCross() {
+        Map<ClientOverrideConfiguration.Builder, Map<String, Object>> settings = Map.of(
+                ClientOverrideConfiguration.builder().retryStrategy(RetryMode.STANDARD), Map.of(),
+                ClientOverrideConfiguration.builder()
+                        .retryStrategy(StandardRetryStrategy.builder().maxAttempts(4).build()),
+                Map.of("timeout_ms", Duration.ofSeconds(8)),
+                ClientOverrideConfiguration.builder()
+                        .retryPolicy(RetryPolicy.builder().numRetries(0).build())
+                        .apiCallAttemptTimeout(Duration.ofMillis(700)),
+                Map.of("attempt_timeout_ms", Duration.ofMillis(700), "timeout_ms", Duration.ofMillis(700)),
+                ClientOverrideConfiguration.builder()
+                        .retryStrategy(StandardRetryStrategy.builder().maxAttempts(4).build())
+                        .apiCallTimeout(Duration.ofSeconds(1)),
+                Map.of("timeout_ms", Duration.ofSeconds(1)));
+        settings.forEach((config, expected) -> assertEquals(expected, AwsOptions.configuration(config.build())));
+    }
+
+    @Test
+    public void namesDoWithoutTypesOfTheAwsSdk() throws Exception {
+        works(DynamoDb.dataStore(Endpoint.TABLE)
+                .prefix(Endpoint.newPrefix())
+                .endpoint(Endpoint.local().url())
+                .region("us-east-1")
+                .credentials("test", Endpoint.SECRET));
+        refused("region", "Region or its name, not java.lang.Integer", () -> builder().region(5));
+    }
+
+    @Test
     public void otherSettingsAreRefusedByName() {
         ScheduledExecutorService executor = Executors.newSingleThreadScheduledExecutor();
         Map<String, ClientOverrideConfiguration.Builder> settings = new LinkedHashMap<>();
-        settings.put("retryPolicy", ClientOverrideConfiguration.builder()
-                .retryPolicy(software.amazon.awssdk.core.retry.RetryPolicy.defaultRetryPolicy()));
         settings.put("retryStrategy", ClientOverrideConfiguration.builder().retryStrategy(config -> {}));
-        settings.put("retryMode", ClientOverrideConfiguration.builder().retryStrategy(RetryMode.STANDARD));
         settings.put("headers", ClientOverrideConfiguration.builder().putHeader("X-Secret", Endpoint.SECRET));
         settings.put("executionInterceptors", ClientOverrideConfiguration.builder()
                 .addExecutionInterceptor(new software.amazon.awssdk.core.interceptor.ExecutionInterceptor() {}));

@@ -184,7 +184,7 @@ public class MixedTableTest {
         python(DATA, "init");
         try (FlagStore store = Endpoint.dynalite().store(prefix).logLevel("warn").open()) {
             assertEquals(new InitReport(0, 3, 0, 0, List.of(), Map.of(), Map.of(), Map.of()), store.initJson(DATA));
-            assertEquals(0.0, store.statistics().get("write_units").doubleValue(), 0);
+            assertEquals(0.0, store.statistics().writeUnits(), 0);
         }
     }
 

@@ -1,0 +1,111 @@
+//! The AWS configuration files as the AWS CLI reads them, made so that the SDK's parser reads the same: names of profiles with
+//! spaces, in quotes or of other letters, properties that are all indented, and comments that are.
+//!
+//! Line by line, so that the number of one that is damaged stays what it is.
+
+use aws_runtime::env_config::file::EnvConfigFileKind as Kind;
+
+/// The same file, for the SDK's parser. Names in it are [`encoded`].
+pub fn for_the_sdk(text: &str, kind: Kind) -> String {
+    let mut lines = String::with_capacity(text.len() + text.len() / 16);
+    // How far the property is indented that an indented line may go on with.
+    let mut property: Option<usize> = None;
+    for line in text.lines() {
+        let trimmed = line.trim_start();
+        let indent = line.len() - trimmed.len();
+        let goes_on = property.is_some_and(|property| indent > property);
+        if trimmed.starts_with(['#', ';']) {
+            // An indented comment would go on with what is before it.
+        } else if trimmed.starts_with('[') && !goes_on {
+            property = None;
+            lines.push_str(&section(trimmed, kind));
+        } else if goes_on || trimmed.is_empty() {
+            lines.push_str(line);
+        } else {
+            property = Some(indent);
+            lines.push_str(trimmed);
+        }
+        lines.push('\n');
+    }
+    lines
+}
+
+fn section(line: &str, kind: Kind) -> String {
+    // One that is not closed stays as it is, and is damaged.
+    let Some((inner, _)) = line.strip_prefix('[').and_then(|rest| rest.rsplit_once(']')) else {
+        return line.to_owned();
+    };
+    let inner = inner.trim();
+    match inner.split_once([' ', '\t']) {
+        Some((prefix, name)) if matches!(kind, Kind::Config) => {
+            format!("[{prefix} {}]", encoded(unquoted(name.trim())))
+        }
+        _ => format!("[{}]", encoded(unquoted(inner))),
+    }
+}
+
+fn unquoted(name: &str) -> &str {
+    let within = |quote: char| name.strip_prefix(quote).and_then(|name| name.strip_suffix(quote));
+    within('"').or_else(|| within('\'')).unwrap_or(name)
+}
+
+/// A profile's name in letters that the SDK's parser takes.
+pub fn encoded(name: &str) -> String {
+    name.bytes().fold(String::with_capacity(name.len()), |mut encoded, byte| {
+        if byte.is_ascii_alphanumeric() || b"_-/.@:+".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            encoded.push_str(&format!("%{byte:02X}"));
+        }
+        encoded
+    })
+}
+
+/// The name that was encoded.
+pub fn decoded(name: &str) -> String {
+    let mut parts = name.split('%');
+    let mut bytes = parts.next().unwrap_or_default().as_bytes().to_vec();
+    for part in parts {
+        match part.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
+            Some(byte) => {
+                bytes.push(byte);
+                bytes.extend_from_slice(&part.as_bytes()[2..]);
+            }
+            None => bytes.extend(b"%".iter().chain(part.as_bytes())),
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_mean_what_they_mean_to_the_aws_cli() {
+        for (text, config) in [
+            ("[default]\na = 1\n", "[default]\na = 1\n"),
+            ("[profile \"my work\"] # mine\na=1", "[profile my%20work]\na=1\n"),
+            ("[ profile  'é' ]\na=1", "[profile %C3%A9]\na=1\n"),
+            ("[profile 100%]\na=1", "[profile 100%25]\na=1\n"),
+            ("[default]\n  a = 1\n  b = 2\n", "[default]\na = 1\nb = 2\n"),
+            ("[default]\n  s3 =\n    x = 1\n  b = 2\n", "[default]\ns3 =\n    x = 1\nb = 2\n"),
+            ("[default]\ns3 =\n  x = 1\n  # no\n  y = 2\nb = 2\n", "[default]\ns3 =\n  x = 1\n\n  y = 2\nb = 2\n"),
+            ("  [default]\na = 1", "[default]\na = 1\n"),
+            ("[default\nsecret", "[default\nsecret\n"),
+            ("# no\n\n[default]\r\na = 1\r\n", "\n\n[default]\na = 1\n"),
+        ] {
+            assert_eq!(for_the_sdk(text, Kind::Config), config, "{text:?}");
+        }
+        assert_eq!(for_the_sdk("[my work]\na=1", Kind::Credentials), "[my%20work]\na=1\n");
+        assert_eq!(for_the_sdk("[profile x]\na=1", Kind::Credentials), "[profile%20x]\na=1\n");
+    }
+
+    #[test]
+    fn a_name_comes_back_as_it_was() {
+        for name in ["default", "my work", "é \"x\"", "100%", "a/b.c@d:e+f-g_h", "%zz", ""] {
+            assert_eq!(decoded(&encoded(name)), name);
+        }
+        assert_eq!(decoded("%zz%4"), "%zz%4");
+    }
+}
