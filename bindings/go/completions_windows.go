@@ -1,3 +1,5 @@
+//go:build amd64
+
 package flagstore
 
 // serve has a goroutine take what is finished. There is no descriptor that the library could write to and Go would wait

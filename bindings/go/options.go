@@ -76,6 +76,8 @@ type Options struct {
 	CacheDir string
 	// CacheDirMaxBytes bounds the files of CacheDir. Default 256 MiB.
 	CacheDirMaxBytes int64
+	// CompressLarge stores an item that is over DynamoDB's 400 KB deflated, where only this library sees it.
+	CompressLarge bool
 
 	// NotShared gives the store connections, cache and events of its own. By default opening equal options again
 	// gives the same live store.
@@ -173,6 +175,7 @@ func (o Options) json() []byte {
 	set("cache_max_bytes", o.CacheMaxBytes != 0, o.CacheMaxBytes)
 	set("cache_dir_max_bytes", o.CacheDirMaxBytes != 0, o.CacheDirMaxBytes)
 	set("keep_told", o.KeepTold, true)
+	set("compress_large", o.CompressLarge, true)
 	set("cache_refresh_ahead", o.NoCacheRefreshAhead, false)
 	set("shared", o.NotShared, false)
 	set("persistent", o.Persistent, true)

@@ -252,6 +252,15 @@ namespace Flagstore
         }
 
         /// <summary>
+        /// Whether an item that is over DynamoDB's 400 KB is stored deflated, where only this library sees it. False by default.
+        /// </summary>
+        public bool? CompressLarge
+        {
+            get => this["compress_large"] as bool?;
+            set => this["compress_large"] = value;
+        }
+
+        /// <summary>
         /// Whether opening equal options again gives the same live store: connections, cache, events. True by default.
         /// </summary>
         public bool? Shared
