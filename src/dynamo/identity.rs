@@ -183,7 +183,7 @@ impl Identity {
 
     /// Where its requests go.
     pub fn host(&self) -> &str {
-        &self.host
+        self.host.to_str().unwrap_or_default()
     }
 
     /// Whether these are the credentials of another identity.
