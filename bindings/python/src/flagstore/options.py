@@ -64,6 +64,8 @@ class AdapterOptions(TypedDict, total=False):
     keep_told: bool | None
     """Whether what ``init`` and ``upsert`` were given stands in while DynamoDB cannot be asked, and is written again where
     it could not be written. Default false, in the SDK adapter true."""
+    compress_large: bool | None
+    """Whether an item over DynamoDB's 400 KB is stored deflated beside the form that others read. Default false."""
     shared: bool | None
     """Whether opening equal options again gives the same live store: connections, cache, events. Default true."""
     persistent: bool | None
