@@ -20,7 +20,7 @@ from setuptools.command.bdist_wheel import bdist_wheel
 from setuptools.command.build_py import build_py
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from wheel_platform import file_name, platform_of  # noqa: E402 - after the path to it
+from wheel_platform import file_name, platform_of
 
 SYSTEM = "system"
 LIBRARY = os.environ.get("FLAGSTORE_LIBRARY")

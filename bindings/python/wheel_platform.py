@@ -40,9 +40,7 @@ def _elf(library: Path, data: bytes) -> str:
     if data[4:6] != b"\x02\x01":
         raise KeyError(data[4:6])
     # The newest version that one of its symbols asks for is what it needs at least.
-    asked = {
-        (int(major), int(minor)) for major, minor in re.findall(rb"\0GLIBC_(\d+)\.(\d+)", data)
-    }
+    asked = {(int(major), int(minor)) for major, minor in re.findall(rb"\0GLIBC_(\d+)\.(\d+)", data)}
     if asked:
         return "manylinux_{}_{}_{}".format(*max(asked | {_OLDEST_GLIBC}), machine)
     if re.search(rb"\0libc(\.musl-\w+)?\.so(\.1)?\0", data):

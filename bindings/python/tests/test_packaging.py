@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import re
+import struct
 import subprocess
 import sys
 import tarfile
@@ -18,7 +20,8 @@ from flagstore import __version__
 from flagstore._library import load
 
 PROJECT = REPOSITORY / "bindings/python"
-MODULES = {path.name for path in (PROJECT / "src/flagstore").glob("*.py")} | {"py.typed"}
+PACKAGE = PROJECT / "src/flagstore"
+MODULES = {str(path.relative_to(PACKAGE)) for path in PACKAGE.rglob("*.py")} | {"py.typed"}
 
 # What goes with the library, and where a wheel has it (PEP 639 and 770).
 PAPERS = {
@@ -79,6 +82,8 @@ def test_the_wheel_is_for_any_python_3_on_every_glibc_that_has_what_the_library_
 def test_the_wheel_holds_the_package_its_types_its_license_and_the_library(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as files:
         names = {name for name in files.namelist() if name.startswith("flagstore/")}
+        # Without a compiler and the headers of Python a wheel is made too, without the compiled module.
+        names.discard("flagstore/_native.abi3.so")
         assert names == {f"flagstore/{name}" for name in {*MODULES, "_lib/libflagstore.so"}}
         assert files.getinfo("flagstore/_lib/libflagstore.so").file_size == os.path.getsize(load().path)
         [information] = {name.partition("/")[0] for name in files.namelist() if ".dist-info/" in name}
@@ -126,7 +131,12 @@ def test_a_wheel_without_the_library_is_for_every_platform(packages: Path, tmp_p
         "--no-build-isolation",
         "--no-index",
     )
-    succeeds(*command, packages / f"flagstore-{__version__}.tar.gz", folder=tmp_path)
+    source = packages / f"flagstore-{__version__}.tar.gz"
+    refused = run(*command, source, folder=tmp_path)
+    if refused.returncode:
+        assert "flagstore has no wheel for this platform" in refused.stdout + refused.stderr
+        assert "FLAGSTORE_LIBRARY=/path/to/the/library" in refused.stdout + refused.stderr
+    succeeds(*command, source, folder=tmp_path, FLAGSTORE_LIBRARY="system")
     [wheel] = tmp_path.glob("*.whl")
     assert wheel.name == f"flagstore-{__version__}-py3-none-any.whl"
     with zipfile.ZipFile(wheel) as files:
@@ -144,4 +154,71 @@ def test_a_library_that_no_glibc_can_load_fails_the_build(tmp_path: Path) -> Non
     (tmp_path / "other.so").write_bytes(b"\x7fELF, but of another system")
     ran = run(sys.executable, PROJECT / "package", "--library", "other.so", "--to", tmp_path, folder=tmp_path)
     assert ran.returncode != 0
-    assert "other.so is not linked with glibc" in ran.stderr
+    assert "other.so is no 64-bit library of Linux, macOS or Windows: there is no wheel for it" in ran.stderr
+
+
+def elf(machine: int, needs: bytes) -> bytes:
+    return (
+        b"\x7fELF\x02\x01".ljust(18, b"\0") + struct.pack("<H", machine) + b"\0" * 44 + b"\0" + needs + b"\0"
+    )
+
+
+def mach_o(machine: int, oldest: int) -> bytes:
+    header = struct.pack("<8I", 0xFEEDFACF, machine, 0, 6, 2, 48, 0, 0)
+    return header + struct.pack("<6I", 0x1B, 24, 0, 0, 0, 0) + struct.pack("<6I", 0x32, 24, 1, oldest, 0, 0)
+
+
+def pe(machine: int) -> bytes:
+    return (
+        b"MZ".ljust(0x3C, b"\0")
+        + struct.pack("<I", 0x80)
+        + b"\0" * 0x40
+        + b"PE\0\0"
+        + struct.pack("<H", machine)
+    )
+
+
+@pytest.mark.parametrize(
+    ("content", "platform"),
+    [
+        (elf(62, b"GLIBC_2.3.4\0GLIBC_2.2.5"), "manylinux_2_17_x86_64"),
+        (elf(62, b"GLIBC_2.17\0GLIBC_2.34"), "manylinux_2_34_x86_64"),
+        (elf(183, b"GLIBC_2.17"), "manylinux_2_17_aarch64"),
+        (elf(62, b"libc.so"), "musllinux_1_2_x86_64"),
+        (elf(183, b"libc.musl-aarch64.so.1"), "musllinux_1_2_aarch64"),
+        (mach_o(0x100000C, 11 << 16), "macosx_11_0_arm64"),
+        (mach_o(0x1000007, 10 << 16 | 15 << 8), "macosx_11_0_x86_64"),
+        (mach_o(0x100000C, 13 << 16 | 1 << 8), "macosx_13_1_arm64"),
+        (pe(0x8664), "win_amd64"),
+        (pe(0xAA64), "win_arm64"),
+    ],
+)
+def test_a_wheel_is_named_for_the_platform_of_the_file_in_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes, platform: str
+) -> None:
+    monkeypatch.syspath_prepend(str(PROJECT))
+    (tmp_path / "library").write_bytes(content)
+    assert importlib.import_module("wheel_platform").platform_of(tmp_path / "library") == platform
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"#!/bin/sh", elf(3, b"GLIBC_2.17"), elf(62, b""), b"MZ", pe(0x14C)]
+)
+def test_what_is_no_library_of_a_known_platform_has_no_wheel(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes
+) -> None:
+    monkeypatch.syspath_prepend(str(PROJECT))
+    (tmp_path / "library").write_bytes(content)
+    with pytest.raises(SystemExit, match="there is no wheel for it"):
+        importlib.import_module("wheel_platform").platform_of(tmp_path / "library")
+
+
+def test_wheels_for_other_platforms_are_made_here(tmp_path: Path) -> None:
+    libraries = {"win_amd64": pe(0x8664), "macosx_11_0_arm64": mach_o(0x100000C, 11 << 16)}
+    for platform, content in libraries.items():
+        (tmp_path / platform).write_bytes(content)
+    options = [word for platform in libraries for word in ("--library", platform)]
+    succeeds(sys.executable, PROJECT / "package", *options, "--to", "packages", folder=tmp_path)
+    for platform, carried in (("win_amd64", "flagstore.dll"), ("macosx_11_0_arm64", "libflagstore.dylib")):
+        with zipfile.ZipFile(tmp_path / f"packages/flagstore-{__version__}-py3-none-{platform}.whl") as files:
+            assert files.read(f"flagstore/_lib/{carried}") == libraries[platform]

@@ -56,7 +56,24 @@ def translated(dynamodb_opts: Mapping[str, Any]) -> dict[str, Any]:
             options.update(_CHECKED[name](value, given))
         elif name not in _WITHOUT_EFFECT:
             raise _refused(name, UNKNOWN_OPTION, _instead_of(name))
+    _proxy(options)
     return options
+
+
+def _proxy(options: dict[str, Any]) -> None:
+    """The one of botocore's proxies that it would take: each is for the endpoints of a scheme."""
+    proxies = options.pop(_PROXIES, None)
+    if proxies is None:
+        return
+    if not isinstance(proxies, Mapping):
+        raise _refused("config.proxies", OPTION_TYPE, f"takes a dict, not {type(proxies).__name__}")
+    scheme = "http" if str(options.get("endpoint", "")).startswith("http:") else "https"
+    proxy = proxies.get(scheme)
+    if proxy is None:
+        # Without one of its own, botocore goes there directly.
+        options["proxy"] = "none"
+    else:
+        options["proxy"] = proxy if "//" in str(proxy) else f"http://{proxy}"
 
 
 def without_userinfo(endpoint: Any) -> str:
@@ -177,11 +194,14 @@ def _unchanged(_name: str, value: Any) -> Any:
 
 # No option of the store: see _as_time.
 _ATTEMPTS = "attempts"
+# Neither: see _proxy.
+_PROXIES = "proxies"
 _SETTINGS: Mapping[str, tuple[str, Callable[[str, Any], Any]]] = {
     "region_name": ("region", _unchanged),
     "connect_timeout": ("connect_timeout_ms", _milliseconds),
     "read_timeout": ("attempt_timeout_ms", _milliseconds),
     "retries": (_ATTEMPTS, _attempts),
+    "proxies": (_PROXIES, _unchanged),
     "max_pool_connections": ("max_connections", _connections),
     "use_fips_endpoint": ("use_fips", _unchanged),
     "use_dualstack_endpoint": ("use_dual_stack", _unchanged),
@@ -206,8 +226,7 @@ _SETTINGS_WITHOUT_EFFECT = frozenset(
 )
 
 _INSTEAD = {
-    "proxies": "has no counterpart, since there are no proxies here: leave it out, and reach DynamoDB by a VPC endpoint",
-    "proxies_config": "has no counterpart, since there are no proxies here: leave it out",
+    "proxies_config": "has no counterpart: leave it out, and trust the proxy's authorities by a ca_bundle",
     "client_cert": "has no counterpart: DynamoDB asks for no certificate, leave it out",
 }
 

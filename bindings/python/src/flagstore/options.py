@@ -24,6 +24,8 @@ class AdapterOptions(TypedDict, total=False):
     """For temporary credentials."""
     ca_bundle: str | PathLike[str] | None
     """PEM file with the certificate authorities to trust instead of the system's."""
+    proxy: str | None
+    """URL of the proxy that DynamoDB and STS are reached through, ``"none"`` for none; by default as the environment says."""
     use_fips: bool | None
     """Use AWS's FIPS endpoints. Default false."""
     use_dual_stack: bool | None
@@ -64,6 +66,8 @@ class AdapterOptions(TypedDict, total=False):
     keep_told: bool | None
     """Whether what ``init`` and ``upsert`` were given stands in while DynamoDB cannot be asked, and is written again where
     it could not be written. Default false, in the SDK adapter true."""
+    compress_large: bool | None
+    """Whether an item over DynamoDB's 400 KB is stored deflated beside the form that others read. Default false."""
     shared: bool | None
     """Whether opening equal options again gives the same live store: connections, cache, events. Default true."""
     persistent: bool | None
