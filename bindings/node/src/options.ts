@@ -28,8 +28,11 @@ export interface FlagStoreOptions {
   secretAccessKey?: string | undefined;
   /** For temporary credentials. */
   sessionToken?: string | undefined;
-  /** PEM file with the certificate authorities to trust instead of the system's. */
+  /** PEM file with the certificates to trust; by default `AWS_CA_BUNDLE`, else the system's. */
   caBundle?: string | undefined;
+  /** `http://USER:PASSWORD@HOST:PORT` through which DynamoDB, STS and SSO are reached, or `none` for no proxy; by default
+   * `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY`. */
+  proxy?: string | undefined;
   /** Use AWS's FIPS endpoints. Default false. */
   useFips?: boolean | undefined;
   /** Use AWS's dual-stack endpoints. Default false. */
@@ -53,6 +56,9 @@ export interface FlagStoreOptions {
   writeConcurrency?: number | undefined;
   /** Whether `init` may replace a row by one with a smaller version. Default false. */
   initOverwritesNewer?: boolean | undefined;
+  /** Whether an item over DynamoDB's 400 KB is stored deflated, in attributes of its own, which other SDKs do not read.
+   * Default false. */
+  compressLarge?: boolean | undefined;
   /** How long a value is served without asking again; 0, the default, for no cache, negative for ever. */
   cacheTtlMs?: number | undefined;
   /** Bound on the memory of cached rows, in bytes. Default 64 MiB. */
@@ -97,6 +103,7 @@ export const IN_LIBRARY: Readonly<Record<LibraryOption, string>> = {
   secretAccessKey: 'secret_access_key',
   sessionToken: 'session_token',
   caBundle: 'ca_bundle',
+  proxy: 'proxy',
   useFips: 'use_fips',
   useDualStack: 'use_dual_stack',
   consistentReads: 'consistent_reads',
@@ -108,6 +115,7 @@ export const IN_LIBRARY: Readonly<Record<LibraryOption, string>> = {
   maxConnections: 'max_connections',
   writeConcurrency: 'write_concurrency',
   initOverwritesNewer: 'init_overwrites_newer',
+  compressLarge: 'compress_large',
   cacheTtlMs: 'cache_ttl_ms',
   cacheMaxBytes: 'cache_max_bytes',
   cacheRefreshAhead: 'cache_refresh_ahead',

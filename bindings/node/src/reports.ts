@@ -15,6 +15,8 @@ export interface InitReport {
   readonly keptNewer: number;
   /** Items that were left out because they are over DynamoDB's 400 KB. */
   readonly tooLarge: readonly { readonly kind: string; readonly key: string; readonly bytes: number }[];
+  /** Items over 400 KB that were written deflated, see `compressLarge`. */
+  readonly deflated: Reason;
   /** Rows written over what a version alone would have kept, by reason, such as `otherEnvironment`. */
   readonly replaced: Readonly<Record<string, Reason>>;
   /** Rows that the data set would not have, by reason, such as `olderDataSet`. */

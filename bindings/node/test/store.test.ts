@@ -255,7 +255,15 @@ describe('whole data sets', () => {
       segments: { segment: { version: 1, item: '{}' } },
     };
     const reasons = { replaced: {}, kept: {}, leftOut: {} };
-    const report = { written: 2, unchanged: 0, deleted: 1, keptNewer: 0, tooLarge: [], ...reasons };
+    const report = {
+      written: 2,
+      unchanged: 0,
+      deleted: 1,
+      keptNewer: 0,
+      tooLarge: [],
+      deflated: { count: 0, keys: [] },
+      ...reasons,
+    };
     assert.deepEqual(await store.init(data), report);
     assert.equal(await store.initialized(), true);
     assert.deepEqual(await store.all('features'), new Map([['new', item(1)]]));
@@ -370,6 +378,15 @@ describe('whole data sets', () => {
     const stored = JSON.parse((await store.get('features', 'f7'))!.item!) as { text: string };
     assert.equal(stored.text, flags['f7']!.text);
     await assert.rejects(store.initJson(`${json}\ud83d`), { codeName: 'STORE_ERROR_INVALID_UTF8' });
+  });
+
+  test('have their items over 400 KB deflated where that is asked for', async () => {
+    const prefix = newPrefix();
+    const huge = { version: 1, item: JSON.stringify({ key: 'huge', version: 1, pad: 'x'.repeat(400_000) }) };
+    const report = await fresh({ prefix, compressLarge: true }).init({ features: { huge } });
+    assert.deepEqual([report.written, report.tooLarge], [1, []]);
+    assert.deepEqual(report.deflated, { count: 1, keys: [{ kind: 'features', key: 'huge' }] });
+    assert.equal((await fresh({ prefix, shared: false }).get('features', 'huge'))?.item, huge.item);
   });
 
   test('are seen as initialised by other stores', async () => {

@@ -139,6 +139,17 @@ public final class FlagStoreBuilder {
     }
 
     /**
+     * The proxy through which DynamoDB, STS and IAM Identity Center are reached.
+     *
+     * @param proxy {@code http://USER:PASSWORD@HOST:PORT}, or {@code none} for no proxy; by default {@code HTTPS_PROXY},
+     *     {@code HTTP_PROXY} and {@code NO_PROXY} of the environment
+     * @return this builder
+     */
+    public FlagStoreBuilder proxy(String proxy) {
+        return option("proxy", proxy);
+    }
+
+    /**
      * AWS's FIPS endpoint.
      *
      * @param use false by default
@@ -247,6 +258,16 @@ public final class FlagStoreBuilder {
      */
     public FlagStoreBuilder initOverwritesNewer(boolean overwrite) {
         return option("init_overwrites_newer", overwrite);
+    }
+
+    /**
+     * Whether an item over DynamoDB's 400 KB is stored deflated, in attributes of its own, which other SDKs do not read.
+     *
+     * @param compress false by default
+     * @return this builder
+     */
+    public FlagStoreBuilder compressLarge(boolean compress) {
+        return option("compress_large", compress);
     }
 
     /**

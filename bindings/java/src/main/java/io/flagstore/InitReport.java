@@ -12,6 +12,7 @@ import java.util.Map;
  * @param deleted rows that the data set does not have
  * @param keptNewer rows that stayed because they were newer than the data set
  * @param tooLarge items that were left out
+ * @param deflated items over 400 KB that were written deflated, see {@link FlagStoreBuilder#compressLarge}
  * @param replaced rows written over what a version alone would have kept, by reason; the names are those of flagstore.h
  * @param kept rows that the data set would not have, by reason
  * @param leftOut items that were not taken, by reason
@@ -22,6 +23,7 @@ public record InitReport(
         long deleted,
         long keptNewer,
         List<TooLarge> tooLarge,
+        Reason deflated,
         Map<String, Reason> replaced,
         Map<String, Reason> kept,
         Map<String, Reason> leftOut) {
@@ -64,6 +66,7 @@ public record InitReport(
                 rows(report, "deleted"),
                 rows(report, "kept_newer"),
                 tooLarge,
+                report.get("deflated") instanceof Map<?, ?> rows ? reason(rows) : new Reason(0, List.of()),
                 reasons(report, "replaced"),
                 reasons(report, "kept"),
                 reasons(report, "left_out"));
@@ -71,16 +74,17 @@ public record InitReport(
 
     private static Map<String, Reason> reasons(Map<?, ?> report, String name) {
         Map<String, Reason> reasons = new LinkedHashMap<>();
-        ((Map<?, ?>) report.get(name)).forEach((reason, found) -> {
-            Map<?, ?> rows = (Map<?, ?>) found;
-            List<Row> first = ((List<?>) rows.get("keys"))
-                    .stream()
-                            .map(row -> (Map<?, ?>) row)
-                            .map(row -> new Row((String) row.get("kind"), (String) row.get("key")))
-                            .toList();
-            reasons.put((String) reason, new Reason(rows(rows, "count"), first));
-        });
+        ((Map<?, ?>) report.get(name)).forEach((reason, rows) -> reasons.put((String) reason, reason((Map<?, ?>) rows)));
         return reasons;
+    }
+
+    private static Reason reason(Map<?, ?> rows) {
+        List<Row> first = ((List<?>) rows.get("keys"))
+                .stream()
+                        .map(row -> (Map<?, ?>) row)
+                        .map(row -> new Row((String) row.get("kind"), (String) row.get("key")))
+                        .toList();
+        return new Reason(rows(rows, "count"), first);
     }
 
     private static long rows(Map<?, ?> report, String name) {

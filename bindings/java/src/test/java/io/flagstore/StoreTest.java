@@ -152,7 +152,7 @@ public class StoreTest {
         assertFalse(store.initialized());
         InitReport report = store.init(
                 Map.of("features", Map.of("new", new Item(1, FLAG)), "segments", Map.of("segment", new Item(1, "{}"))));
-        assertEquals(new InitReport(2, 0, 1, 0, List.of(), Map.of(), Map.of(), Map.of()), report);
+        assertEquals(new InitReport(2, 0, 1, 0, List.of(), new InitReport.Reason(0, List.of()), Map.of(), Map.of(), Map.of()), report);
         assertTrue(store.initialized());
         assertEquals(Map.of("new", new Item(1, FLAG)), store.getAll("features"));
         assertEquals(Map.of("segment", new Item(1, "{}")), store.getAll("segments"));
@@ -177,9 +177,18 @@ public class StoreTest {
         Map<String, Map<String, Item>> data = Map.of("features", Map.of("a", new Item(1, FLAG), "b", Item.deleted(3)));
         store.init(data);
         double before = store.statistics().writeUnits();
-        assertEquals(new InitReport(0, 2, 0, 0, List.of(), Map.of(), Map.of(), Map.of()), store.init(data));
+        assertEquals(new InitReport(0, 2, 0, 0, List.of(), new InitReport.Reason(0, List.of()), Map.of(), Map.of(), Map.of()), store.init(data));
         assertEquals(before, store.statistics().writeUnits(), 0);
         assertEquals(Optional.of(Item.deleted(3)), store.get("features", "b"));
+    }
+
+    @Test
+    public void itemsOver400KbAreDeflatedWhereThatIsAskedFor() {
+        Item huge = new Item(1, "{\"key\":\"huge\",\"version\":1,\"pad\":\"" + "x".repeat(400_000) + "\"}");
+        InitReport report = open(options().compressLarge(true)).init(Map.of("features", Map.of("huge", huge)));
+        assertEquals(List.of(), report.tooLarge());
+        assertEquals(new InitReport.Reason(1, List.of(new InitReport.Row("features", "huge"))), report.deflated());
+        assertEquals(Optional.of(huge), store.get("features", "huge"));
     }
 
     @Test
@@ -199,7 +208,7 @@ public class StoreTest {
         var replaced = new InitReport.Reason(1, List.of(new InitReport.Row("features", "flag")));
         var leftOut = new InitReport.Reason(1, List.of(new InitReport.Row("features", "")));
         assertEquals(
-                new InitReport(1, 0, 0, 0, List.of(), Map.of("not_initialised", replaced), Map.of(), Map.of("empty_key", leftOut)),
+                new InitReport(1, 0, 0, 0, List.of(), new InitReport.Reason(0, List.of()), Map.of("not_initialised", replaced), Map.of(), Map.of("empty_key", leftOut)),
                 report);
         assertEquals(Map.of("flag", new Item(1, FLAG)), store.getAll("features"));
     }
@@ -218,7 +227,7 @@ public class StoreTest {
 
     @Test
     public void initWithNothingInitialises() {
-        assertEquals(new InitReport(0, 0, 0, 0, List.of(), Map.of(), Map.of(), Map.of()), store.init(Map.of()));
+        assertEquals(new InitReport(0, 0, 0, 0, List.of(), new InitReport.Reason(0, List.of()), Map.of(), Map.of(), Map.of()), store.init(Map.of()));
         assertTrue(store.initialized());
     }
 
@@ -289,7 +298,7 @@ public class StoreTest {
     public void everyOptionOfTheBuilderIsOneOfTheLibrary() {
         open(FlagStore.builder("flags")
                 .prefix("a").region("eu-west-1").profile("p").endpoint(URI.create("http://127.0.0.1:1"))
-                .credentials("a", "b", "c").caBundle(Path.of("authorities.pem")).useFips(false).useDualStack(false).consistentReads(false)
+                .credentials("a", "b", "c").caBundle(Path.of("authorities.pem")).proxy("none").compressLarge(true).useFips(false).useDualStack(false).consistentReads(false)
                 .connectTimeout(Duration.ofSeconds(1)).attemptTimeout(Duration.ofSeconds(1)).timeout(Duration.ofSeconds(1))
                 .allTimeout(Duration.ofSeconds(1)).initTimeout(Duration.ofSeconds(1)).maxConnections(7)
                 .writeConcurrency(3).initOverwritesNewer(true).cacheTtl(Duration.ofMillis(-1)).cacheMaxBytes(1L << 33).cacheRefreshAhead(false)

@@ -183,7 +183,7 @@ public class MixedTableTest {
     public void anInitWithWhatPythonWroteCostsNoWrites() throws Exception {
         python(DATA, "init");
         try (FlagStore store = Endpoint.dynalite().store(prefix).logLevel("warn").open()) {
-            assertEquals(new InitReport(0, 3, 0, 0, List.of(), Map.of(), Map.of(), Map.of()), store.initJson(DATA));
+            assertEquals(new InitReport(0, 3, 0, 0, List.of(), new InitReport.Reason(0, List.of()), Map.of(), Map.of(), Map.of()), store.initJson(DATA));
             assertEquals(0.0, store.statistics().writeUnits(), 0);
         }
     }
@@ -215,7 +215,7 @@ public class MixedTableTest {
         features.put("one", new Item(1, flag("one", 1)));
         features.put("two", Item.deleted(9));
         try (FlagStore store = Endpoint.dynalite().store(prefix).logLevel("warn").open()) {
-            assertEquals(new InitReport(0, 2, 0, 0, List.of(), Map.of(), Map.of(), Map.of()), store.init(Map.of("features", features)));
+            assertEquals(new InitReport(0, 2, 0, 0, List.of(), new InitReport.Reason(0, List.of()), Map.of(), Map.of(), Map.of()), store.init(Map.of("features", features)));
         }
     }
 }
