@@ -19,6 +19,7 @@ use http_body_util::BodyExt;
 use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
+use tokio::task::AbortHandle;
 
 pub use connect::{Connector, Kind, Unconnected};
 pub use proxy::{Proxies, is_loopback};
@@ -50,8 +51,17 @@ struct Idle {
     to: Option<Uri>,
     /// The one that was used last is the last.
     connections: Vec<(Connection, Instant)>,
-    /// Whether something looks after them, to close them in time.
-    watched: bool,
+    /// What looks after them, to close them in time, while there are any.
+    watch: Option<Watch>,
+}
+
+/// A task that ends with whom it watches for: it sleeps for long, and would be kept that long for nothing.
+struct Watch(AbortHandle);
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 struct Connection {
@@ -177,9 +187,9 @@ impl Client {
         if idle.connections.len() < self.most && !connection.sender.is_closed() {
             idle.connections.push((connection, Instant::now()));
         }
-        if !idle.watched && !idle.connections.is_empty() {
-            idle.watched = true;
-            tokio::spawn(whole_across_forks(close_in_time(Arc::downgrade(&self.idle))));
+        if idle.watch.is_none() && !idle.connections.is_empty() {
+            let watch = tokio::spawn(whole_across_forks(close_in_time(Arc::downgrade(&self.idle))));
+            idle.watch = Some(Watch(watch.abort_handle()));
         }
     }
 
@@ -206,7 +216,7 @@ async fn close_in_time(idle: Weak<Mutex<Idle>>) {
             match idle.connections.first() {
                 Some((_, since)) => *since + IDLE,
                 None => {
-                    idle.watched = false;
+                    idle.watch = None;
                     return;
                 }
             }
