@@ -154,7 +154,8 @@ fn dynamodb_sts_and_single_sign_on_are_reached_through_a_proxy_that_wants_a_pass
              [sso-session dev]\nsso_region = eu-central-1\nsso_start_url = https://example.awsapps.com/start\n",
         )
     };
-    let cases: [(&str, &dyn Fn(Host) -> Host, &[&str]); 3] = [
+    type Preparing<'a> = &'a dyn Fn(Host) -> Host;
+    let cases: [(&str, Preparing<'_>, &[&str]); 3] = [
         ("keys", &with_keys, &["dynamodb.eu-west-1.amazonaws.com:443"]),
         (
             "web identity",

@@ -216,9 +216,8 @@ fn profiles_are_read_as_the_aws_cli_writes_them() {
         ),
         (
             "comments, spaces and empty lines",
-            format!(
-                "# first\n\n [ profile   work ] # mine\n; second\naws_access_key_id=AKIAWORK\n\naws_secret_access_key   =   PLANTED # not a part\n"
-            ),
+            "# first\n\n [ profile   work ] # mine\n; second\naws_access_key_id=AKIAWORK\n\naws_secret_access_key   =   PLANTED # not a part\n"
+                .to_owned(),
             String::new(),
             "work",
             "AKIAWORK",

@@ -253,7 +253,8 @@ fn hashed<'a>(parts: impl Iterator<Item = &'a str>) -> String {
     hash.finalize().iter().take(NAME_LENGTH / 2).map(|byte| format!("{byte:02x}")).collect()
 }
 
-#[cfg(all(test, unix))]
+#[cfg(unix)]
+#[cfg(test)]
 mod tests {
     use std::fs;
     use std::os::unix::fs::{MetadataExt, PermissionsExt};
