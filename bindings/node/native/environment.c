@@ -19,6 +19,8 @@ struct environment {
   int64_t calls_made;
   uint64_t *stores;
   size_t stores_count, stores_capacity;
+  double *cached;
+  napi_ref cached_array;
 
   platform_lock lock;
   /* Under the lock, since answers come on other threads. */
@@ -205,6 +207,26 @@ void environment_cancel(struct environment *environment, int64_t number)
   if (begun != 0) {
     library.store_cancel(begun, NULL);
   }
+}
+
+enum { CACHED_NUMBERS = 3 };
+
+napi_value environment_cached_array(struct environment *environment)
+{
+  napi_value buffer, array = NULL;
+  void *memory;
+  size_t size = CACHED_NUMBERS * sizeof(double);
+  if (napi_create_arraybuffer(environment->env, size, &memory, &buffer) == napi_ok &&
+      napi_create_typedarray(environment->env, napi_float64_array, CACHED_NUMBERS, buffer, 0, &array) == napi_ok &&
+      napi_create_reference(environment->env, buffer, 1, &environment->cached_array) == napi_ok) {
+    environment->cached = memory;
+  }
+  return array;
+}
+
+double *environment_cached(const struct environment *environment)
+{
+  return environment->cached;
 }
 
 bool environment_opened(struct environment *environment, uint64_t store)

@@ -38,6 +38,11 @@ struct call {
   struct store_error error;
 };
 
+/* Where what the cache has is told, code, version and flags, in the memory of an array that JavaScript has. */
+double *environment_cached(const struct environment *environment);
+/* That array. */
+napi_value environment_cached_array(struct environment *environment);
+
 /* Makes the environment, to be ended by Node's own clean-up. NULL without memory. */
 struct environment *environment_new(napi_env env);
 

@@ -32,7 +32,13 @@ import { type Item, libraryPath, libraryVersion } from './native.js';
 import { type FlagStoreOptions, kindOf } from './options.js';
 import { FlagStore, type NewItem } from './store.js';
 
-export type { ClientOptions } from './client-options.js';
+export type {
+  AgentOptions,
+  ClientOptions,
+  Credentials,
+  EndpointParts,
+  HandlerOptions,
+} from './client-options.js';
 
 type Descriptor = interfaces.SerializedItemDescriptor;
 type Kind = interfaces.PersistentStoreDataKind;
@@ -54,7 +60,7 @@ export interface LDDynamoDBOptions {
 }
 
 /** What the SDK hands to the function that makes a store. */
-interface Context {
+export interface Context {
   readonly basicConfiguration?: { readonly logger?: LDLogger | undefined };
 }
 

@@ -44,6 +44,10 @@ export interface Native {
   lastCall(): number;
   /** Nothing for a call that has ended. */
   cancel(call: number): void;
+  /** The payload of what the cache has; `cached` then has the code (4: it has nothing), the version and the flags, 1 for deleted
+   * and 2 for stale. */
+  getCached(store: bigint, kind: string, key: string): string | undefined;
+  readonly cached: Float64Array;
   /** No promise of what the cache has: it is answered at once. */
   get(store: bigint, kind: string, key: string): Answered<{ item: Item }> | Answer<{ item: Item }>;
   getAll(store: bigint, kind: string): Answer<{ list: List; count: number }>;
