@@ -1,6 +1,6 @@
 //! `doctor`: looks at everything between this process and its flags, and says what is wrong and what to do.
 //!
-//! Here things are looked at; [`findings`] is the rule that makes sentences of what was seen. Nothing is ever written: the
+//! Here things are looked at; `findings` is the rule that makes sentences of what was seen. Nothing is ever written: the
 //! two requests that would need the right to write have a condition that no row can meet, and the one that would do
 //! less harm goes first.
 
