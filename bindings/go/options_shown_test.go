@@ -20,7 +20,7 @@ func TestOptionsShowNoSecretHoweverTheyArePrinted(t *testing.T) {
 	slog.New(slog.NewJSONHandler(&logged, nil)).Info("opening", "options", given)
 	slog.New(slog.NewTextHandler(&logged, nil)).Info("opening", "options", &given)
 	for name, text := range map[string]string{
-		"%v": fmt.Sprintf("%v", given), "%+v": fmt.Sprintf("%+v", given), "%#v": fmt.Sprintf("%#v", given), "%s": fmt.Sprintf("%s", &given),
+		"%v": fmt.Sprintf("%v", given), "%+v": fmt.Sprintf("%+v", given), "%#v": fmt.Sprintf("%#v", given), "Sprint": fmt.Sprint(&given),
 		"inside": fmt.Sprintf("%+v", struct{ Options flagstore.Options }{given}), "slog": logged.String(),
 	} {
 		if strings.Contains(text, "hidden") {
