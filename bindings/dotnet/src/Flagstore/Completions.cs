@@ -23,6 +23,7 @@ namespace Flagstore
         private readonly ulong queue;
         private readonly ConcurrentDictionary<long, AsyncCall> underWay = new ConcurrentDictionary<long, AsyncCall>();
         private long last;
+        private volatile bool ending;
 
         private Completions()
         {
@@ -36,6 +37,7 @@ namespace Flagstore
             // .NET Framework.
             EventHandler end = (sender, arguments) =>
             {
+                ending = true;
                 Native.store_completions_close(queue, null);
                 thread.Join();
             };
@@ -75,8 +77,10 @@ namespace Flagstore
             {
                 refused = error;
             }
-            if (refused != null) completions.underWay.TryRemove(userData, out call);
             number = given;
+            // Threads that still call while the process ends are to end with it, not to see an error of their own in their place.
+            if (refused != null && completions.ending) return null;
+            if (refused != null) completions.underWay.TryRemove(userData, out call);
             return refused;
         }
 

@@ -40,14 +40,14 @@ while (($event = $native->nextEvent()) !== null) {
 false
 null
 []
-{"written":3}
+{"deflated":{"count":0,"keys":[]},"written":3}
 true
 [1,"ä",false,false]
 {"12":[3,null,true,false],"flag":[1,"ä",false,false],"nul\u0000":[2,"\u0000",false,false]}
 [2,[1,"ä",false,false]]
 [0,null]
 [3,null]
-{"deleted":1,"kept":{"tombstone":{"count":2,"keys":[{"key":"12","kind":"features"},{"key":"flag","kind":"features"}]}},"written":1}
+{"deflated":{"count":0,"keys":[]},"deleted":1,"kept":{"tombstone":{"count":2,"keys":[{"key":"12","kind":"features"},{"key":"flag","kind":"features"}]}},"written":1}
 null
 null
 true
