@@ -130,13 +130,16 @@ _not_cached: object
 
 # A call goes along with its operation and the number that its caller knows it by, as one number.
 _OPERATIONS = 16
-_starting = threading.Lock()
+_starting = threading.RLock()
+# By store, while a call on it begins.
+_queues_named: dict[int, int] = {}
 _spare_queues: list[int] = []
 
 
 def _start_over() -> None:
     global _starting
-    _starting = threading.Lock()
+    _starting = threading.RLock()
+    _queues_named.clear()
 
 
 if hasattr(os, "register_at_fork"):
@@ -231,10 +234,20 @@ def start(store: int, queue: int, operation: int, number: int, arguments: Sequen
     """Begins a call."""
     function, given, _kept = _BEGINNINGS[operation](*arguments)
     cancels = c_uint64()
-    # Two threads may begin calls of one store that end in different queues.
+    # Two threads may begin calls of one store that end in different queues; and a signal's handler may begin one while this
+    # thread is in here, after which the queue has to be this call's again.
     with _starting:
-        _checked(_library.store_complete_to, store, queue)
-        _checked(function, store, *given, None, number * _OPERATIONS + operation, byref(cancels))
+        interrupted = _queues_named.get(store)
+        _queues_named[store] = queue
+        try:
+            _checked(_library.store_complete_to, store, queue)
+            _checked(function, store, *given, None, number * _OPERATIONS + operation, byref(cancels))
+        finally:
+            if interrupted is None:
+                _queues_named.pop(store, None)
+            else:
+                _queues_named[store] = interrupted
+                _checked(_library.store_complete_to, store, interrupted)
     return cancels.value
 
 
