@@ -202,7 +202,7 @@ bench: venv $(PY_NATIVE) ## measure against the targets, about a quarter of an h
 	FLAGSTORE_LIBRARY=$(abspath $(LIBRARY)) benches/run $(ONLY:%=--only %)
 
 documents: ## write the tables and the plot of docs/ and README.md anew from their commands
-	benches/documents --write docs/cost.md docs/fleet.md README.md
+	benches/documents --write docs/cost.md docs/fleet.md docs/speed.md
 	benches/fleet --svg docs/fleet.svg > /dev/null
 
 papers: ## write THIRD-PARTY-NOTICES and the bill of materials anew from Cargo.lock; says which tools it takes
