@@ -51,7 +51,10 @@ impl<T> Ends for Call<T> {
     }
 }
 
-/// The calls that one runtime works on.
+/// Room that is kept for calls, however few there are.
+const ROOM: usize = 128;
+
+/// The calls that one runtime works on. What a rush took of memory goes with it.
 #[derive(Default)]
 pub struct Pending(Mutex<HashMap<u64, Underway>>);
 
@@ -75,7 +78,13 @@ impl Pending {
 
     /// Forgets a call, which has had its outcome.
     pub fn remove(&self, number: u64) {
-        let underway = lock(&self.0).remove(&number);
+        let mut calls = lock(&self.0);
+        let underway = calls.remove(&number);
+        if calls.capacity() > 2 * ROOM && calls.len() < calls.capacity() / 8 {
+            let room = ROOM.max(2 * calls.len());
+            calls.shrink_to(room);
+        }
+        drop(calls);
         drop(underway);
     }
 
@@ -91,6 +100,16 @@ mod tests {
 
     use super::*;
     use crate::model::Code;
+
+    #[test]
+    fn what_a_rush_took_goes_with_it() {
+        let pending = Pending::default();
+        let add = |_| pending.add(Call::new(|_: Result<()>| {}), AbortHandle::new_pair().0);
+        let numbers: Vec<_> = (0..10 * ROOM).map(add).collect();
+        assert!(lock(&pending.0).capacity() >= 10 * ROOM);
+        numbers.into_iter().for_each(|number| pending.remove(number));
+        assert!(lock(&pending.0).capacity() <= 2 * ROOM);
+    }
 
     #[test]
     fn a_call_has_one_outcome_wherever_it_comes_from() {
