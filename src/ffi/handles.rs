@@ -230,12 +230,22 @@ pub fn close(handle: u64) -> Result<()> {
         let mut registry = registry();
         let registry = registry.as_mut().ok_or_else(|| invalid(handle))?;
         registry.renew();
-        removed.push(registry.handles.remove(&handle).ok_or_else(|| invalid(handle))?);
-        removed.extend(OPEN.iter().filter_map(|open| write(open).handles.remove(&handle)));
+        removed.push(without(&mut registry.handles, handle).ok_or_else(|| invalid(handle))?);
+        removed.extend(OPEN.iter().filter_map(|open| without(&mut write(open).handles, handle)));
     }
     // Dropped after the locks are released: closing connections is not the other stores' business.
     drop(removed);
     Ok(())
+}
+
+/// Takes a handle out. What many handles took of memory, once for each stripe, goes with them.
+fn without(handles: &mut Handles, handle: u64) -> Option<Opened> {
+    let removed = handles.remove(&handle);
+    if handles.len() < handles.capacity() / 4 {
+        let room = 2 * handles.len();
+        handles.shrink_to(room);
+    }
+    removed
 }
 
 fn invalid(handle: u64) -> Error {
