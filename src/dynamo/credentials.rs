@@ -32,6 +32,9 @@ pub use profile::{missing_profile, profiles};
 pub use sources::{LONGEST_ANSWER, Loaded, Sources, finished, near};
 pub use state::Life;
 
+/// The name of the threads on which credentials are loaded.
+const THREAD: &str = "flagstore-creds";
+
 /// Credentials given in the options.
 pub fn fixed(given: &options::Credentials) -> Result<Credentials> {
     let options::Credentials { access_key_id, secret_access_key, session_token } = given.clone();

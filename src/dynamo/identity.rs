@@ -19,6 +19,7 @@ use sha2::{Digest, Sha256};
 
 use super::credentials::{LoadFailure, LoadFailureKind, Loaded, Loader};
 use super::http::Request;
+use super::percent::{PATH, encoded};
 use super::seen::{self, Shown};
 use crate::runtime::lock;
 
@@ -162,7 +163,8 @@ impl Identity {
             uri: format!("{scheme}://{authority}{path}").parse()?,
             host: HeaderValue::from_str(host.strip_suffix(usual).unwrap_or(host))?,
             token,
-            path: encoded(&path),
+            // Encoded once more, as every service but S3 wants it signed.
+            path: encoded(&path, PATH),
             region,
             service,
             key: Mutex::default(),
@@ -259,19 +261,6 @@ fn hash(bytes: &[u8]) -> String {
         hexadecimal.push(digit(byte & 15));
     }
     hexadecimal
-}
-
-/// A URL's path, encoded once more, as every service but S3 wants it signed.
-fn encoded(path: &str) -> String {
-    let mut encoded = String::with_capacity(path.len());
-    for byte in path.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {
-            encoded.push(char::from(byte));
-        } else {
-            encoded.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    encoded
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ mod in_flight;
 #[cfg_attr(fuzzing, allow(dead_code, reason = "the fuzz targets need no log of requests"))]
 pub mod memory;
 mod pace;
+mod percent;
 mod pool;
 mod quote;
 mod refusal;

@@ -6,14 +6,11 @@ use tokio::runtime::{Builder, Runtime};
 
 use super::{MaskedSignals, STACK_BYTES, lock};
 
-/// The name of such threads.
-const NAME: &str = "flagstore-creds";
-
-/// Runs a job on a thread of its own, which ends with the job. The thread has the same signals masked as the runtime's.
+/// Runs a job on a thread of its own and of that name, at most 15 letters, which ends with the job. The thread has the same signals masked as the runtime's.
 /// A fork does not wait for it, unless it marks its polls with [`super::whole_across_forks`].
-pub fn aside(job: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
+pub fn aside(name: &str, job: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
     let _masked = MaskedSignals::all();
-    std::thread::Builder::new().name(NAME.into()).stack_size(STACK_BYTES).spawn(job).map(drop)
+    std::thread::Builder::new().name(name.into()).stack_size(STACK_BYTES).spawn(job).map(drop)
 }
 
 /// Makes runtimes for such threads, each for one job. Made itself on the thread that opens a store, since tokio then looks

@@ -121,7 +121,7 @@ async fn deflated(namespace: String, row: NewRow) -> Option<Deflated> {
         let (namespace, row) = (namespace.clone(), row.clone());
         move || drop(done.send(large::deflate(&namespace, &row)))
     };
-    if runtime::aside(job).is_ok()
+    if runtime::aside("flagstore-large", job).is_ok()
         && let Ok(deflated) = outcome.await
     {
         return deflated;

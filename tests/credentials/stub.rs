@@ -7,6 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+
 /// The longest that a connection may keep its thread.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -25,6 +27,19 @@ pub struct Response {
     pub status: u16,
     pub headers: Vec<(&'static str, String)>,
     pub body: String,
+}
+
+/// A server's side of TLS, with this certificate.
+pub fn tls(certificate: &rcgen::Certificate, key: &rcgen::KeyPair) -> Arc<rustls::ServerConfig> {
+    let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("versions")
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.der().clone()], key)
+        .expect("a key that fits");
+    Arc::new(config)
 }
 
 type Answer = dyn Fn(&Request) -> Response + Send + Sync;

@@ -4,11 +4,10 @@ use std::sync::Arc;
 
 use flagstore::model::Code;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
-use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 
 use super::aws;
 use super::host::Host;
-use super::stub::Stub;
+use super::stub::{self, Stub};
 
 /// A certificate authority made for one test.
 pub struct Authority {
@@ -39,24 +38,12 @@ impl Authority {
     pub fn server_of(&self, names: &[&str]) -> Arc<rustls::ServerConfig> {
         let key = KeyPair::generate().expect("a key");
         let certificate = parameters(names).signed_by(&key, &self.issuer).expect("a certificate");
-        server(&certificate, &key)
+        stub::tls(&certificate, &key)
     }
 }
 
 fn parameters(names: &[&str]) -> CertificateParams {
     CertificateParams::new(names.iter().map(ToString::to_string).collect::<Vec<_>>()).expect("names")
-}
-
-fn server(certificate: &rcgen::Certificate, key: &KeyPair) -> Arc<rustls::ServerConfig> {
-    let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = rustls::ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .expect("versions")
-        .with_no_client_auth()
-        .with_single_cert(vec![certificate.der().clone()], key)
-        .expect("a key that fits");
-    Arc::new(config)
 }
 
 /// A server whose certificate signed itself, and that certificate.
@@ -68,7 +55,7 @@ fn self_signed(name: &str, is_ca: IsCa, ended: bool) -> (String, Stub) {
         parameters.not_after = rcgen::date_time_ymd(2001, 1, 1);
     }
     let certificate = parameters.self_signed(&key).expect("a certificate");
-    let stub = Stub::start_tls(server(&certificate, &key), |_| aws::dynamo(200, &serde_json::json!({})));
+    let stub = Stub::start_tls(stub::tls(&certificate, &key), |_| aws::dynamo(200, &serde_json::json!({})));
     (certificate.pem(), stub)
 }
 

@@ -9,10 +9,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use aws_smithy_types::base64;
 use miniz_oxide::deflate::compress_to_vec_zlib;
-use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use serde_json::{Value, json};
 
-use crate::stub::{Request, Response, Stub};
+use crate::stub::{self, Request, Response, Stub};
 
 /// What no output may hold: the secrets of the environment, of files, and of payloads.
 const PLANTED: &str = "PLANTED";
@@ -160,13 +159,5 @@ pub fn untrusted() -> Arc<rustls::ServerConfig> {
     let key = rcgen::KeyPair::generate().expect("a key");
     let parameters = rcgen::CertificateParams::new(vec!["127.0.0.1".into()]).expect("a name");
     let certificate = parameters.self_signed(&key).expect("a certificate");
-    let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = rustls::ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .expect("versions")
-        .with_no_client_auth()
-        .with_single_cert(vec![certificate.der().clone()], key)
-        .expect("a key that fits");
-    Arc::new(config)
+    stub::tls(&certificate, &key)
 }

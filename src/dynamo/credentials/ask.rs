@@ -157,34 +157,9 @@ pub fn request(method: &str, url: &str, headers: &[(&'static str, &str)], body: 
     Ok(request)
 }
 
-/// A text as a part of a query.
-pub fn encoded(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            encoded.push(char::from(byte));
-        } else {
-            encoded.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    encoded
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn what_a_query_holds_is_encoded() {
-        for (text, expected) in [
-            ("flags", "flags"),
-            ("arn:aws:iam::1:role/flags", "arn%3Aaws%3Aiam%3A%3A1%3Arole%2Fflags"),
-            ("a b+c&d=é", "a%20b%2Bc%26d%3D%C3%A9"),
-            ("-._~", "-._~"),
-        ] {
-            assert_eq!(encoded(text), expected);
-        }
-    }
 
     #[test]
     fn a_header_that_cannot_be_sent_is_named_and_not_quoted() {

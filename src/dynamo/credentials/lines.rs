@@ -3,6 +3,8 @@
 //!
 //! Line by line, so that the number of one that is damaged stays what it is.
 
+use crate::dynamo::percent;
+
 use aws_runtime::env_config::file::EnvConfigFileKind as Kind;
 
 /// The same file, for the SDK's parser. Names in it are [`encoded`].
@@ -51,30 +53,7 @@ fn unquoted(name: &str) -> &str {
 
 /// A profile's name in letters that the SDK's parser takes.
 pub fn encoded(name: &str) -> String {
-    name.bytes().fold(String::with_capacity(name.len()), |mut encoded, byte| {
-        if byte.is_ascii_alphanumeric() || b"_-/.@:+".contains(&byte) {
-            encoded.push(char::from(byte));
-        } else {
-            encoded.push_str(&format!("%{byte:02X}"));
-        }
-        encoded
-    })
-}
-
-/// The name that was encoded.
-pub fn decoded(name: &str) -> String {
-    let mut parts = name.split('%');
-    let mut bytes = parts.next().unwrap_or_default().as_bytes().to_vec();
-    for part in parts {
-        match part.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
-            Some(byte) => {
-                bytes.push(byte);
-                bytes.extend_from_slice(&part.as_bytes()[2..]);
-            }
-            None => bytes.extend(b"%".iter().chain(part.as_bytes())),
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
+    percent::encoded(name, b"_-/.@:+")
 }
 
 #[cfg(test)]
@@ -104,8 +83,7 @@ mod tests {
     #[test]
     fn a_name_comes_back_as_it_was() {
         for name in ["default", "my work", "é \"x\"", "100%", "a/b.c@d:e+f-g_h", "%zz", ""] {
-            assert_eq!(decoded(&encoded(name)), name);
+            assert_eq!(percent::decoded(&encoded(name)), name);
         }
-        assert_eq!(decoded("%zz%4"), "%zz%4");
     }
 }

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use tokio::sync::Notify;
 
+use super::THREAD;
 use super::state::{Decision, Life, Now, State};
 use super::{LoadFailure, LoadFailureKind};
 use crate::runtime::{aside, lock};
@@ -173,7 +174,7 @@ where
             state.left(now)
         };
         let shared = Arc::clone(self);
-        let begun = aside(move || {
+        let begun = aside(THREAD, move || {
             let ended = catch_unwind(AssertUnwindSafe(|| (shared.load)(left)));
             shared.end(now, ended.map_or(Err(Unavailable::Broken), |ended| ended.map_err(Unavailable::Failed)));
         });

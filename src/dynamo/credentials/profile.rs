@@ -4,9 +4,10 @@ use aws_config::profile::{Profile, ProfileSet};
 use aws_credential_types::Credentials;
 
 use super::files::Files;
-use super::lines::{decoded, encoded};
+use super::lines::encoded;
 use super::sso::SignIn;
 use super::{LoadFailure, LoadFailureKind};
+use crate::dynamo::percent::decoded;
 use crate::model::environment::Environment;
 
 /// What the AWS configuration files say. A profile given by its name must be there.

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant, SystemTime};
 use aws_credential_types::Credentials;
 use serde_json::Value;
 
+use super::THREAD;
 use super::{LoadFailure, LoadFailureKind};
 use crate::runtime::aside;
 use crate::runtime::programs::{Group, NOT_RUN, shell};
@@ -43,7 +44,7 @@ fn run(command: &str, timeout: Duration) -> Result<Vec<u8>, (LoadFailureKind, &'
     let mut group = Group::start(&mut program).map_err(|_| (Failing, "could not be started"))?;
     let (sender, receiver) = std::sync::mpsc::sync_channel(1);
     let stdout = group.program().stdout.take();
-    let reader = aside(move || {
+    let reader = aside(THREAD, move || {
         let mut output = Vec::new();
         let read = stdout.map(|stdout| stdout.take(MAX_OUTPUT_BYTES).read_to_end(&mut output));
         // The receiver is gone only after the timeout.

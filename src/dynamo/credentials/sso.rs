@@ -9,9 +9,10 @@ use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
 use serde_json::{Map, Value, json};
 
-use super::ask::{Said, Service, encoded, request};
+use super::ask::{Said, Service, request};
 use super::{LoadFailure, LoadFailureKind};
 use crate::dynamo::http::Response;
+use crate::dynamo::percent::{QUERY, encoded};
 
 /// A sign-in is renewed so long before its end, as the AWS CLI does it.
 const LEAD: Duration = Duration::from_secs(5 * 60);
@@ -154,8 +155,8 @@ pub async fn credentials(
     let url = format!(
         "{}/federation/credentials?account_id={}&role_name={}",
         url.trim_end_matches('/'),
-        encoded(account),
-        encoded(role)
+        encoded(account, QUERY),
+        encoded(role, QUERY)
     );
     let bearer = token.text("accessToken").unwrap_or_default();
     let response = service.answer(|| request("GET", &url, &[("x-amz-sso_bearer_token", bearer)], "")).await?;

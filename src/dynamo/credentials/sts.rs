@@ -7,11 +7,12 @@ use aws_credential_types::Credentials;
 use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
 
-use super::ask::{Said, Service, encoded, request};
+use super::ask::{Said, Service, request};
 use super::profile::Role;
 use super::{LoadFailure, LoadFailureKind};
 use crate::dynamo::http::Response;
 use crate::dynamo::identity::Identity;
+use crate::dynamo::percent::{QUERY, encoded};
 
 /// Where STS is asked.
 pub struct Place {
@@ -49,8 +50,11 @@ pub async fn assume_for_token(
     token: &str,
     role: &Role,
 ) -> Result<Credentials, LoadFailure> {
-    let query =
-        format!("{}&WebIdentityToken={}", role.query("AssumeRoleWithWebIdentity", SystemTime::now()), encoded(token));
+    let query = format!(
+        "{}&WebIdentityToken={}",
+        role.query("AssumeRoleWithWebIdentity", SystemTime::now()),
+        encoded(token, QUERY)
+    );
     let url = format!("{}/", at.url.trim_end_matches('/'));
     let question = || request("POST", &url, &[("content-type", FORM)], &query);
     credentials(service, &service.answer(question).await?, "web identity")
@@ -66,12 +70,12 @@ impl Role {
         });
         let mut query = format!(
             "Action={action}&Version=2011-06-15&RoleArn={}&RoleSessionName={}",
-            encoded(&self.arn),
-            encoded(&session)
+            encoded(&self.arn, QUERY),
+            encoded(&session, QUERY)
         );
         for (name, value) in [("ExternalId", &self.external_id), ("DurationSeconds", &self.duration_seconds)] {
             if let Some(value) = value {
-                query.push_str(&format!("&{name}={}", encoded(value)));
+                query.push_str(&format!("&{name}={}", encoded(value, QUERY)));
             }
         }
         query

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use super::tests::eventually;
+use super::tests::{eventually, expire};
 use crate::dynamo::memory::MemoryTable;
 use crate::model::data_set::{self, Collection};
 use crate::model::options::Options;
@@ -231,7 +231,7 @@ fn a_store_that_is_opened_in_an_outage_has_what_the_host_has_with_or_without_a_t
         let (table, folder) = (Arc::new(MemoryTable::default()), Folder::new());
         let opened = || folder.store(&table, |options| options.cache.ttl = Some(Duration::from_millis(ttl)));
         opened().init(data(TWO)).expect("init works");
-        std::thread::sleep(Duration::from_millis(3));
+        expire();
         table.forget_requests();
         fail(&table);
         let late = opened();
@@ -314,7 +314,7 @@ fn in_an_outage_an_event_loop_reads_no_file_and_whoever_may_wait_gets_the_newest
     folder.store(&table, |_| {}).init(data(TWO)).expect("init works");
     assert_eq!(read(&reader, "a").0, 1);
     fail(&table);
-    std::thread::sleep(Duration::from_millis(3));
+    expire();
     assert_eq!(read(&reader, "a"), (1, true));
     let writer = folder.store(&table, |options| options.keep_told = true);
     writer.upsert("features", &item("a", 9, "{}")).expect_err("it is away");

@@ -49,7 +49,7 @@ pub(super) fn eventually<T>(mut look: impl FnMut() -> Option<T>) -> T {
 }
 
 /// Lets what was cached just now expire, by clocks that go in ticks.
-fn expire() {
+pub(super) fn expire() {
     std::thread::sleep(crate::runtime::WALL_TICK + Duration::from_millis(2));
 }
 

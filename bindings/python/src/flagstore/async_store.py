@@ -21,9 +21,8 @@ from ._library import (
 )
 from ._loops import awaited
 from ._opened import Opened, data_set, report, upserted, utf8, written
-from ._typing import Self, Unpack
+from ._typing import Self
 from .errors import FlagstoreError
-from .options import Options
 from .results import InitReport, Item, UpsertResult
 
 
@@ -43,16 +42,6 @@ class AsyncStore(Opened):
     store, and so its cache, with every store of equal options. ``statistics``, ``clear_cache``, ``events`` and ``close`` do
     not block, and are not awaited. On Windows it needs a selector event loop.
     """
-
-    def __init__(
-        self,
-        table: str,
-        *,
-        log_events: bool = True,
-        logger: logging.Logger | None = None,
-        **options: Unpack[Options],
-    ) -> None:
-        super().__init__(table, log_events=log_events, logger=logger, **options)
 
     async def get(self, kind: str, key: str) -> Item | None:  # type: ignore[override]
         """:meth:`flagstore.Store.get`. What is cached is there at once, without a turn of the loop."""

@@ -22,9 +22,8 @@ from ._library import (
 )
 from ._loops import cooperative
 from ._opened import Opened, data_set, report, upserted, utf8, written
-from ._typing import Self, Unpack
+from ._typing import Self
 from .errors import FlagstoreError
-from .options import Options
 from .results import InitReport, Item, UpsertResult
 
 # How often a call that waits lets signal handlers run: on the main thread, which alone runs them; and on others.
@@ -54,16 +53,6 @@ class Store(Opened):
     :raises OptionError: an option is unknown, of the wrong type or out of range
     :raises LibraryError: ``libflagstore`` cannot be loaded
     """
-
-    def __init__(
-        self,
-        table: str,
-        *,
-        log_events: bool = True,
-        logger: logging.Logger | None = None,
-        **options: Unpack[Options],
-    ) -> None:
-        super().__init__(table, log_events=log_events, logger=logger, **options)
 
     def get_all(self, kind: str) -> dict[str, Item]:
         """Reads all items of a kind by key, deleted ones included, in no particular order.
