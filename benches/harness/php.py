@@ -95,7 +95,7 @@ def _extension(tools):
         raise Missing("needs phpize for the extension: apt-get install php-dev")
     sources = tools.root / "bindings/php/ext"
     stamp = hashlib.sha256(subprocess.run([program(), "-v"], capture_output=True, check=True).stdout)
-    archive = tools.library.resolve().parent / "libflagstore.a"
+    archive = tools.unstripped_library.resolve().parent / "libflagstore.a"
     for file in sorted([*sources.glob("*.[ch]"), sources / "config.m4", tools.root / "include/flagstore.h", archive]):
         stamp.update(file.read_bytes())
     folder = tools.build / "php-extension" / stamp.hexdigest()[:12]
