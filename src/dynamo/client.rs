@@ -227,7 +227,7 @@ impl Target {
             Some(given) => Identities::fixed(&destination, credentials::fixed(given)?).map_err(|failure| {
                 Error::new(Code::OptionValue, format!("no request to {place} can be made: {failure}"))
             })?,
-            None => Identities::loaded(destination, patience(options), move |left| sources.load(left)),
+            None => Identities::loaded(destination, patience(options), move |errand| sources.load(errand)),
         };
         Ok(Connection::new(place, pool, identities))
     }

@@ -28,7 +28,7 @@ use crate::model::{Code, Error, Result};
 pub use failure::{LoadFailure, LoadFailureKind, on_one_line};
 pub use files::Files;
 pub use instance::{Instance, LATE, Nothing};
-pub use loader::{Loader, Unavailable};
+pub use loader::{Errand, Loader, Unavailable};
 pub use profile::{missing_profile, profiles};
 pub use sources::{LONGEST_ANSWER, Loaded, Sources, finished, near};
 pub use state::Life;

@@ -16,7 +16,7 @@ use super::instance::{Instance, LATE, Nothing};
 use super::profile::{Chain, Role, Source, half_set, keys_in};
 use super::sso::SignIn;
 use super::{
-    Files, Life, LoadFailure, LoadFailureKind, container, files, missing_profile, profiles, program, sso, sts,
+    Errand, Files, Life, LoadFailure, LoadFailureKind, container, files, missing_profile, profiles, program, sso, sts,
     unsendable,
 };
 use crate::dynamo::http::{Client, Connector, Proxies, Response};
@@ -55,18 +55,17 @@ pub struct Sources {
 struct Load<'a> {
     sources: &'a Sources,
     files: &'a Files,
-    /// How long what is held is valid yet, if it ends.
-    left: Option<Duration>,
+    errand: &'a Errand,
 }
 
 impl Sources {
-    /// Asks them, one after the other. What is held is valid for so long yet, if it ends.
-    pub fn load(&self, left: Option<Duration>) -> Result<Loaded, LoadFailure> {
+    /// Asks them, one after the other.
+    pub fn load(&self, errand: &Errand) -> Result<Loaded, LoadFailure> {
         let (given, environment) = (self.options.profile.as_deref(), &self.options.environment);
         let keys = if given.is_none() { keys_in(environment) } else { None };
         let (credentials, of_instance) = match keys {
             Some(keys) => (keys, false),
-            None => self.of_files(left)?,
+            None => self.of_files(errand)?,
         };
         if let Some(what) = unsendable(&credentials) {
             return Err(LoadFailure::new(LoadFailureKind::Misconfigured, what));
@@ -76,12 +75,12 @@ impl Sources {
     }
 
     /// Credentials, and whether it was the metadata service that gave them.
-    fn of_files(&self, left: Option<Duration>) -> Result<(Credentials, bool), LoadFailure> {
+    fn of_files(&self, errand: &Errand) -> Result<(Credentials, bool), LoadFailure> {
         let (given, environment) = (self.options.profile.as_deref(), &self.options.environment);
         let files = Files::read(environment, given);
         let profiles = profiles(&files, given)?;
         let chain = Chain::of(profiles)?;
-        let load = Load { sources: self, files: &files, left };
+        let load = Load { sources: self, files: &files, errand };
         match chain {
             Some(chain) => load.along(chain),
             None => load.elsewhere()?.ok_or_else(|| self.overlooked(&files)),
@@ -135,9 +134,7 @@ impl Load<'_> {
         };
         let (base, of_instance) = match chain.source {
             Source::Keys(keys) => (keys, false),
-            Source::Program(command, account) => {
-                (program::credentials(&command, account.as_deref(), within(LONGEST_RUN, self.left))?, false)
-            }
+            Source::Program(command, account) => (self.of_program(&command, account.as_deref())?, false),
             Source::Token(file, role) => (self.of_token(&files::token(&file)?, &role)?, false),
             Source::SignIn(sign_in) => (self.of_sign_in(&sign_in)?, false),
             Source::Environment => {
@@ -226,6 +223,11 @@ impl Load<'_> {
         self.finished(async { sso::credentials(&service, &portal, sign_in, &token).await })
     }
 
+    fn of_program(&self, command: &str, account: Option<&str>) -> Result<Credentials, LoadFailure> {
+        let timeout = within(LONGEST_RUN, self.errand.left);
+        program::credentials(command, account, timeout, &|| self.errand.is_wanted())
+    }
+
     fn of_container(&self) -> Result<Option<Credentials>, LoadFailure> {
         let environment = &self.options().environment;
         let Some(url) = container::url(environment)? else { return Ok(None) };
@@ -279,7 +281,7 @@ impl Load<'_> {
 
     /// How long one service may take.
     fn time(&self) -> Duration {
-        within(LONGEST_ANSWER, self.left)
+        within(LONGEST_ANSWER, self.errand.left)
     }
 
     fn ends(&self) -> Instant {
