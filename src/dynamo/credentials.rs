@@ -18,6 +18,7 @@ mod sources;
 mod sso;
 mod state;
 mod sts;
+mod unused;
 
 use aws_credential_types::Credentials;
 

@@ -260,6 +260,32 @@ fn a_role_is_assumed_for_as_long_as_the_profile_says() {
 }
 
 #[test]
+fn what_a_profile_has_that_is_not_used_is_said_once() {
+    let stub = aws::start();
+    let config = role().replacen(
+        "source_profile",
+        "mfa_serial = arn:aws:iam::123456789012:mfa/me\nregoin = eu-west-2\nPLANTEDKEY8AND9NUMBERS = x\noutput = json\nsource_profile",
+        1,
+    ) + "max_attempts = 7\n";
+    let host = Host::new().on(&stub).config(&config).env("AWS_ENDPOINT_URL_STS", stub.url());
+    let outcome = host.calls(&["get", "get"]).run();
+    outcome.expect_success();
+    let said = &outcome.calls[0].message;
+    for words in [
+        "[the profile \"default\" has mfa_serial, which is not used: nobody can be asked for a code]",
+        "[the profile \"default\" has properties that are not used: regoin and 1 more, whose names are none that AWS has]",
+        "[the profile \"base\" has max_attempts, which is not used: how often is tried again follows",
+    ] {
+        assert!(said.contains(words), "{words} is not in {said}");
+    }
+    assert_eq!(outcome.calls[1].message, "");
+    // Nothing of a profile is used where everything is given.
+    let host = Host::new().config(&config).option("endpoint", stub.url());
+    let outcome = host.option("access_key_id", "AKIAOPTIONS").option("secret_access_key", "PLANTED").run();
+    assert_eq!((outcome.calls[0].code, &*outcome.calls[0].message), (None, ""));
+}
+
+#[test]
 fn credentials_are_asked_for_once_while_they_last() {
     let stub = aws::start();
     let host = Host::new().on(&stub).config(&role()).env("AWS_ENDPOINT_URL_STS", stub.url());
@@ -335,5 +361,9 @@ fn a_metadata_service_that_never_answers_is_no_credentials_in_time() {
     let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
     let stub = aws::start();
     let url = format!("http://{}", silent.local_addr().expect("an address"));
-    Host::new().on(&stub).on_instance(&url).run().expect_failure(Code::NoCredentials, &["AWS_ACCESS_KEY_ID"]);
+    Host::new()
+        .on(&stub)
+        .on_instance(&url)
+        .run()
+        .expect_failure(Code::NoCredentials, &["AWS_ACCESS_KEY_ID", "raise the instance's hop limit to 2"]);
 }

@@ -20,11 +20,12 @@ const CLOCK_TOLERANCE_MS: u64 = 1_000;
 const SLOW: Duration = Duration::from_millis(500);
 
 /// Everything that a finding may be about.
-pub const CHECKS: [&str; 28] = [
+pub const CHECKS: [&str; 29] = [
     "library",
     "cache directory",
     "region",
     "settings",
+    "profile",
     "credentials",
     "clock",
     "name",
@@ -134,6 +135,9 @@ pub fn report(seen: &Observations) -> Report {
     let blamed = failed.as_ref().map(|finding| finding.check);
     if blamed != Some("region") && blamed != Some("settings") {
         report.ok("region", format!("{}, by {}", seen.way.at, seen.region_from));
+    }
+    for notice in &seen.notices {
+        report.say("profile", Level::Note, notice.clone(), None);
     }
     if blamed != Some("credentials") {
         credentials(&mut report, seen);
@@ -475,6 +479,7 @@ mod tests {
             credentials_from: "the environment",
             way: Way { at: "DynamoDB in eu-west-1".into(), host: None, identity: Some(identity), clock_off: 0 },
             name: None,
+            notices: Vec::new(),
             answered: Duration::from_millis(5),
             initialised: Ok(true),
             kinds: vec![("features", Ok(Tally { rows: 3, ..Tally::default() }))],

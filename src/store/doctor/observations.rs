@@ -20,6 +20,8 @@ pub struct Observations {
     pub credentials_from: &'static str,
     /// How the table is reached.
     pub way: Way,
+    /// What is to be said of the settings.
+    pub notices: Vec<String>,
     /// How many addresses the endpoint's host has, where it was not reached.
     pub name: Option<std::result::Result<usize, String>>,
     /// How long the first request took.

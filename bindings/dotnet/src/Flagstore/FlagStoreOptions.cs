@@ -102,6 +102,16 @@ namespace Flagstore
             set => this["ca_bundle"] = value;
         }
 
+        /// <summary>
+        /// URL of the proxy that DynamoDB and STS are reached through, such as <c>http://user:password@host:3128</c>; <c>none</c>
+        /// for none. By default as <c>HTTPS_PROXY</c>, <c>HTTP_PROXY</c> and <c>NO_PROXY</c> say.
+        /// </summary>
+        public string Proxy
+        {
+            get => this["proxy"] as string;
+            set => this["proxy"] = value;
+        }
+
         /// <summary>AWS's FIPS endpoint; false by default.</summary>
         public bool? UseFips
         {
@@ -300,13 +310,19 @@ namespace Flagstore
                 case "session_token":
                     return "(set)";
                 case "endpoint":
-                    // Not who logs in, which a URL may say.
-                    var endpoint = option.Value as Uri;
-                    return endpoint == null || !endpoint.IsAbsoluteUri ? "(set)" : endpoint.GetComponents(
-                        UriComponents.SchemeAndServer | UriComponents.Path, UriFormat.UriEscaped);
+                    return WithoutUser(option.Value as Uri);
+                case "proxy":
+                    if (Equals(option.Value, "none")) goto default;
+                    return WithoutUser(Uri.TryCreate(option.Value.ToString(), UriKind.Absolute, out Uri proxy) ? proxy : null);
                 default:
                     return option.Value.ToString();
             }
         }
+
+        /// <summary>Not who logs in, which a URL may say; what is none may say anything.</summary>
+        private static string WithoutUser(Uri url) =>
+            url == null || !url.IsAbsoluteUri
+                ? "(set)"
+                : url.GetComponents(UriComponents.SchemeAndServer | UriComponents.Path, UriFormat.UriEscaped);
     }
 }
