@@ -58,11 +58,11 @@ class Python(Binding):
         shutil.copytree(
             BINDINGS_FOLDER / "python/src/flagstore", package, ignore=shutil.ignore_patterns("*.so", "__pycache__")
         )
-        command = [str(place.root / self.interpreter), "-m", "pytest", "-p", "no:cacheprovider", "-o", "pythonpath="]
+        runner = ["-m", "pytest", "-p", "no:cacheprovider", "-o", "pythonpath="]
         files = [f"tests/test_{name}.py" for name in self.tests]
         paths = os.pathsep.join(map(str, (folder, self.packages, BINDINGS_FOLDER / "python/tests")))
         return Suite(
-            [*place.command(*command), *files],
+            place.command(place.root / self.interpreter, *runner, *files),
             BINDINGS_FOLDER / "python",
             {"PYTHONPATH": paths, "PYTHONDONTWRITEBYTECODE": "1"},
         )
@@ -94,11 +94,11 @@ class Node(Binding):
         subprocess.run([BINDINGS_FOLDER / "node/native/compile", target.triple, addon, archive], check=True)
         alone = {name: value for name, value in os.environ.items() if name != "FLAGSTORE_LIBRARY"}
         asks = "require('./dist/src/index.js').libraryVersion()"
-        subprocess.run([*place.command(str(self.program())), "--print", asks], cwd=package, env=alone, check=True)
+        subprocess.run(place.command(self.program(), "--print", asks), cwd=package, env=alone, check=True)
         files = [str(package / f"dist/test/{name}.test.js") for name in self.tests]
         # In one process: for another it would start what it was started by, which is the loader.
         options = ["--expose-gc", "--test", "--test-isolation=none", "--test-reporter=spec"]
-        return Suite([*place.command(str(self.program())), *options, *files], package, {})
+        return Suite(place.command(self.program(), *options, *files), package, {})
 
 
 class Go(Binding):

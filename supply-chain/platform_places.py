@@ -80,13 +80,19 @@ class Place:
         linked = [f"-L{program.parent}", f"-l:{SONAME}", "-Wl,-rpath,$ORIGIN"]
         return [*command, *options, "-pthread", "-o", str(program), *map(str, sources), *linked]
 
-    def command(self, program: Path) -> list[str]:
+    def command(self, program: Path, *arguments: str) -> list[str]:
         if self.emulator:
-            return [self.emulator, "-L", str(self.root), str(program)]
+            return [self.emulator, "-L", str(self.root), str(program), *arguments]
         if self.root:
             # By its loader, and not by a variable, which would change what the program starts.
-            return [str(self.root / self.loader), "--library-path", str(self.root / self.libraries), str(program)]
-        return [str(program)]
+            return [
+                str(self.root / self.loader),
+                "--library-path",
+                str(self.root / self.libraries),
+                str(program),
+                *arguments,
+            ]
+        return [str(program), *arguments]
 
     @contextmanager
     def environment(self) -> Iterator[dict[str, str]]:
@@ -120,8 +126,8 @@ class Wine(Place):
         known = ["-D__USE_MINGW_ANSI_STDIO=1", *options]
         return [*compiler(target), *known, "-o", f"{program}.exe", *map(str, sources), *linked]
 
-    def command(self, program: Path) -> list[str]:
-        return [WINE, f"{program}.exe"]
+    def command(self, program: Path, *arguments: str) -> list[str]:
+        return [WINE, f"{program}.exe", *arguments]
 
     @contextmanager
     def environment(self) -> Iterator[dict[str, str]]:

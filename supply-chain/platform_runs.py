@@ -83,7 +83,7 @@ def c_tests(target: Target, place: Place) -> dict[str, Outcome]:
         subprocess.run(place.compiled(target, folder / name, sources, options), cwd=ROOT, check=True)
         how = ["--together"] if name in place.together else []
         with place.environment() as environment:
-            outcomes[name] = counted(name, [*place.command(folder / name), *how], environment, place.slower)
+            outcomes[name] = counted(name, place.command(folder / name, *how), environment, place.slower)
     return outcomes
 
 

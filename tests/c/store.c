@@ -129,12 +129,14 @@ static void opening_needs_no_network_and_starts_no_thread(void)
 #ifdef _WIN32
   skip("the threads are counted in Linux's /proc");
 #endif
+  /* An emulator of a processor has threads of its own. */
+  int before = threads();
   /* Port 1 refuses connections. */
   uint64_t store = open_store_at("http://127.0.0.1:1", "");
   CHECK(store != 0);
-  CHECK_INT(1, threads());
+  CHECK_INT(before, threads());
   close_store(store);
-  CHECK_INT(1, threads());
+  CHECK_INT(before, threads());
 }
 
 static void a_wrong_option_is_an_error_that_names_it(void)

@@ -237,10 +237,14 @@ static void the_librarys_threads_are_named_few_and_deaf_to_signals(void)
   for (size_t place = 0; place < sizeof faults / sizeof faults[0]; place++) {
     expected &= ~(UINT64_C(1) << (faults[place] - 1));
   }
+  char own[32], program[64];
+  snprintf(own, sizeof own, "%d", (int)getpid());
+  read_task(own, "comm", program, sizeof program);
+  if (strncmp(program, "qemu-", 5) == 0) {
+    skip("what /proc says of threads is the emulator's");
+  }
   shared = open_store("");
   on_threads(ECHO_THREADS, echo);
-  char own[32];
-  snprintf(own, sizeof own, "%d", (int)getpid());
   int count = 0;
   DIR *directory = opendir("/proc/self/task");
   for (struct dirent *entry; (entry = readdir(directory)) != NULL;) {
