@@ -32,6 +32,9 @@ type Options struct {
 	SessionToken string
 	// CABundle is the path of a PEM file with the certificate authorities to trust instead of the system's.
 	CABundle string
+	// Proxy is http://USER:PASSWORD@HOST:PORT, through which DynamoDB, STS and SSO are reached, or "none" for no proxy; by
+	// default as HTTPS_PROXY, HTTP_PROXY and NO_PROXY say.
+	Proxy string
 	// UseFIPS and UseDualStack choose variants of AWS's endpoints.
 	UseFIPS, UseDualStack bool
 
@@ -116,6 +119,8 @@ func (o Options) shown() []slog.Attr {
 			shown = append(shown, slog.String(name, "(set)"))
 		case name == "Endpoint":
 			shown = append(shown, slog.String(name, o.ShownEndpoint()))
+		case name == "Proxy" && o.Proxy != "none":
+			shown = append(shown, slog.String(name, withoutUser(o.Proxy)))
 		default:
 			shown = append(shown, slog.Any(name, value.Interface()))
 		}
@@ -152,7 +157,7 @@ func (o Options) json() []byte {
 	texts := map[string]string{
 		"prefix": o.Prefix, "region": o.Region, "endpoint": o.Endpoint, "profile": o.Profile,
 		"access_key_id": o.AccessKeyID, "secret_access_key": o.SecretAccessKey, "session_token": o.SessionToken,
-		"ca_bundle": o.CABundle, "log_level": o.LogLevel, "cache_dir": o.CacheDir,
+		"ca_bundle": o.CABundle, "proxy": o.Proxy, "log_level": o.LogLevel, "cache_dir": o.CacheDir,
 	}
 	for name, text := range texts {
 		set(name, text != "", text)

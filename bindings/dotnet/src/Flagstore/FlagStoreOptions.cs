@@ -102,6 +102,16 @@ namespace Flagstore
             set => this["ca_bundle"] = value;
         }
 
+        /// <summary>
+        /// The proxy through which DynamoDB, STS and SSO are reached, <c>http://USER:PASSWORD@HOST:PORT</c>, or <c>none</c> for no
+        /// proxy; by default as <c>HTTPS_PROXY</c>, <c>HTTP_PROXY</c> and <c>NO_PROXY</c> say.
+        /// </summary>
+        public string Proxy
+        {
+            get => this["proxy"] as string;
+            set => this["proxy"] = value;
+        }
+
         /// <summary>AWS's FIPS endpoint; false by default.</summary>
         public bool? UseFips
         {
@@ -298,6 +308,8 @@ namespace Flagstore
                 case "access_key_id":
                 case "secret_access_key":
                 case "session_token":
+                // Its URL may hold a password.
+                case "proxy":
                     return "(set)";
                 case "endpoint":
                     // Not who logs in, which a URL may say.
