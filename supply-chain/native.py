@@ -19,6 +19,7 @@ class Native:
     needed: list[str] = field(default_factory=list)
     versions: set[str] = field(default_factory=set)  # of ELF's needed symbols, such as GLIBC_2.17
     system: str = ""  # the oldest macOS that it may be loaded on
+    signed: bool = False  # as macOS asks of what runs on Apple's processors, if only by nobody
 
     @property
     def glibc(self) -> str:
@@ -103,6 +104,8 @@ def mach_o(content: bytes) -> Native:
         elif command == 0x32:  # LC_BUILD_VERSION
             (oldest,) = struct.unpack_from("<I", content, place + 12)
             found.system = f"{oldest >> 16}.{oldest >> 8 & 255}"
+        elif command == 0x1D:  # LC_CODE_SIGNATURE
+            found.signed = True
         place += size
     return found
 

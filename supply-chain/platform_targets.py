@@ -87,12 +87,12 @@ class Linux(Target):
 
 @dataclass(frozen=True)
 class MacOS(Target):
-    """Linked by Rust's own lld with declarations of what the system's libraries export: Apple's files are not needed, and
-    nothing of theirs is inside."""
+    """Linked by Rust's own lld with declarations of what the system's libraries export, zig's of libSystem and ours of two
+    frameworks: Apple's files are not needed, and nothing of theirs is inside."""
 
     file: str = "libflagstore.dylib"
     name: str = "@rpath/libflagstore.dylib"
-    needs: str = r"/usr/lib/lib(System\.B|iconv\.2|objc\.A)\.dylib|/System/Library/Frameworks/(Security|CoreFoundation)\.framework/.*"
+    needs: str = r"/usr/lib/libSystem\.B\.dylib|/System/Library/Frameworks/(Security|CoreFoundation)\.framework/.*"
 
     @property
     def machine(self) -> tuple[str, str]:
@@ -230,6 +230,4 @@ def reason_not_to_build(target: Target) -> str:
         return f"zig is not installed: {INSTALL}"
     if isinstance(target, MacOS) and not rust_lld().exists():
         return "Rust's toolchain has no rust-lld"
-    if isinstance(target, MacOS) and not FRAMEWORKS.is_dir():
-        return f"{FRAMEWORKS.relative_to(ROOT)} does not declare yet what Security and CoreFoundation export"
     return ""

@@ -32,3 +32,20 @@ func ExampleOpen() {
 	}
 	// Output: STORE_ERROR_CONNECTION try again: true
 }
+
+func ExampleDoctor() {
+	report, err := flagstore.Doctor(context.Background(), flagstore.Options{
+		Table: "flags", Prefix: "production", Region: "eu-west-1",
+		// Nobody listens there.
+		Endpoint: "http://127.0.0.1:1", AccessKeyID: "local", SecretAccessKey: "local", Timeout: 100_000_000,
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, finding := range report.Findings {
+		if finding.Level == flagstore.LevelProblem {
+			fmt.Println(finding.Check, "has a remedy:", finding.Remedy != "")
+		}
+	}
+	// Output: connection has a remedy: true
+}

@@ -1,13 +1,16 @@
 package flagstore_test
 
 import (
+	"encoding/json"
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"maps"
 	"os"
 	"path/filepath"
 	"reflect"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -31,6 +34,43 @@ func symbols() []string {
 		}
 	}
 	return names
+}
+
+var optionRow = regexp.MustCompile("(?m)^\\| (`\\w+`[^|]*)\\|")
+var optionName = regexp.MustCompile("`(\\w+)`")
+
+// The options of the project's README, and those that a full set of fields gives.
+func TestOptionsAreThoseOfTheLibrary(t *testing.T) {
+	text := string(must[[]byte](t)(os.ReadFile(filepath.Join(endpoint.Repository(), "README.md"))))
+	_, text, _ = strings.Cut(text, "\n## Options\n")
+	text, _, _ = strings.Cut(text, "\n## ")
+	var documented []string
+	for _, row := range optionRow.FindAllStringSubmatch(text, -1) {
+		for _, name := range optionName.FindAllStringSubmatch(row[1], -1) {
+			documented = append(documented, name[1])
+		}
+	}
+	var options flagstore.Options
+	fields := reflect.ValueOf(&options).Elem()
+	for i := range fields.NumField() {
+		switch field := fields.Field(i); field.Kind() {
+		case reflect.String:
+			field.SetString("given")
+		case reflect.Bool:
+			field.SetBool(true)
+		default:
+			field.SetInt(1)
+		}
+	}
+	var given map[string]any
+	if err := json.Unmarshal([]byte(options.JSON()), &given); err != nil {
+		t.Fatal(err)
+	}
+	names := slices.Sorted(maps.Keys(given))
+	slices.Sort(documented)
+	if len(documented) < 30 || !slices.Equal(names, documented) {
+		t.Errorf("the fields give %v, the README has %v", names, documented)
+	}
 }
 
 var declaration = regexp.MustCompile(`([\w ]+?[ *]+)(store_\w+)\(([^)]*)\);`)

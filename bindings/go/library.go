@@ -37,6 +37,7 @@ type library struct {
 	storeMembershipCount            function
 	storeMembershipEntry            function
 	storeStatistics                 function
+	storeDoctor                     function
 	storeClearCache                 function
 	storeNextEvent                  function
 	storeGetAsync                   function

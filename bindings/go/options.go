@@ -32,8 +32,8 @@ type Options struct {
 	SessionToken string
 	// CABundle is the path of a PEM file with the certificate authorities to trust instead of the system's.
 	CABundle string
-	// Proxy is http://USER:PASSWORD@HOST:PORT, through which DynamoDB, STS and SSO are reached, or "none" for no proxy; by
-	// default as HTTPS_PROXY, HTTP_PROXY and NO_PROXY say.
+	// Proxy is the URL of the proxy that DynamoDB and STS are reached through, "none" for none; by default as the
+	// environment says.
 	Proxy string
 	// UseFIPS and UseDualStack choose variants of AWS's endpoints.
 	UseFIPS, UseDualStack bool

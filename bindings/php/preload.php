@@ -12,8 +12,8 @@ namespace Flagstore;
 foreach (
     [
         'ExceptionInterface', 'LibraryException', 'StoreException', 'UsageException', 'ConfigurationException', 'OptionException',
-        'UnavailableException', 'Event', 'Reason', 'InitReport', 'Item', 'Outcome', 'TooLarge', 'Transport', 'UpsertResult', 'Platform', 'Library',
-        'Places', 'Ffi', 'StoreInterface', 'Store',
+        'UnavailableException', 'Event', 'Finding', 'Report', 'Reason', 'InitReport', 'Item', 'Outcome', 'TooLarge', 'Transport', 'UpsertResult',
+        'Platform', 'Library', 'Places', 'Ffi', 'StoreInterface', 'Store',
     ] as $class
 ) {
     require_once __DIR__ . "/src/{$class}.php";

@@ -2,6 +2,7 @@ using System;
 using System.Collections.Generic;
 using System.Diagnostics;
 using System.Linq;
+using System.Text.RegularExpressions;
 using System.Runtime.CompilerServices;
 using System.Threading.Tasks;
 
@@ -332,13 +333,19 @@ namespace Flagstore.Tests
                 AllTimeout = TimeSpan.FromSeconds(1), InitTimeout = TimeSpan.FromSeconds(1), MaxConnections = 7, WriteConcurrency = 3,
                 InitOverwritesNewer = true,
                 CacheTtl = TimeSpan.FromSeconds(1), CacheMaxBytes = 1L << 40, CacheRefreshAhead = false, CacheStale = TimeSpan.Zero,
-                SoftWait = TimeSpan.Zero, KeepTold = true, CacheDir = "/nowhere/flags", CacheDirMaxBytes = 1L << 30, CompressLarge = true, Shared = true, Persistent = false, LogLevel = "debug", CaBundle = null,
+                SoftWait = TimeSpan.Zero, KeepTold = true, CacheDir = "/nowhere/flags", CacheDirMaxBytes = 1L << 30, CompressLarge = true, Shared = true, Persistent = false, LogLevel = "debug", CaBundle = null, Proxy = "none",
             };
             // Static credentials and a profile exclude each other; which is the library's to say.
             options.Profile = null;
             using (FlagStore opened = FlagStore.Open(options)) Check.Contains("flags", opened.ToString());
             var readme = System.IO.File.ReadAllText(System.IO.Path.Combine(Endpoint.Repository, "bindings", "dotnet", "README.md"));
             foreach (KeyValuePair<string, object> option in options.All) Check.Contains("`" + option.Key + "`", readme);
+            string project = System.IO.File.ReadAllText(System.IO.Path.Combine(Endpoint.Repository, "README.md"));
+            string table = Regex.Match(project, @"\n## Options\n(.*?)\n## ", RegexOptions.Singleline).Groups[1].Value;
+            List<string> names = Regex.Matches(table, @"^\| (`\w+`[^|]*)\|", RegexOptions.Multiline).Cast<Match>()
+                .SelectMany(row => Regex.Matches(row.Groups[1].Value, @"`(\w+)`").Cast<Match>()).Select(name => name.Groups[1].Value).ToList();
+            Check.True(names.Count >= 30, names.Count);
+            Check.Sequence(names.OrderBy(name => name), options.All.Select(option => option.Key).OrderBy(name => name));
         }
 
         [Test]
@@ -347,14 +354,15 @@ namespace Flagstore.Tests
             var options = new FlagStoreOptions("flags")
             {
                 Region = "eu-west-1", AccessKeyId = "hidden", SecretAccessKey = "hidden", SessionToken = "hidden",
-                Endpoint = new Uri("https://user:hidden@example.com/x?token=hidden"),
+                Endpoint = new Uri("https://user:hidden@example.com/x?token=hidden"), Proxy = "http://user:hidden@proxy.example:3128",
             };
             string shown = options.ToString();
             Check.True(!shown.Contains("hidden"), shown);
-            foreach (string part in new[] { "table=flags", "region=eu-west-1", "endpoint=https://example.com/x", "secret_access_key=(set)" })
+            foreach (string part in new[] { "table=flags", "region=eu-west-1", "endpoint=https://example.com/x", "secret_access_key=(set)", "proxy=http://proxy.example:3128" })
             {
                 Check.Contains(part, shown);
             }
+            Check.Contains("proxy=(set)", new FlagStoreOptions("flags") { Proxy = "hidden" }.ToString());
         }
 
         [Test]

@@ -2,7 +2,10 @@
  * The functions that src/native.ts declares. Those that ask DynamoDB are the library's asynchronous functions: they return
  * a promise, never block, hold no thread while they wait, and any number of them is under way at once.
  */
+#include <stdlib.h>
+
 #include "data_set.h"
+#include "doctor.h"
 
 enum { MOST_ARGUMENTS = 6 };
 
@@ -355,6 +358,23 @@ static napi_value statistics(napi_env env, napi_callback_info info)
   return text;
 }
 
+/* (JSON) => promise of {text} */
+static napi_value doctor(napi_env env, napi_callback_info info)
+{
+  struct arguments arguments;
+  napi_value promise = NULL;
+  size_t length;
+  arguments_of(env, info, &arguments);
+  char *options = text_taken(env, arguments.values[0], &length);
+  struct call *call = options == NULL ? NULL : new_call(&arguments, text_outcome, &promise);
+  if (call == NULL) {
+    free(options);
+    return NULL;
+  }
+  doctor_start(options, length, call);
+  return promise;
+}
+
 /* (handle) => undefined or failure */
 static napi_value clear_cache(napi_env env, napi_callback_info info)
 {
@@ -417,6 +437,7 @@ NAPI_MODULE_INIT()
       {"bigSegmentsMetadata", big_segments_metadata},
       {"bigSegmentsMembership", big_segments_membership},
       {"statistics", statistics},
+      {"doctor", doctor},
       {"clearCache", clear_cache},
       {"nextEvent", next_event},
   };

@@ -49,6 +49,7 @@ void call_release(struct call *call)
   if (library.store_result_free != NULL) {
     library.store_result_free(call->result);
     library.store_error_free(&call->error);
+    library.store_string_free(call->text);
   }
   unreference(call->environment);
   free(call);
@@ -149,6 +150,12 @@ void call_refused(struct call *call, int32_t code, const struct store_error *err
 {
   call->code = code;
   call->error = *error;
+  answered(call);
+}
+
+void call_told(struct call *call, char *text)
+{
+  call->text = text;
   answered(call);
 }
 

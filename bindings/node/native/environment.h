@@ -36,6 +36,8 @@ struct call {
   struct store_result *result;
   int32_t code;
   struct store_error error;
+  /* What a call was answered with that has no result. */
+  char *text;
 };
 
 /* Where what the cache has is told, code, version and flags, in the memory of an array that JavaScript has. */
@@ -54,6 +56,9 @@ void call_answered(void *call, struct store_result *result);
 
 /* The same for a call that the library did not accept, with the error that it gave; any thread. */
 void call_refused(struct call *call, int32_t code, const struct store_error *error);
+
+/* The same for a call that a thread of the addon's own made, with the string that it was given by the library. */
+void call_told(struct call *call, char *text);
 
 /* To be called once the library has accepted a call, under the number that it gave: on the JavaScript thread, where no call
  * ends meanwhile, or by who holds the call. */

@@ -16,6 +16,7 @@
   X(store_membership_count) \
   X(store_membership_entry) \
   X(store_statistics) \
+  X(store_doctor) \
   X(store_clear_cache) \
   X(store_cancel) \
   X(store_next_event) \

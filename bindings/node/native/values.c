@@ -230,6 +230,15 @@ napi_value report_outcome(napi_env env, struct call *call)
   return object;
 }
 
+napi_value text_outcome(napi_env env, struct call *call)
+{
+  napi_value object = plain_outcome(env, call);
+  if (call->text != NULL) {
+    set(env, object, "text", string_value(env, call->text, NAPI_AUTO_LENGTH));
+  }
+  return object;
+}
+
 napi_value metadata_outcome(napi_env env, struct call *call)
 {
   int64_t milliseconds;

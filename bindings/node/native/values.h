@@ -29,6 +29,7 @@ napi_value item_outcome(napi_env env, struct call *call);
 napi_value items_outcome(napi_env env, struct call *call);
 napi_value initialized_outcome(napi_env env, struct call *call);
 napi_value report_outcome(napi_env env, struct call *call);
+napi_value text_outcome(napi_env env, struct call *call);
 napi_value metadata_outcome(napi_env env, struct call *call);
 napi_value membership_outcome(napi_env env, struct call *call);
 

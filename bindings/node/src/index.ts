@@ -17,4 +17,4 @@ export {
   type NewItem,
   type UpsertResult,
 } from './store.js';
-export type { InitReport, Reason, Statistics } from './reports.js';
+export type { Finding, InitReport, Reason, Report, Statistics } from './reports.js';

@@ -73,6 +73,8 @@ export interface Native {
   bigSegmentsMetadata(store: bigint): Answer<{ synchronizedOn: number }>;
   bigSegmentsMembership(store: bigint, hash: string): Answer<{ segments: Record<string, boolean> }>;
   statistics(store: bigint): string | Failure;
+  /** Takes options as `open` does. */
+  doctor(options: string): Answer<{ text: string }>;
   clearCache(store: bigint): Failure | undefined;
   nextEvent(store: bigint): { code: 0; level: number; text: string } | Failure | undefined;
 }

@@ -60,6 +60,26 @@ export interface Statistics {
   readonly hostTrouble: number;
 }
 
+/** One thing that {@link FlagStore.doctor} looked at. */
+export interface Finding {
+  /** What was looked at, such as `"credentials"`; docs/doctor.md has them all. */
+  readonly check: string;
+  readonly level: 'ok' | 'note' | 'warning' | 'problem';
+  /** What was seen, as a sentence that holds no secret. */
+  readonly found: string;
+  /** What to do about it; null where there is nothing to do. */
+  readonly remedy: string | null;
+}
+
+/** What {@link FlagStore.doctor} found between this process and its flags. */
+export interface Report {
+  /** How many findings have the level `problem`: 0 where flags arrive. */
+  readonly problems: number;
+  /** How many have the level `warning`. */
+  readonly warnings: number;
+  readonly findings: readonly Finding[];
+}
+
 /** The report of an init, as the library writes it. */
 export function reportOf(json: string): InitReport {
   const did = inCamelCase(JSON.parse(json) as Record<string, unknown>);

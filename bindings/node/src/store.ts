@@ -4,8 +4,8 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 
 import { FlagStoreError } from './errors.js';
 import { harmless } from './logging.js';
-import { errorOf, type Item, type Native, native, type Outcome } from './native.js';
-import { type InitReport, reportOf, type Statistics, statisticsOf } from './reports.js';
+import { errorOf, type Failure, type Item, type Native, native, type Outcome } from './native.js';
+import { type InitReport, type Report, reportOf, type Statistics, statisticsOf } from './reports.js';
 import { type FlagStoreOptions, kindOf, type Logger, optionsJson, withNamesFromHere } from './options.js';
 
 /** An item to be stored. */
@@ -60,6 +60,12 @@ const CHARACTERS_A_TURN = 250_000;
 // Closes a store that was forgotten. It knows the number and not the store, which would never be collected otherwise.
 const forgotten = new FinalizationRegistry<bigint>(handle => native().close(handle));
 
+/** A failure in which options have their names from here. */
+function withNames(failure: Outcome): Outcome {
+  const { message } = failure as Failure;
+  return { ...failure, message: withNamesFromHere(message) } as Outcome;
+}
+
 /**
  * One table, or one prefix of it.
  *
@@ -96,13 +102,31 @@ export class FlagStore {
     return new FlagStore(options);
   }
 
+  /**
+   * Looks at everything between this process and its flags, says what is wrong and what to do about it.
+   *
+   * Opens no store. It reads all flags and segments once, and asks for two writes that cannot succeed; nothing is written or
+   * cached. Whatever is wrong with table, network or credentials stands in the report. Takes at most four times `timeoutMs`
+   * and twice `allTimeoutMs`, on a thread of its own, and keeps the process alive meanwhile. Change no variable of
+   * `process.env` in the turn that begins it: the thread reads them.
+   *
+   * @param options those of {@link open}; the logger is not used
+   * @throws {FlagStoreError} an option is unknown, of the wrong type or out of range; the message names it
+   * @throws {LibraryError} `libflagstore` cannot be loaded
+   */
+  static async doctor(options: FlagStoreOptions): Promise<Report> {
+    const outcome = await native().doctor(optionsJson(options));
+    if (outcome.code < 0) throw errorOf(withNames(outcome));
+    return JSON.parse(outcome.text!) as Report;
+  }
+
   private constructor(options: FlagStoreOptions) {
     this.#native = native();
     this.#table = options.table;
     this.#logger = harmless(options.logger);
     const handle = this.#native.open(optionsJson(options));
     if (typeof handle !== 'bigint') {
-      throw errorOf({ ...handle, message: withNamesFromHere(handle.message) } as Outcome);
+      throw errorOf(withNames(handle));
     }
     this.#handle = handle;
     forgotten.register(this, handle, this);

@@ -30,7 +30,6 @@ const UNUSED: Readonly<Record<string, string>> = {
   store_completions_next: 'as for store_completions_open',
   store_completions_notify: 'as for store_completions_open',
   store_completions_close: 'as for store_completions_open',
-  store_doctor: 'blocks for long; the command flagstore doctor asks it',
   store_set_logger: 'calls on a thread of the library; events are pulled',
 };
 

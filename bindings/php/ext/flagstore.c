@@ -208,6 +208,23 @@ ZEND_METHOD(Flagstore_Native, libraryVersion)
 	RETURN_STRING(store_version());
 }
 
+ZEND_METHOD(Flagstore_Native, doctor)
+{
+	zend_string *options;
+	zval holder;
+
+	ZEND_PARSE_PARAMETERS_START(1, 1)
+		Z_PARAM_STR(options)
+	ZEND_PARSE_PARAMETERS_END();
+
+	/* An object that has no store, for what is to be freed. */
+	object_init_ex(&holder, native_class);
+	native *asked = native_of(Z_OBJ(holder));
+	int32_t code = store_doctor(ZSTR_VAL(options), ZSTR_LEN(options), &asked->text, &asked->error);
+	return_text(asked, code, return_value);
+	zval_ptr_dtor(&holder);
+}
+
 ZEND_METHOD(Flagstore_Native, close)
 {
 	ZEND_PARSE_PARAMETERS_NONE();
@@ -543,6 +560,7 @@ static PHP_MINIT_FUNCTION(flagstore)
 
 #if PHP_VERSION_ID >= 80200
 	hide_in_traces(ZEND_STRL("open"), 0);
+	hide_in_traces(ZEND_STRL("doctor"), 0);
 	hide_in_traces(ZEND_STRL("upsert"), 4);
 	hide_in_traces(ZEND_STRL("init"), 0);
 	hide_in_traces(ZEND_STRL("initjson"), 0);

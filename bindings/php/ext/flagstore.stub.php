@@ -23,6 +23,9 @@ final class Native
 
     public static function libraryVersion(): string {}
 
+    /** @return string the report, a JSON object */
+    public static function doctor(#[\SensitiveParameter] string $options): string {}
+
     /** Does nothing the second time. */
     public function close(): void {}
 

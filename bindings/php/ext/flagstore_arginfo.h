@@ -7,6 +7,10 @@ ZEND_BEGIN_ARG_WITH_RETURN_OBJ_INFO_EX(arginfo_native_open, 0, 1, Flagstore\\Nat
 	ZEND_ARG_TYPE_INFO(0, options, IS_STRING, 0)
 ZEND_END_ARG_INFO()
 
+ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_native_doctor, 0, 1, IS_STRING, 0)
+	ZEND_ARG_TYPE_INFO(0, options, IS_STRING, 0)
+ZEND_END_ARG_INFO()
+
 ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_native_string, 0, 0, IS_STRING, 0)
 ZEND_END_ARG_INFO()
 
@@ -54,6 +58,7 @@ ZEND_END_ARG_INFO()
 ZEND_METHOD(Flagstore_Native, __construct);
 ZEND_METHOD(Flagstore_Native, open);
 ZEND_METHOD(Flagstore_Native, libraryVersion);
+ZEND_METHOD(Flagstore_Native, doctor);
 ZEND_METHOD(Flagstore_Native, close);
 ZEND_METHOD(Flagstore_Native, get);
 ZEND_METHOD(Flagstore_Native, all);
@@ -72,6 +77,7 @@ static const zend_function_entry native_methods[] = {
 	ZEND_ME(Flagstore_Native, __construct, arginfo_native___construct, ZEND_ACC_PRIVATE)
 	ZEND_ME(Flagstore_Native, open, arginfo_native_open, ZEND_ACC_PUBLIC | ZEND_ACC_STATIC)
 	ZEND_ME(Flagstore_Native, libraryVersion, arginfo_native_string, ZEND_ACC_PUBLIC | ZEND_ACC_STATIC)
+	ZEND_ME(Flagstore_Native, doctor, arginfo_native_doctor, ZEND_ACC_PUBLIC | ZEND_ACC_STATIC)
 	ZEND_ME(Flagstore_Native, close, arginfo_native_void, ZEND_ACC_PUBLIC)
 	ZEND_ME(Flagstore_Native, get, arginfo_native_get, ZEND_ACC_PUBLIC)
 	ZEND_ME(Flagstore_Native, all, arginfo_native_all, ZEND_ACC_PUBLIC)

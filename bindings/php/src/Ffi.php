@@ -47,6 +47,13 @@ final class Ffi
         return Library::load()->store_version();
     }
 
+    public static function doctor(#[\SensitiveParameter] string $options): string
+    {
+        $asked = new self(Library::load());
+        return $asked->text(static fn (\FFI\CData $text, \FFI\CData $error): int
+            => $asked->library->store_doctor($options, strlen($options), $text, $error));
+    }
+
     public function close(): void
     {
         $store = $this->store;

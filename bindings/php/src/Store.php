@@ -53,13 +53,29 @@ final class Store implements StoreInterface
                 throw new \TypeError(get_debug_type($logger) . " is no PSR-3 logger: it lacks the method {$method}()");
             }
         }
-        $given = array_filter($options, static fn (mixed $value): bool => $value !== null);
-        $text = self::json($given + ['persistent' => true]);
-        $opened = match ($transport ?? self::transport()) {
-            Transport::Extension => self::throughExtension($text),
-            Transport::Ffi => self::throughFfi($text),
-        };
-        return new self($opened, $given['table'], $logger);
+        $text = self::json($options + ['persistent' => true]);
+        $opened = self::through($transport)::open($text);
+        return new self($opened, $options['table'], $logger);
+    }
+
+    /**
+     * Looks at everything between this process and its flags, says what is wrong and what to do about it.
+     *
+     * Opens no store. It reads all flags and segments once, and asks for two writes that cannot succeed; nothing is written or
+     * cached. Whatever is wrong with table, network or credentials stands in the report. Blocks for at most four times
+     * "timeout_ms" and twice "all_timeout_ms".
+     *
+     * @param StoreOptions $options those of open()
+     * @param Transport|null $transport as for open()
+     * @throws OptionException an option is unknown or wrong; the message names it
+     * @throws UnavailableException not even that could be found out in time
+     * @throws LibraryException libflagstore cannot be reached
+     */
+    public static function doctor(#[\SensitiveParameter] array $options, ?Transport $transport = null): Report
+    {
+        $found = json_decode(self::through($transport)::doctor(self::json($options)), true, 8, JSON_THROW_ON_ERROR);
+        $finding = static fn (array $one): Finding => new Finding($one['check'], $one['level'], $one['found'], $one['remedy']);
+        return new Report($found['problems'], $found['warnings'], array_map($finding, $found['findings']));
     }
 
     /**
@@ -260,30 +276,34 @@ final class Store implements StoreInterface
         );
     }
 
-    private static function throughExtension(#[\SensitiveParameter] string $options): Native
+    /**
+     * @return class-string<Native|Ffi>
+     * @throws LibraryException
+     */
+    private static function through(?Transport $transport): string
     {
-        if (!extension_loaded('flagstore')) {
+        $transport ??= self::transport();
+        if ($transport === Transport::Extension && !extension_loaded('flagstore')) {
             throw new LibraryException(
                 'the extension "flagstore" is not loaded: install it (pie install flagstore/flagstore-ext) and add extension=flagstore'
                 . ' to php.ini'
             );
         }
-        return Native::open($options);
-    }
-
-    private static function throughFfi(#[\SensitiveParameter] string $options): Ffi
-    {
-        if (!extension_loaded('ffi')) {
+        if ($transport === Transport::Ffi && !extension_loaded('ffi')) {
             throw new LibraryException(
                 'neither the extension "flagstore" nor the extension "ffi" is loaded: install the first'
                 . ' (pie install flagstore/flagstore-ext), or add extension=ffi to php.ini'
             );
         }
-        return Ffi::open($options);
+        return match ($transport) {
+            Transport::Extension => Native::class,
+            Transport::Ffi => Ffi::class,
+        };
     }
 
     private static function json(#[\SensitiveParameter] array $options): string
     {
+        $options = array_filter($options, static fn (mixed $value): bool => $value !== null);
         foreach ($options as $name => $value) {
             if (!is_scalar($value)) {
                 throw new \TypeError("the option \"{$name}\" takes no " . get_debug_type($value));

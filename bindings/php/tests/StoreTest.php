@@ -484,7 +484,7 @@ final class StoreTest extends TestCase
         self::assertSame('mocked', $mock->get('features', 'flag')->item);
         $public = array_map(static fn (\ReflectionMethod $method): string
             => $method->name, (new \ReflectionClass(Store::class))->getMethods(\ReflectionMethod::IS_PUBLIC));
-        $own = ['open', 'transport', 'library', '__destruct', '__serialize', '__unserialize'];
+        $own = ['open', 'doctor', 'transport', 'library', '__destruct', '__serialize', '__unserialize'];
         self::assertEqualsCanonicalizing(get_class_methods(StoreInterface::class), array_diff($public, $own));
     }
 

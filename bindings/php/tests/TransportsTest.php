@@ -19,7 +19,7 @@ final class TransportsTest extends TestCase
     public function testBothTransportsHaveTheMethodsOfTheStub(): void
     {
         $stub = self::methodsOf(file_get_contents(dirname(__DIR__) . '/ext/flagstore.stub.php'));
-        self::assertCount(16, $stub);
+        self::assertCount(17, $stub);
         $class = self::transport() === Transport::Extension ? Native::class : Ffi::class;
         foreach ($stub as $name => $declared) {
             $method = new \ReflectionMethod($class, $name);

@@ -47,6 +47,7 @@ CALLS = {
     "get": "store.get('features', 'held')",
     "upsert": "store.upsert('features', 'held', 1, 'payload')",
     "initialized": "store.initialized()",
+    "doctor": "Store.doctor(**options)",
 }
 # Longer than the test waits.
 LONG_MS = 600_000
@@ -59,7 +60,7 @@ def test_ctrl_c_ends_a_call_that_waits(call: str, faults: Faults, prefix: str) -
     options = {"table": TABLE, "prefix": prefix, **faults.options, **TIMEOUTS}
     # As for a program of the foreground: one that is started in the background inherits that SIGINT is ignored.
     handled = "import signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)"
-    code = f"{handled}\nfrom flagstore import Item, Store\nstore = Store(**{options!r})\n{CALLS[call]}"
+    code = f"{handled}\nfrom flagstore import Item, Store\noptions = {options!r}\nstore = Store(**options)\n{CALLS[call]}"
     sources = str(Path(flagstore.__file__).parent.parent)
     process = subprocess.Popen(
         [sys.executable, "-c", code],

@@ -100,10 +100,11 @@ calls = (
     lambda: store.init(data), lambda: store.get("features", "flag-1"), lambda: store.get_all("features"),
     lambda: store.upsert("features", "flag-1", 2, "payload"), store.available, store.big_segments_metadata,
     lambda: store.big_segments_membership("hash"), lambda: Store(**{**options, "prefix": "none"}).initialized(),
+    lambda: Store.doctor(**options),
 )
 print([cooperates(call) for call in calls])
 """
-    assert run(library, code, faults, prefix) == f"{[True] * 8}\n"
+    assert run(library, code, faults, prefix) == f"{[True] * 9}\n"
 
 
 def test_a_greenlet_that_is_given_up_drops_its_request(library: str, faults: Faults, prefix: str) -> None:

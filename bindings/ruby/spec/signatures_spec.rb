@@ -17,7 +17,7 @@ RSpec.describe 'the signatures' do
   end
 
   [Flagstore::Store, Flagstore::Item, Flagstore::UpsertResult, Flagstore::InitReport, Flagstore::TooLarge,
-   Flagstore::Event, Flagstore::Error].each do |constant|
+   Flagstore::Report, Flagstore::Finding, Flagstore::Event, Flagstore::Error].each do |constant|
     it "have the public methods of #{constant}, and their parameters" do
       declared = @signatures.build_instance(name_of(constant)).methods
       constant.public_instance_methods(false).each do |name|
@@ -35,8 +35,9 @@ RSpec.describe 'the signatures' do
     names = option_names
     initializers = @signatures.build_instance(name_of(Flagstore::Store)).methods.fetch(:initialize).method_types
     openers = @signatures.build_singleton(name_of(Flagstore::Store)).methods.fetch(:open).method_types
-    expect([initializers.length, openers.length]).to eq [1, 2]
-    (initializers + openers).map(&:type).each do |function|
+    doctors = @signatures.build_singleton(name_of(Flagstore::Store)).methods.fetch(:doctor).method_types
+    expect([initializers.length, openers.length, doctors.length]).to eq [1, 2, 1]
+    (initializers + openers + doctors).map(&:type).each do |function|
       expect(function.required_keywords.keys + function.optional_keywords.keys).to include(*names)
     end
   end

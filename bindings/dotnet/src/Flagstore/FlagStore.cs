@@ -74,9 +74,7 @@ namespace Flagstore
         /// <exception cref="LibraryException">libflagstore cannot be loaded</exception>
         public static FlagStore Open(FlagStoreOptions options)
         {
-            if (options == null) throw new ArgumentNullException(nameof(options));
-            byte[] json = Text.Utf8(nameof(options), Json.Options(options.All));
-            Library.Load();
+            byte[] json = Loaded(options);
             return new FlagStore(Opened(json), options.Table, options.OnEvent ?? ToTrace);
         }
 

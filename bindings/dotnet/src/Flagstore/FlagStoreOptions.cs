@@ -103,8 +103,8 @@ namespace Flagstore
         }
 
         /// <summary>
-        /// The proxy through which DynamoDB, STS and SSO are reached, <c>http://USER:PASSWORD@HOST:PORT</c>, or <c>none</c> for no
-        /// proxy; by default as <c>HTTPS_PROXY</c>, <c>HTTP_PROXY</c> and <c>NO_PROXY</c> say.
+        /// URL of the proxy that DynamoDB and STS are reached through, such as <c>http://user:password@host:3128</c>; <c>none</c>
+        /// for none. By default as <c>HTTPS_PROXY</c>, <c>HTTP_PROXY</c> and <c>NO_PROXY</c> say.
         /// </summary>
         public string Proxy
         {
@@ -308,17 +308,21 @@ namespace Flagstore
                 case "access_key_id":
                 case "secret_access_key":
                 case "session_token":
-                // Its URL may hold a password.
-                case "proxy":
                     return "(set)";
                 case "endpoint":
-                    // Not who logs in, which a URL may say.
-                    var endpoint = option.Value as Uri;
-                    return endpoint == null || !endpoint.IsAbsoluteUri ? "(set)" : endpoint.GetComponents(
-                        UriComponents.SchemeAndServer | UriComponents.Path, UriFormat.UriEscaped);
+                    return WithoutUser(option.Value as Uri);
+                case "proxy":
+                    if (Equals(option.Value, "none")) goto default;
+                    return WithoutUser(Uri.TryCreate(option.Value.ToString(), UriKind.Absolute, out Uri proxy) ? proxy : null);
                 default:
                     return option.Value.ToString();
             }
         }
+
+        /// <summary>Not who logs in, which a URL may say; what is none may say anything.</summary>
+        private static string WithoutUser(Uri url) =>
+            url == null || !url.IsAbsoluteUri
+                ? "(set)"
+                : url.GetComponents(UriComponents.SchemeAndServer | UriComponents.Path, UriFormat.UriEscaped);
     }
 }

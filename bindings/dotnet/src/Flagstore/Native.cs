@@ -111,6 +111,9 @@ namespace Flagstore
         internal static extern int store_statistics(ulong store, byte** json, store_error* error);
 
         [DllImport(Soname, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern int store_doctor(byte* options, UIntPtr options_len, byte** report_json, store_error* error);
+
+        [DllImport(Soname, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
         internal static extern int store_clear_cache(ulong store, store_error* error);
 
         [DllImport(Soname, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]

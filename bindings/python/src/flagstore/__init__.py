@@ -22,7 +22,17 @@ if TYPE_CHECKING:
         UsageError,
     )
     from .options import Options
-    from .results import Event, InitReport, Item, Outcome, Reason, TooLarge, UpsertResult
+    from .results import (
+        Event,
+        Finding,
+        InitReport,
+        Item,
+        Outcome,
+        Reason,
+        Report,
+        TooLarge,
+        UpsertResult,
+    )
     from .store import Store
 
 __version__ = "0.1.0"
@@ -31,6 +41,7 @@ __all__ = [
     "AsyncStore",
     "ConfigurationError",
     "Event",
+    "Finding",
     "FlagstoreError",
     "InitReport",
     "Item",
@@ -39,6 +50,7 @@ __all__ = [
     "Options",
     "Outcome",
     "Reason",
+    "Report",
     "Store",
     "TooLarge",
     "UnavailableError",
@@ -55,7 +67,17 @@ _ERRORS = (
     "UnavailableError",
     "UsageError",
 )
-_RESULTS = ("Event", "InitReport", "Item", "Outcome", "Reason", "TooLarge", "UpsertResult")
+_RESULTS = (
+    "Event",
+    "Finding",
+    "InitReport",
+    "Item",
+    "Outcome",
+    "Reason",
+    "Report",
+    "TooLarge",
+    "UpsertResult",
+)
 _MODULES = {
     "AsyncStore": "async_store",
     "Options": "options",

@@ -106,6 +106,7 @@ FUNCTIONS: tuple[tuple[str, Any, tuple[Any, ...]], ...] = (
         (c_void_p, c_size_t, POINTER(c_void_p), POINTER(c_size_t), POINTER(c_int32), _ERROR),
     ),
     ("store_statistics", c_int32, (c_uint64, POINTER(c_void_p), _ERROR)),
+    ("store_doctor", c_int32, (*_TEXT, POINTER(c_void_p), _ERROR)),
     ("store_clear_cache", c_int32, (c_uint64, _ERROR)),
     ("store_next_event", c_int32, (c_uint64, POINTER(c_int32), POINTER(c_void_p), _ERROR)),
     ("store_error_free", None, (_ERROR,)),
@@ -295,6 +296,13 @@ def statistics(store: int) -> str:
     """JSON."""
     text = c_void_p()
     _checked(_library.store_statistics, store, byref(text))
+    return _taken_string(text)
+
+
+def doctor(options: bytes) -> str:
+    """JSON."""
+    text = c_void_p()
+    _checked(_library.store_doctor, options, len(options), byref(text))
     return _taken_string(text)
 
 

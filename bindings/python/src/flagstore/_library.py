@@ -101,6 +101,9 @@ class Calls(Protocol):
     def statistics(self, store: int) -> str:
         """JSON."""
 
+    def doctor(self, options: bytes) -> str:
+        """JSON. Blocks for long, letting go of the interpreter's lock."""
+
     def clear_cache(self, store: int) -> None:
         """Forgets what is cached."""
 

@@ -136,27 +136,38 @@ def cooperative() -> Callable[[int, int, Sequence[Any]], Any] | None:
 
     There are in a program that gevent or eventlet was told to patch, on a thread that has their loop.
     """
-    if "gevent.monkey" in sys.modules:
-        from gevent.monkey import is_module_patched
-
-        if is_module_patched("socket"):
-            return _in_gevent()
-    if "eventlet.patcher" in sys.modules:
-        from eventlet.patcher import is_monkey_patched
-
-        if is_monkey_patched("socket"):
-            return _in_eventlet()
-    return None
+    hub = gevent_hub()
+    if hub is not None:
+        return _in_gevent(hub)
+    hub = eventlet_hub()
+    return None if hub is None else _in_eventlet(hub)
 
 
-def _in_gevent() -> Callable[[int, int, Sequence[Any]], Any] | None:
+def gevent_hub() -> Any:
+    """The loop of gevent on this thread, in a program that gevent was told to patch."""
+    if "gevent.monkey" not in sys.modules:
+        return None
     from gevent import getcurrent
     from gevent._hub_local import get_hub_if_exists
-    from gevent.event import AsyncResult
+    from gevent.monkey import is_module_patched
 
-    hub = get_hub_if_exists()
-    if hub is None or hub is getcurrent():
+    hub = get_hub_if_exists() if is_module_patched("socket") else None
+    return None if hub is getcurrent() else hub
+
+
+def eventlet_hub() -> Any:
+    """The loop of eventlet on this thread, in a program that eventlet was told to patch."""
+    if "eventlet.patcher" not in sys.modules:
         return None
+    from eventlet import getcurrent, hubs
+    from eventlet.patcher import is_monkey_patched
+
+    hub = getattr(hubs._threadlocal, "hub", None) if is_monkey_patched("socket") else None
+    return None if hub is None or hub.greenlet is getcurrent() else hub
+
+
+def _in_gevent(hub: Any) -> Callable[[int, int, Sequence[Any]], Any]:
+    from gevent.event import AsyncResult
 
     def watch(descriptor: int, take: Callable[[], None]) -> Callable[[], None]:
         watcher = hub.loop.io(descriptor, 1)
@@ -187,12 +198,8 @@ def _in_gevent() -> Callable[[int, int, Sequence[Any]], Any] | None:
     return made
 
 
-def _in_eventlet() -> Callable[[int, int, Sequence[Any]], Any] | None:
-    from eventlet import event, getcurrent, hubs
-
-    hub = getattr(hubs._threadlocal, "hub", None)
-    if hub is None or hub.greenlet is getcurrent():
-        return None
+def _in_eventlet(hub: Any) -> Callable[[int, int, Sequence[Any]], Any]:
+    from eventlet import event
 
     def watch(descriptor: int, take: Callable[[], None]) -> Callable[[], None]:
         listener = hub.add(hub.READ, descriptor, lambda _descriptor: take(), hub.switch, lambda: None)

@@ -33,7 +33,7 @@
   X(store_completions_next) X(store_completions_notify) X(store_completions_close) X(store_result_code) \
   X(store_result_error) X(store_result_item) X(store_result_items) X(store_result_initialized) \
   X(store_result_metadata) X(store_result_membership) X(store_result_report) X(store_items_view) \
-  X(store_membership_count) X(store_membership_entry) X(store_statistics) X(store_clear_cache) \
+  X(store_membership_count) X(store_membership_entry) X(store_statistics) X(store_doctor) X(store_clear_cache) \
   X(store_next_event) X(store_error_free) X(store_item_free) X(store_items_free) X(store_membership_free) \
   X(store_result_free) X(store_string_free)
 
@@ -559,6 +559,22 @@ static PyObject *statistics(PyObject *module, PyObject *number)
   return library.store_statistics(store, &json, &error) == STORE_OK ? taken_string(json) : raise_error(&error);
 }
 
+static PyObject *doctor(PyObject *module, PyObject *arguments)
+{
+  const char *options;
+  Py_ssize_t length;
+  char *json;
+  int32_t code;
+  store_error error;
+  (void)module;
+  if (!PyArg_ParseTuple(arguments, "y#", &options, &length))
+    return NULL;
+  Py_BEGIN_ALLOW_THREADS
+  code = library.store_doctor(options, (size_t)length, &json, &error);
+  Py_END_ALLOW_THREADS
+  return code == STORE_OK ? taken_string(json) : raise_error(&error);
+}
+
 static PyObject *clear_cache(PyObject *module, PyObject *number)
 {
   store_error error;
@@ -777,6 +793,7 @@ static PyMethodDef functions[] = {
   {"completions_notify", completions_notify, METH_VARARGS, "completions_notify(queue, descriptor)"},
   {"completions_close", completions_close, METH_O, "completions_close(queue)"},
   {"statistics", statistics, METH_O, "statistics(store): JSON"},
+  {"doctor", doctor, METH_VARARGS, "doctor(options): looks at everything, letting go of the interpreter's lock; JSON"},
   {"clear_cache", clear_cache, METH_O, "clear_cache(store)"},
   {"next_event", next_event, METH_O, "next_event(store): level and message, or None"},
   {NULL, NULL, 0, NULL},

@@ -23,7 +23,7 @@ from .errors import (
     UsageError,
 )
 from .options import Options
-from .results import Event, InitReport, Item, Outcome, Reason, TooLarge, UpsertResult
+from .results import Event, Finding, InitReport, Item, Outcome, Reason, Report, TooLarge, UpsertResult
 
 if TYPE_CHECKING:
     from ._ctypes_calls import Base
@@ -224,6 +224,13 @@ def report(text: str) -> InitReport:
     return InitReport(
         *numbers, too_large, *(_reasons(did[name]) for name in ("replaced", "kept", "left_out"))
     )
+
+
+def examined(table: str, options: Mapping[str, object]) -> Report:
+    """What a doctor finds who is given these options. Blocks for long."""
+    found = json.loads(load().doctor(_options_text({"table": table, **options})))
+    findings = [Finding(one["check"], one["level"], one["found"], one["remedy"]) for one in found["findings"]]
+    return Report(found["problems"], found["warnings"], findings)
 
 
 def _mapping(given: Any, kind: str | None) -> Mapping[str, Any]:

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
+from ._apart import awaited_apart
 from ._library import (
     AVAILABLE,
     GET,
@@ -20,10 +21,11 @@ from ._library import (
     calls,
 )
 from ._loops import awaited
-from ._opened import Opened, data_set, report, upserted, utf8, written
-from ._typing import Self
+from ._opened import Opened, data_set, examined, report, upserted, utf8, written
+from ._typing import Self, Unpack
 from .errors import FlagstoreError
-from .results import InitReport, Item, UpsertResult
+from .options import Options
+from .results import InitReport, Item, Report, UpsertResult
 
 
 class AsyncStore(Opened):
@@ -96,6 +98,11 @@ class AsyncStore(Opened):
         """:meth:`flagstore.Store.big_segments_membership`"""
         membership: dict[str, bool] | None = await self._await(MEMBERSHIP, utf8("context_hash", context_hash))
         return membership
+
+    @staticmethod
+    async def doctor(table: str, **options: Unpack[Options]) -> Report:
+        """:meth:`flagstore.Store.doctor`. It waits on a thread of its own, which goes on where the task is cancelled."""
+        return await awaited_apart(lambda: examined(table, options))
 
     async def __aenter__(self) -> Self:
         return self

@@ -124,6 +124,29 @@ class InitReport(NamedTuple):
     """Items that were not taken, such as ``"empty_key"``."""
 
 
+class Finding(NamedTuple):
+    """One thing that a doctor looked at."""
+
+    check: str
+    """What was looked at, such as ``"credentials"``; the page ``docs/doctor.md`` has them all."""
+    level: str
+    """``"ok"``, ``"note"``, ``"warning"`` or ``"problem"``."""
+    found: str
+    """What was seen, as a sentence that holds no secret."""
+    remedy: str | None
+    """What to do about it; None where there is nothing to do."""
+
+
+class Report(NamedTuple):
+    """What a doctor found between this process and its flags."""
+
+    problems: int
+    """How many findings have the level ``"problem"``: 0 where flags arrive."""
+    warnings: int
+    """How many have the level ``"warning"``."""
+    findings: list[Finding]
+
+
 class Event(NamedTuple):
     """Something that a store reports besides the results of calls."""
 

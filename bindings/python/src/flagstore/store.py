@@ -8,6 +8,7 @@ import threading
 from collections.abc import Mapping
 from typing import Any
 
+from ._apart import apart
 from ._library import (
     AVAILABLE,
     GET,
@@ -21,10 +22,11 @@ from ._library import (
     calls,
 )
 from ._loops import cooperative
-from ._opened import Opened, data_set, report, upserted, utf8, written
-from ._typing import Self
+from ._opened import Opened, data_set, examined, report, upserted, utf8, written
+from ._typing import Self, Unpack
 from .errors import FlagstoreError
-from .results import InitReport, Item, UpsertResult
+from .options import Options
+from .results import InitReport, Item, Report, UpsertResult
 
 # How often a call that waits lets signal handlers run: on the main thread, which alone runs them; and on others.
 _SLICE_MS, _SLICE_ELSEWHERE_MS = 50, 1_000
@@ -146,6 +148,22 @@ class Store(Opened):
         """
         membership: dict[str, bool] | None = self._call(MEMBERSHIP, utf8("context_hash", context_hash))
         return membership
+
+    @staticmethod
+    def doctor(table: str, **options: Unpack[Options]) -> Report:
+        """Looks at everything between this process and its flags, says what is wrong and what to do about it.
+
+        Takes what opening a store takes, and opens none: ``Store.doctor("flags", prefix="production")``. It reads all flags
+        and segments once, and asks for two writes that cannot succeed; nothing is written or cached. Whatever is wrong with
+        table, network or credentials stands in the report. Blocks for at most four times ``timeout_ms`` and twice
+        ``all_timeout_ms``; other threads, greenlets and signal handlers run meanwhile. A signal handler that raises ends
+        the wait, and what was begun ends by itself.
+
+        :raises OptionError: an option is unknown, of the wrong type or out of range
+        :raises UnavailableError: not even that could be found out in time
+        :raises LibraryError: ``libflagstore`` cannot be loaded
+        """
+        return apart(lambda: examined(table, options))
 
     def __enter__(self) -> Self:
         return self

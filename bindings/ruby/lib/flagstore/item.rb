@@ -76,6 +76,14 @@ module Flagstore
   # How many rows something happened to for one reason, and the kind and key of the first ten.
   Reason = Struct.new(:number, :keys)
 
+  # What {Store.doctor} found: how many +problems+ and +warnings+ there are, and the +findings+, an array of {Finding}.
+  Report = Struct.new(:problems, :warnings, :findings)
+
+  # One thing that was looked at. +check+ says what, such as +"credentials"+ (the page docs/doctor.md has them all), +level+
+  # is +:ok+, +:note+, +:warning+ or +:problem+. +found+ and +remedy+ are sentences that hold no secret; +remedy+ is nil
+  # where there is nothing to do.
+  Finding = Struct.new(:check, :level, :found, :remedy)
+
   # Something that a store reports besides the results of calls. +level+ is +:error+, +:warn+, +:info+ or +:debug+.
   Event = Struct.new(:level, :message)
 end

@@ -56,6 +56,7 @@ module Flagstore
       store_membership_count: [[:pointer], :size_t],
       store_membership_entry: [%i[pointer size_t pointer pointer pointer pointer], :int32],
       store_statistics: [%i[uint64 pointer pointer], :int32],
+      store_doctor: [[*TEXT, :pointer, :pointer], :int32],
       store_clear_cache: [%i[uint64 pointer], :int32],
       store_next_event: [%i[uint64 pointer pointer pointer], :int32],
       store_get_async: [[:uint64, *TEXT, *TEXT, *ENDING], :int32],
@@ -89,8 +90,8 @@ module Flagstore
       store_string_free: [[:pointer], :void]
     }.freeze
 
-    # Bound once more under another name, for where it is told to wait: other Ruby threads run meanwhile.
-    WAITING = { store_completions_next: :store_completions_wait }.freeze
+    # Bound once more under another name, for where it waits: other Ruby threads run meanwhile.
+    WAITING = { store_completions_next: :store_completions_wait, store_doctor: :store_doctor_wait }.freeze
 
     # +Thread#kill+, +Thread#raise+ and +Timeout+ wait while a function runs and its result is copied and freed, which blocks
     # nothing; and take effect where a call waits.

@@ -8,6 +8,7 @@ require_relative 'handle'
 require_relative 'harmless_logger'
 require_relative 'item'
 require_relative 'library'
+require_relative 'options'
 require_relative 'place'
 require_relative 'text'
 
@@ -45,6 +46,41 @@ module Flagstore
       end
     end
 
+    # Looks at everything between this process and its flags, says what is wrong and what to do about it.
+    #
+    # Takes what opening a store takes, but for the logger, and opens none. It reads all flags and segments once, and asks
+    # for two writes that cannot succeed; nothing is written or cached. Whatever is wrong with table, network or credentials
+    # stands in the report. Blocks for at most four times +timeout_ms+ and twice +all_timeout_ms+. Other threads and fibers
+    # run meanwhile; +Timeout+ and signals end the waiting, and what was begun ends by itself, for which an exit waits.
+    #
+    # @example
+    #   Flagstore::Store.doctor(table: 'flags', prefix: 'production').findings.each do |finding|
+    #     puts [finding.level, finding.check, finding.found, finding.remedy].compact.join('  ')
+    #   end
+    #
+    # @return [Report]
+    # @raise [OptionError] an option is unknown, of the wrong type or out of range
+    # @raise [UnavailableError] not even that could be found out in time
+    # @raise [LibraryError] +libflagstore+ cannot be loaded
+    def self.doctor(table:, **options)
+      library = Library.load
+      text = Options.text({ table: table, **options })
+      place = StringPlace.new(library.native)
+      asked = Thread.new do
+        Thread.current.report_on_exception = false
+        library.call(:store_doctor_wait, text, text.bytesize, place.pointer, place: place) { place.take }
+      end
+      found(JSON.parse(asked.value))
+    end
+
+    def self.found(report)
+      findings = report['findings'].map do |finding|
+        Finding.new(finding['check'], finding['level'].to_sym, finding['found'], finding['remedy'])
+      end
+      Report.new(report['problems'], report['warnings'], findings)
+    end
+    private_class_method :found
+
     # Opening does no network I/O and needs no table; a wrong one shows at the first call.
     #
     # @param table [String] name or ARN of the table, whose key is +namespace+ (string) and +key+ (string)
@@ -61,7 +97,7 @@ module Flagstore
       @logger = HarmlessLogger.around(logger)
       @next_look = 0.0
       @library = Library.load
-      @handle = Handle.new(@library, options_text({ table: table, prefix: prefix, **options }))
+      @handle = Handle.new(@library, Options.text({ table: table, prefix: prefix, **options }))
       @closed = false
       ObjectSpace.define_finalizer(self, self.class.send(:closing, @library, @handle.number))
     end
@@ -285,19 +321,6 @@ module Flagstore
 
     def initialize_copy(_other)
       marshal_dump
-    end
-
-    def options_text(options)
-      JSON.generate(options.compact.to_h { |name, value| [name, option(name, value)] })
-    end
-
-    def option(name, value)
-      value = value.to_path if value.respond_to?(:to_path)
-      case value
-      when String, Symbol then Text.utf8(name, value)
-      when Integer, true, false then value
-      else raise TypeError, "the option #{name} takes no #{value.class}"
-      end
     end
 
     # @return [Item, nil, :not_cached]

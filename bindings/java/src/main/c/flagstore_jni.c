@@ -298,6 +298,20 @@ JNIEXPORT jbyteArray JNICALL Java_io_flagstore_Native_statistics(JNIEnv *env, jc
   return code < 0 ? failure(env, &error) : text_answer(env, 0, json);
 }
 
+JNIEXPORT jbyteArray JNICALL Java_io_flagstore_Native_doctor(JNIEnv *env, jclass class, jbyteArray options) {
+  (void)class;
+  struct text json;
+  jbyteArray array = NULL;
+  if (take(env, options, &json)) {
+    char *report;
+    store_error error;
+    int32_t code = library.store_doctor(json.bytes, json.len, &report, &error);
+    array = code < 0 ? failure(env, &error) : text_answer(env, 0, report);
+  }
+  drop(&json);
+  return array;
+}
+
 JNIEXPORT jbyteArray JNICALL Java_io_flagstore_Native_clearCache(JNIEnv *env, jclass class, jlong store) {
   (void)class;
   store_error error;

@@ -16,8 +16,8 @@
   F(store_big_segments_membership_async) F(store_cancel) F(store_completions_open) F(store_complete_to) \
   F(store_completions_next) F(store_result_code) F(store_result_error) F(store_result_item) F(store_result_items) \
   F(store_result_initialized) F(store_result_report) F(store_result_metadata) F(store_result_membership) \
-  F(store_items_view) F(store_membership_count) F(store_membership_entry) F(store_statistics) F(store_clear_cache) \
-  F(store_next_event) F(store_error_free) F(store_item_free) F(store_items_free) F(store_membership_free) \
+  F(store_items_view) F(store_membership_count) F(store_membership_entry) F(store_statistics) F(store_doctor) \
+  F(store_clear_cache) F(store_next_event) F(store_error_free) F(store_item_free) F(store_items_free) F(store_membership_free) \
   F(store_result_free) F(store_string_free)
 
 struct library {

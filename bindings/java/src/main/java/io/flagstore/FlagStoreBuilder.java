@@ -5,6 +5,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.concurrent.CompletableFuture;
 import java.util.function.Consumer;
 
 /**
@@ -28,9 +29,38 @@ public final class FlagStoreBuilder {
      * @throws LibraryException if libflagstore cannot be loaded
      */
     public FlagStore open() {
+        return new FlagStore(table, all(), onEvent);
+    }
+
+    private Map<String, Object> all() {
         Map<String, Object> all = new LinkedHashMap<>(options);
         all.put("table", table == null ? "" : table);
-        return new FlagStore(table, all, onEvent);
+        return all;
+    }
+
+    /**
+     * Looks at everything between this process and its flags, says what is wrong and what to do about it.
+     *
+     * <p>Opens no store. It reads all flags and segments once, and asks for two writes that cannot succeed; nothing is written
+     * or cached. Whatever is wrong with table, network or credentials stands in the report. Blocks for at most four times the
+     * option {@code timeout_ms} and twice {@code all_timeout_ms}; a virtual thread leaves its carrier. An interrupt ends the
+     * wait, with {@code STORE_CANCELLED}, and stays set; what was begun ends by itself.
+     *
+     * @return what was found
+     * @throws FlagStoreException if an option is unknown, of the wrong type or out of range; the message names it
+     * @throws LibraryException if libflagstore cannot be loaded
+     */
+    public Report doctor() {
+        return Doctor.awaited(doctorAsync());
+    }
+
+    /**
+     * {@link #doctor} without blocking.
+     *
+     * @return a future that fails with the exception that {@code doctor} would throw
+     */
+    public CompletableFuture<Report> doctorAsync() {
+        return Doctor.asked(all());
     }
 
     /**

@@ -32,6 +32,9 @@ final class Native {
     /** Text: JSON. */
     static native byte[] statistics(long store);
 
+    /** Text: JSON. Blocks for long. */
+    static native byte[] doctor(byte[] options);
+
     static native byte[] clearCache(long store);
 
     /** Flags: the level. Text: the message. Or {@code NOT_FOUND}. */

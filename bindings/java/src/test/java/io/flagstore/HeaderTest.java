@@ -95,11 +95,10 @@ public class HeaderTest {
         Set<String> unused = new TreeSet<>(declared);
         unused.removeAll(lookedUp);
         // The others: a logger is a call into Java from a thread that it does not know, no thread waits inside the library, and
-        // one thread waits for what is finished as long as the process lives; the doctor has a command of its own.
+        // one thread waits for what is finished as long as the process lives.
         assertEquals(
                 Set.of(
                         "store_set_logger",
-                        "store_doctor",
                         "store_completions_notify",
                         "store_completions_close",
                         "store_get",
