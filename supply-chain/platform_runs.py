@@ -1,195 +1,34 @@
-"""Where the files of other platforms run here, and what is run with them.
-
-A place is a C library that a program finds instead of the machine's own, and maybe an emulator of its processor or of its
-system. The libraries lie in build/tools/roots, unpacked from Debian's packages by `.ci/install platforms`.
-"""
+"""What is run of a platform that is built: the C tests of the library, and the tests of bindings."""
 
 from __future__ import annotations
 
-import json
+import contextlib
+import importlib.util
 import os
 import re
 import shutil
+import signal
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+import sys
+import tempfile
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
 
-from platform_targets import BUILT, HOST, INSTALL, ROOT, SONAME, TOOLS, Target, compiler
+from platform_bindings import BINDINGS
+from platform_places import PLACES, Place
+from platform_targets import BUILT, ROOT, Target
 
-ROOTS = TOOLS / "roots"
-LOCAL = Path(os.environ.get("CARGO_TARGET_DIR") or ROOT / "target").resolve() / "release" / "flagstore-local"
 TESTS = ROOT / "build" / "platform-tests"
 VERSION = re.search(r'^version = "(.*)"', (ROOT / "Cargo.toml").read_text(), re.MULTILINE)[1]
-CLOSING = re.compile(r"^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$", re.MULTILINE)
-# Emulated, everything takes this many times as long.
-SLOWER_UNDER_EMULATION = 8
 # The longest that one program of tests may take, natively.
 PATIENCE_SECONDS = 600
 
-
-@dataclass
-class Outcome:
-    passed: int = 0
-    failed: int = 0
-    skipped: int = 0
-
-    def add(self, other: Outcome) -> None:
-        self.passed += other.passed
-        self.failed += other.failed
-        self.skipped += other.skipped
-
-    def __str__(self) -> str:
-        return f"{self.passed} passed, {self.failed} failed, {self.skipped} skipped"
-
-
-@dataclass(frozen=True)
-class Place:
-    """A Linux that a target's programs run on."""
-
-    name: str
-    # What the tests are compiled for: they use more of the C library than the library does.
-    zig: str
-    root: Path | None = None  # where its C library lies; None is the machine's own
-    loader: str = ""  # below the root
-    libraries: str = ""  # below the root
-
-    programs = ("store", "async", "misuse", "matrix", "threads", "fork", "process")
-    harness = ("check", "runner", "endpoint", "servers")
-    # Natively a test meets the library cold, each in a process of its own.
-    together = ("matrix",)
-
-    @property
-    def emulator(self) -> str:
-        """Of another processor than this machine's."""
-        machine = self.zig.partition("-")[0]
-        return "" if machine == HOST.partition("-")[0] else f"qemu-{machine}-static"
-
-    @property
-    def slower(self) -> int:
-        return SLOWER_UNDER_EMULATION if self.emulator else 1
-
-    def __str__(self) -> str:
-        return f"{self.name} under {self.emulator.removesuffix('-static')}" if self.emulator else self.name
-
-    def reason_not_to_run(self) -> str:
-        if self.emulator and not shutil.which(self.emulator):
-            return f"{self.emulator} is not installed: {INSTALL}"
-        if not self.root and self.emulator:
-            return "this machine has another processor"
-        if self.root and not (self.root / self.loader).exists():
-            return f"{self.root.relative_to(ROOT)}/{self.loader} is not there: {INSTALL}"
-        return ""
-
-    def prepare(self, folder: Path, library: Path) -> None:
-        (folder / SONAME).symlink_to(library)
-
-    def compiled(self, target: Target, program: Path, sources: list[Path], options: list[str]) -> list[str]:
-        command = compiler(target)
-        command[command.index("-target") + 1] = self.zig
-        linked = [f"-L{program.parent}", f"-l:{SONAME}", "-Wl,-rpath,$ORIGIN"]
-        return [*command, *options, "-pthread", "-o", str(program), *map(str, sources), *linked]
-
-    def command(self, program: Path) -> list[str]:
-        if self.emulator:
-            return [self.emulator, "-L", str(self.root), str(program)]
-        if self.root:
-            # By its loader, and not by a variable, which would change what the program starts.
-            return [str(self.root / self.loader), "--library-path", str(self.root / self.libraries), str(program)]
-        return [str(program)]
-
-    @contextmanager
-    def environment(self) -> Iterator[dict[str, str]]:
-        # Without the library of this machine: each program has the one that it was linked with, and loads no other.
-        here = {name: value for name, value in os.environ.items() if name != "FLAGSTORE_LIBRARY"}
-        yield {"FLAGSTORE_LOCAL": str(LOCAL), **here, "FLAGSTORE_TESTS_SLOWER": str(self.slower)}
-
-
-@dataclass(frozen=True)
-class Wine(Place):
-    """Windows, as far as Wine knows it: all that forks, and all that is about signals, stays on Linux."""
-
-    programs = ("store", "async", "misuse", "matrix")
-    harness = ("check", "endpoint", "windows/harness")
-    together = ()
-
-    @property
-    def emulator(self) -> str:
-        return ""
-
-    def reason_not_to_run(self) -> str:
-        return "" if Path(WINE).exists() else f"{WINE} is not installed: {INSTALL}"
-
-    def prepare(self, folder: Path, library: Path) -> None:
-        (folder / library.name).symlink_to(library)
-        shim = ["x86_64-w64-mingw32-gcc", "-shared", "-o", str(folder / "bcryptprimitives.dll")]
-        subprocess.run([*shim, ROOT / "tests/c/windows/bcryptprimitives.c", "-ladvapi32"], check=True)
-
-    def compiled(self, target: Target, program: Path, sources: list[Path], options: list[str]) -> list[str]:
-        linked = [f"-L{program.parent}", "-l:flagstore.dll", "-lws2_32", "-Wl,-Bstatic", "-lpthread"]
-        known = ["-D__USE_MINGW_ANSI_STDIO=1", *options]
-        return [*compiler(target), *known, "-o", f"{program}.exe", *map(str, sources), *linked]
-
-    def command(self, program: Path) -> list[str]:
-        return [WINE, f"{program}.exe"]
-
-    @contextmanager
-    def environment(self) -> Iterator[dict[str, str]]:
-        """With an endpoint that runs beside it, since the tests start none there."""
-        wine = {"WINEPREFIX": str(TOOLS / "wine"), "WINEDEBUG": "-all", "DISPLAY": ""}
-        with subprocess.Popen(
-            [os.environ.get("FLAGSTORE_LOCAL", LOCAL), "--exit-with-stdin"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-        ) as server:
-            url = json.loads(server.stdout.readline())["url"]
-            yield {**os.environ, **wine, "FLAGSTORE_ENDPOINT": url, "FLAGSTORE_TESTS_SLOWER": str(self.slower)}
-            server.stdin.close()
-
-
-GLIBC_TESTS = "-linux-gnu.2.31"
-WINE = "/usr/lib/wine/wine64"
-PLACES: dict[str, list[Place]] = {
-    "x86_64-unknown-linux-gnu": [
-        Place("glibc of this machine", "x86_64" + GLIBC_TESTS),
-        Place(
-            "glibc 2.31",
-            "x86_64" + GLIBC_TESTS,
-            ROOTS / "bullseye-amd64",
-            "lib/x86_64-linux-gnu/ld-2.31.so",
-            "lib/x86_64-linux-gnu",
-        ),
-    ],
-    "aarch64-unknown-linux-gnu": [
-        Place(
-            "glibc 2.36",
-            "aarch64" + GLIBC_TESTS,
-            ROOTS / "bookworm-arm64",
-            "lib/ld-linux-aarch64.so.1",
-            "lib/aarch64-linux-gnu",
-        ),
-    ],
-    "x86_64-unknown-linux-musl": [
-        Place(
-            "musl 1.2.5",
-            "x86_64-linux-musl",
-            ROOTS / "trixie-musl-amd64",
-            "usr/lib/ld-musl-x86_64.so.1",
-            "usr/lib/x86_64-linux-musl",
-        ),
-    ],
-    "aarch64-unknown-linux-musl": [
-        Place(
-            "musl 1.2.5",
-            "aarch64-linux-musl",
-            ROOTS / "trixie-musl-arm64",
-            "usr/lib/ld-musl-aarch64.so.1",
-            "usr/lib/aarch64-linux-musl",
-        ),
-    ],
-    "x86_64-pc-windows-gnu": [Wine("Wine 8", "")],
-}
+# It knows how each test runner closes; it is a program, so Python asks for its name.
+_suite = SourceFileLoader("tests_run", str(ROOT / "tests/run"))
+_spec = importlib.util.spec_from_loader(_suite.name, _suite)
+tests_run = sys.modules[_suite.name] = importlib.util.module_from_spec(_spec)
+_suite.exec_module(tests_run)
+Outcome = tests_run.Counts
 
 
 def runs(target: Target, outcome: Outcome, shortly: bool) -> dict[str, str]:
@@ -218,8 +57,9 @@ def runs(target: Target, outcome: Outcome, shortly: bool) -> dict[str, str]:
         everything = Outcome()
         for counts in ran.values():
             everything.add(counts)
-        add_cell(cells, "C tests", f"{place}: {everything}")
-        add_cell(cells, "fork", f"{place}: {forks}" if forks else "there is none")
+        add_cell(cells, "C tests", f"{place}: {briefly(everything)}")
+        add_cell(cells, "fork", f"{place}: {briefly(forks)}" if forks else "there is none")
+    cells["bindings"] = bindings_tests(target, outcome, shortly)
     return cells
 
 
@@ -228,9 +68,7 @@ def add_cell(cells: dict[str, str], column: str, text: str) -> None:
 
 
 def c_tests(target: Target, place: Place) -> dict[str, Outcome]:
-    folder = TESTS / target.triple / re.sub(r"[^\w.]+", "-", place.name)
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+    folder = emptied(TESTS / target.triple / re.sub(r"[^\w.]+", "-", place.name))
     place.prepare(folder, BUILT / target.triple / target.file)
     cells = folder / "matrix_cells.c"
     declarations = [ROOT / "include/flagstore_cdef.h", ROOT / "include/flagstore.h"]
@@ -249,31 +87,79 @@ def c_tests(target: Target, place: Place) -> dict[str, Outcome]:
     return outcomes
 
 
+def briefly(counts: Outcome) -> str:
+    """For a cell: what there is none of is left out."""
+    named = {"passed": counts.passed, "failed": counts.failed, "skipped": counts.skipped}
+    return ", ".join(f"{number} {what}" for what, number in named.items() if number) or "nothing ran"
+
+
+def bindings_tests(target: Target, outcome: Outcome, shortly: bool) -> str:
+    """Runs the tests of bindings on the platform; returns their cell of the table."""
+    ran = []
+    for binding in BINDINGS.get(target.triple, []):
+        place = PLACES[target.triple][-1]
+        reason = "in the long form, by make platforms" if shortly else place.reason_not_to_run()
+        if reason := reason or binding.reason_not_to_run(place):
+            print(f"skipped {binding.language} on {place}: {reason}")
+            outcome.skipped += 1
+            ran.append(f"{binding.language}: skipped: {reason}")
+            continue
+        print(f"== {target.triple} on {place}: {binding.language}", flush=True)
+        folder = emptied(TESTS / target.triple / binding.language)
+        try:
+            suite = binding.prepared(target, place, folder)
+        except subprocess.CalledProcessError as error:
+            print(f"FAILED {binding.language} on {place}: {error.cmd[0]} ended with status {error.returncode}")
+            counts = Outcome(failed=1)
+        else:
+            library = str(BUILT / target.triple / target.file)
+            with place.environment() as environment:
+                environment = {**environment, "FLAGSTORE_LIBRARY": library, **suite.variables}
+                counts = counted(binding.language, suite.command, environment, place.slower, suite.folder)
+        outcome.add(counts)
+        ran.append(f"{binding.language} on {place}: {briefly(counts)}")
+    return "; ".join(ran) or "-"
+
+
+def emptied(folder: Path) -> Path:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder
+
+
 def counted(
     name: str, command: list[str], environment: dict[str, str], slower: int = 1, folder: Path = ROOT
 ) -> Outcome:
     """Runs tests, shows what they say, and returns the sum of their closing lines."""
-    outcome = Outcome()
-    try:
-        ran = subprocess.run(
+    outcome, status = Outcome(), None
+    # Into a file: a pipe would be waited for as long as anything holds it that a program which hangs has started.
+    with tempfile.TemporaryFile() as said:
+        child = subprocess.Popen(
             command,
-            check=False,
             cwd=folder,
             env=environment,
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
+            stdout=said,
             stderr=subprocess.STDOUT,
-            timeout=PATIENCE_SECONDS * slower,
+            start_new_session=True,
         )
-        status, output = ran.returncode, ran.stdout
-    except subprocess.TimeoutExpired as late:
-        status, output = -9, late.stdout or b""
-    text = output.decode(errors="replace").replace("\r\n", "\n")
-    # Indented, so that whoever adds up closing lines counts nothing twice.
-    print("".join(f"  {line}\n" for line in text.splitlines()), end="", flush=True)
-    for passed, failed, skipped in CLOSING.findall(text):
-        outcome.add(Outcome(int(passed), int(failed), int(skipped or 0)))
+        try:
+            status = child.wait(PATIENCE_SECONDS * slower)
+        except subprocess.TimeoutExpired:
+            print(f"FAILED {name}: it did not end within {PATIENCE_SECONDS * slower} s")
+            outcome.failed += 1
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(child.pid, signal.SIGKILL)
+            child.wait()
+        said.seek(0)
+        text = said.read().decode(errors="replace").replace("\r\n", "\n")
+    for line in text.splitlines():
+        outcome.add(tests_run.counts_in(line))
+        # Indented, so that whoever adds up closing lines counts nothing twice.
+        print(f"  {line}")
     if not outcome.failed and (status or not outcome.passed):
         print(f"FAILED {name}: it ended with status {status} and {outcome}")
         outcome.failed += 1
+    sys.stdout.flush()
     return outcome

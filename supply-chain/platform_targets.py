@@ -74,6 +74,8 @@ class Linux(Target):
             f"-soname,{self.name}",
             # Its threads live as long as the process.
             "-z,nodelete",
+            # What the C library does not have is missed here, and not where it is loaded.
+            "-z,defs",
             "-z,relro",
             "-z,now",
             "--gc-sections",
@@ -87,12 +89,12 @@ class Linux(Target):
 
 @dataclass(frozen=True)
 class MacOS(Target):
-    """Linked by Rust's own lld with declarations of what the system's libraries export: Apple's files are not needed, and
-    nothing of theirs is inside."""
+    """Linked by Rust's own lld with declarations of what the system's libraries export, zig's of libSystem and ours of two
+    frameworks: Apple's files are not needed, and nothing of theirs is inside."""
 
     file: str = "libflagstore.dylib"
     name: str = "@rpath/libflagstore.dylib"
-    needs: str = r"/usr/lib/lib(System\.B|iconv\.2|objc\.A)\.dylib|/System/Library/Frameworks/(Security|CoreFoundation)\.framework/.*"
+    needs: str = r"/usr/lib/libSystem\.B\.dylib|/System/Library/Frameworks/(Security|CoreFoundation)\.framework/.*"
 
     @property
     def machine(self) -> tuple[str, str]:
@@ -101,20 +103,23 @@ class MacOS(Target):
     def holds_floor(self, found: Native) -> bool:
         return found.system == self.floor.removeprefix("macOS ")
 
-    def link(self, archive: Path, file: Path, exports: list[str]) -> list[str]:
-        listed = file.parent / "exports.list"
-        listed.write_text("".join(f"_{name}\n" for name in exports))
+    def linker(self, file: Path, name: str) -> list[str]:
+        """Of a shared library that finds what the system has."""
         oldest = self.floor.removeprefix("macOS ")
         architecture = {"aarch64": "arm64"}.get(self.machine[1], self.machine[1])
         return [
             str(rust_lld()),
             *("-flavor", "darwin", "-arch", architecture, "-platform_version", "macos", oldest, oldest),
-            *("-dylib", "-install_name", self.name, "-o", str(file), "-exported_symbols_list", str(listed)),
-            *("-dead_strip", "-dead_strip_dylibs", "-x", "-S", "-adhoc_codesign"),
-            *(word for name in exports for word in ("-u", f"_{name}")),
-            *(str(archive), str(system_library()), "-F", str(FRAMEWORKS)),
-            *("-framework", "Security", "-framework", "CoreFoundation"),
+            *("-dylib", "-install_name", name, "-o", str(file)),
+            *("-dead_strip", "-dead_strip_dylibs", "-x", "-S", "-adhoc_codesign", str(system_library())),
+            *("-F", str(FRAMEWORKS), "-framework", "Security", "-framework", "CoreFoundation"),
         ]
+
+    def link(self, archive: Path, file: Path, exports: list[str]) -> list[str]:
+        listed = file.parent / "exports.list"
+        listed.write_text("".join(f"_{name}\n" for name in exports))
+        kept = [word for name in exports for word in ("-u", f"_{name}")]
+        return [*self.linker(file, self.name), "-exported_symbols_list", str(listed), *kept, str(archive)]
 
 
 @dataclass(frozen=True)
@@ -230,6 +235,4 @@ def reason_not_to_build(target: Target) -> str:
         return f"zig is not installed: {INSTALL}"
     if isinstance(target, MacOS) and not rust_lld().exists():
         return "Rust's toolchain has no rust-lld"
-    if isinstance(target, MacOS) and not FRAMEWORKS.is_dir():
-        return f"{FRAMEWORKS.relative_to(ROOT)} does not declare yet what Security and CoreFoundation export"
     return ""

@@ -1,11 +1,11 @@
 /*
  * Requests to PHP-FPM, one after another, each on a new connection as web servers make them by default:
  *
- *     fpm_get SOCKET SCRIPT WHAT OPTIONS
+ *     fpm_get SOCKET SCRIPT WHAT OPTIONS [WARM]
  *
  * WHAT and OPTIONS reach the script as the FastCGI parameters BENCH_WHAT and BENCH_OPTIONS. The script answers with the
  * nanoseconds that it took by its own clock. The protocol is that of blocks.h; each answer has "inside" too, the sum of
- * those times in seconds.
+ * those times in seconds. Before the first, WARM requests are made (20).
  */
 #include "blocks.h"
 
@@ -131,11 +131,11 @@ static double get(void)
 int main(int argc, char **argv)
 {
   char line[64];
-  if (argc != 5) {
+  if (argc != 5 && argc != 6) {
     return 2;
   }
   prepare(argv);
-  for (int warm = 0; warm < 20; warm++) {
+  for (long warm = argc == 6 ? atol(argv[5]) : 20; warm > 0; warm--) {
     get();
   }
   puts("ready");

@@ -2,12 +2,17 @@
 
 /**
  * What PHP-FPM's workers run for c/fpm_get.c: read the row of one flag, by the library or by a raw HTTP request, and
- * decode its JSON; or nothing at all. Answers with the nanoseconds that this took.
+ * decode its JSON; or nothing at all. Answers with the nanoseconds that this took. Or, for a host of workers: read all flags
+ * and answer with the number of requests to DynamoDB that the worker has made.
  */
 
 declare(strict_types=1);
 
 $started = hrtime(true);
+if ($_SERVER['BENCH_WHAT'] === 'host') {
+    echo requests(json_decode($_SERVER['BENCH_OPTIONS'], true));
+    return;
+}
 if ($_SERVER['BENCH_WHAT'] !== 'nothing') {
     $options = json_decode($_SERVER['BENCH_OPTIONS'], true);
     $item = $_SERVER['BENCH_WHAT'] === 'raw' ? raw($options) : flagstore($options);
@@ -18,12 +23,28 @@ if ($_SERVER['BENCH_WHAT'] !== 'nothing') {
 }
 echo hrtime(true) - $started;
 
-function flagstore(array $options): string
+function store(array $options): Flagstore\Store
 {
     spl_autoload_register(static function (string $class): void {
         require __DIR__ . '/../../bindings/php/src/' . substr($class, strlen('Flagstore\\')) . '.php';
     });
-    return Flagstore\Store::open($options)->get('features', 'flag-000000')->item;
+    return Flagstore\Store::open($options);
+}
+
+function flagstore(array $options): string
+{
+    return store($options)->get('features', 'flag-000000')->item;
+}
+
+function requests(array $host): int
+{
+    $store = store($host['options']);
+    for ($number = 0; $number < $host['flags']; $number++) {
+        if ($store->get('features', sprintf('flag-%06d', $number))->item === null) {
+            throw new RuntimeException('a flag is missing');
+        }
+    }
+    return $store->statistics()['requests'];
 }
 
 /**

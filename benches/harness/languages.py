@@ -70,11 +70,16 @@ def java(tools, size):
     return Language(command, [bridge, str(size)], "emptiest JNI call with copy", "AWS SDK for Java v2")
 
 
-def ruby(tools, size):
+def ruby_program():
     ruby = shutil.which("ruby")
     if ruby is None or subprocess.run([ruby, "-rffi", "-e", ""], capture_output=True, check=False).returncode != 0:
         raise Missing("needs Ruby with the ffi gem: apt-get install ruby-ffi")
-    return Language([ruby, CLIENTS / "get.rb"], [tools.library, str(size)], "emptiest ffi call + copy", most=4)
+    return ruby
+
+
+def ruby(tools, size):
+    command = [ruby_program(), CLIENTS / "get.rb"]
+    return Language(command, [tools.library, str(size)], "emptiest ffi call + copy", most=4)
 
 
 def php_extension(tools, size):

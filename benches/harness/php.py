@@ -1,4 +1,4 @@
-"""PHP: the extension built for the library that is measured, and PHP-FPM with one worker on a socket of its own."""
+"""PHP: the extension built for the library that is measured, and PHP-FPM with its workers on a socket of its own."""
 
 import contextlib
 import hashlib
@@ -46,13 +46,13 @@ def program(name="php"):
 
 
 @contextlib.contextmanager
-def fpm(tools, transport):
-    """A PHP-FPM with opcache and one worker, as in production but for the number; gives the path of its socket."""
+def fpm(tools, transport, workers=1):
+    """A PHP-FPM with opcache, as in production but for the number of its workers; gives the path of its socket."""
     folder = Path(tempfile.mkdtemp(prefix="flagstore-bench-"))
     socket, log = folder / "socket", folder / "log"
     user = ["user = root", "group = root"] if os.geteuid() == 0 else []
     lines = ["[global]", f"error_log = {log}", "daemonize = no", "[pool]", f"listen = {socket}", "pm = static"]
-    lines += ["pm.max_children = 1", "clear_env = no", "catch_workers_output = yes", *user]
+    lines += [f"pm.max_children = {workers}", "clear_env = no", "catch_workers_output = yes", *user]
     (folder / "fpm.conf").write_text("\n".join(lines) + "\n")
     # -R: it may run as root, as benchmarks in containers do.
     command = [program("php-fpm"), "-n", "-F", "-R", "-y", folder / "fpm.conf", "-p", folder]
@@ -95,7 +95,7 @@ def _extension(tools):
         raise Missing("needs phpize for the extension: apt-get install php-dev")
     sources = tools.root / "bindings/php/ext"
     stamp = hashlib.sha256(subprocess.run([program(), "-v"], capture_output=True, check=True).stdout)
-    archive = tools.library.resolve().parent / "libflagstore.a"
+    archive = tools.unstripped_library.resolve().parent / "libflagstore.a"
     for file in sorted([*sources.glob("*.[ch]"), sources / "config.m4", tools.root / "include/flagstore.h", archive]):
         stamp.update(file.read_bytes())
     folder = tools.build / "php-extension" / stamp.hexdigest()[:12]

@@ -14,6 +14,7 @@ use super::exchange::Connection;
 use super::failure::Place;
 use super::http::{self, Connector, Proxies, Sends};
 use super::identity::{Destination, Identities};
+use super::notices::Notices;
 use super::pool::Pool;
 use super::resolver::Resolver;
 use super::retry::Shared;
@@ -44,7 +45,7 @@ pub struct DynamoTable {
 
 impl DynamoTable {
     /// Remembers the options; nothing is resolved or connected before the first request.
-    pub fn new(options: Options, counters: Arc<Counters>) -> Self {
+    pub fn new(options: Options, counters: Arc<Counters>, notices: Notices) -> Self {
         // What looks for variables is made here, since only the thread that opens a store may.
         runtime::prepare();
         if !options.is_complete() {
@@ -53,7 +54,8 @@ impl DynamoTable {
         let (shared, generation) = (Shared::new(&options), runtime::generation());
         let runtimes = Arc::new(if options.is_complete() { Runtimes::none() } else { Runtimes::new() });
         let (given, most, used) = (options.clone(), shared.in_flight.most(), Arc::clone(&runtimes));
-        let connecting = Loader::new(patience(&options), move |_| Ok((connect(&given, most, &used)?, Life::Endless)));
+        let connecting =
+            Loader::new(patience(&options), move |_| Ok((connect(&given, most, &used, &notices)?, Life::Endless)));
         DynamoTable { options, counters, shared, generation, connection: OnceLock::new(), connecting, runtimes }
     }
 
@@ -62,7 +64,7 @@ impl DynamoTable {
     pub fn through(options: Options, client: Arc<dyn Sends>) -> Result<Self> {
         let pool = Pool::new(Box::new(move || Arc::clone(&client)));
         let connection = Target::given(&options)?.connection(&options, &Arc::new(Runtimes::none()), pool)?;
-        let table = DynamoTable::new(options, Arc::default());
+        let table = DynamoTable::new(options, Arc::default(), Notices::default());
         Ok(DynamoTable { connection: OnceLock::from(Arc::new(connection)), ..table })
     }
 
@@ -97,7 +99,7 @@ impl DynamoTable {
         let connection = if blocks(&self.options) {
             self.connecting.current(SystemTime::now()).await.map_err(|why| self.unconnected(why))?
         } else {
-            Arc::new(connect(&self.options, self.shared.in_flight.most(), &self.runtimes)?)
+            Arc::new(connect(&self.options, self.shared.in_flight.most(), &self.runtimes, &Notices::default())?)
         };
         Ok(self.connection.get_or_init(|| connection))
     }
@@ -126,11 +128,13 @@ fn is_plain(endpoint: Option<&str>) -> bool {
 }
 
 /// Finds out where requests go and who asks. Connects nothing yet, but may block.
-fn connect(options: &Options, most: u32, runtimes: &Arc<Runtimes>) -> Result<Connection> {
+fn connect(options: &Options, most: u32, runtimes: &Arc<Runtimes>, notices: &Notices) -> Result<Connection> {
     let (target, bundle) = if options.is_complete() {
         (Target::given(options)?, None)
     } else {
         let files = Files::read(&options.environment, options.profile.as_deref());
+        // Also where nothing comes of it: what is misspelt may be why.
+        files.notices().into_iter().for_each(|notice| notices.say(notice));
         (Target::found(options, &files, runtimes)?, files.ca_bundle().map(ToOwned::to_owned))
     };
     let pool = pool(options, target.endpoint.as_deref(), bundle.as_deref(), most)?;
@@ -223,7 +227,7 @@ impl Target {
             Some(given) => Identities::fixed(&destination, credentials::fixed(given)?).map_err(|failure| {
                 Error::new(Code::OptionValue, format!("no request to {place} can be made: {failure}"))
             })?,
-            None => Identities::loaded(destination, patience(options), move |left| sources.load(left)),
+            None => Identities::loaded(destination, patience(options), move |errand| sources.load(errand)),
         };
         Ok(Connection::new(place, pool, identities))
     }

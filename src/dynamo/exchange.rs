@@ -212,7 +212,7 @@ mod tests {
     use aws_credential_types::Credentials;
 
     use super::super::answers::{One, Spelled};
-    use super::super::credentials::Life;
+    use super::super::credentials::{Errand, Life};
     use super::super::http::{Answer, Sends};
     use super::super::identity::Destination;
     use super::*;
@@ -253,7 +253,7 @@ mod tests {
             table: "flags".into(),
         };
         let left = Mutex::new(keys.iter());
-        let load = move |_| {
+        let load = move |_: &Errand| {
             let key = lock(&left).next().unwrap_or(keys.last().expect("a key"));
             Ok((Credentials::new(*key, "secret", None, None, "test"), Life::Endless))
         };

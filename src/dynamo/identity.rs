@@ -17,7 +17,7 @@ use http::{HeaderName, HeaderValue, Uri};
 use hyper::body::Bytes;
 use sha2::{Digest, Sha256};
 
-use super::credentials::{LoadFailure, LoadFailureKind, Loaded, Loader};
+use super::credentials::{Errand, LoadFailure, LoadFailureKind, Loaded, Loader};
 use super::http::Request;
 use super::percent::{PATH, encoded};
 use super::seen::{self, Shown};
@@ -80,15 +80,15 @@ impl Identities {
         Ok(Identities(Origin::Given(Arc::new(destination.identity(credentials)?))))
     }
 
-    /// Those of credentials that `load` gets, which may block, told how long the last are valid yet. Loads nothing yet. A
-    /// call that needs one waits at most so long.
+    /// Those of credentials that `load` gets, which may block. Loads nothing yet. A call that needs one waits at most so
+    /// long.
     pub fn loaded(
         destination: Destination,
         patience: Duration,
-        load: impl Fn(Option<Duration>) -> Result<Loaded, LoadFailure> + Send + Sync + 'static,
+        load: impl Fn(&Errand) -> Result<Loaded, LoadFailure> + Send + Sync + 'static,
     ) -> Self {
-        Identities(Origin::Loaded(Loader::new(patience, move |left| {
-            let (credentials, life) = load(left)?;
+        Identities(Origin::Loaded(Loader::new(patience, move |errand| {
+            let (credentials, life) = load(errand)?;
             Ok((destination.identity(credentials)?, life))
         })))
     }

@@ -16,6 +16,7 @@ mod in_flight;
 #[cfg(any(test, miri, fuzzing))]
 #[cfg_attr(fuzzing, allow(dead_code, reason = "the fuzz targets need no log of requests"))]
 pub mod memory;
+mod notices;
 mod pace;
 mod percent;
 mod pool;
@@ -36,6 +37,7 @@ use std::time::Instant;
 
 pub use client::DynamoTable;
 pub use counters::Counters;
+pub use notices::Notices;
 pub use pace::Pace;
 
 use crate::model::Result;

@@ -3,7 +3,8 @@
 //! The system's look-up blocks, for as long as its name servers take. So each runs on a thread that it has for itself and
 //! that ends with it: one that hangs holds up nobody who asks for another name, no fork and no shutdown. There is one
 //! look-up per name at a time, which whoever asks meanwhile joins. It goes on when they give up, so that what took longer
-//! than one attempt is there for the next. An answer is kept for a while, and beyond that while no newer one comes.
+//! than one attempt is there for the next: a first name server that is dead (five seconds, by the C library's habit) costs
+//! the calls of the first look-up and none after. An answer is kept for a while, and beyond that while no newer one comes.
 //!
 //! That the system refuses a thread is an answer as well, and one that may be another in a moment.
 
@@ -22,8 +23,9 @@ use crate::runtime::{self, lock, threads};
 /// How long an answer is as good as a new one. DynamoDB's own names are to be asked for again after 5 s, and keep
 /// their addresses for minutes; connections live longer than either.
 const FRESH: Duration = Duration::from_secs(30);
-/// How long an answer may stand in for a look-up that fails or hangs.
-const USABLE: Duration = Duration::from_secs(3600);
+/// How long an answer may stand in for a look-up that fails or hangs: also for a process that connects once in hours. Who
+/// answers at an address that is of somebody else by then has no certificate for the name.
+const USABLE: Duration = Duration::from_secs(24 * 3600);
 /// How long a look-up is waited for by who has an older answer.
 const PATIENCE_WITH_AN_ANSWER: Duration = Duration::from_millis(250);
 /// After this a look-up counts as lost, and another is started beside it.
@@ -43,13 +45,26 @@ static NAMES: Mutex<Option<Names>> = Mutex::new(None);
 pub struct Resolver {
     /// How long one connection waits for its name.
     patience: Duration,
+    system: System,
+}
+
+/// Asks the system. Blocks.
+type System = fn(&str) -> io::Result<Vec<IpAddr>>;
+
+fn system(name: &str) -> io::Result<Vec<IpAddr>> {
+    Ok((name, 0).to_socket_addrs()?.map(|address| address.ip()).collect())
 }
 
 impl Resolver {
     /// For connections that may take this long to be made.
     pub fn new(connect_timeout: Duration) -> Self {
+        Resolver::asking(connect_timeout, system)
+    }
+
+    /// The same, with something else to ask.
+    pub(super) fn asking(connect_timeout: Duration, system: System) -> Self {
         // A little less, so that it is said what was waited for.
-        Resolver { patience: connect_timeout.mul_f64(0.9) }
+        Resolver { patience: connect_timeout.mul_f64(0.9), system }
     }
 
     /// The addresses of a name, or of what is an address already.
@@ -66,7 +81,7 @@ impl Resolver {
                 Asked::Wait { older, start } => (older, start),
             };
             let waiting = names.join(name);
-            let refused = start.and_then(|number| names.start(name, number, now));
+            let refused = start.and_then(|number| names.start(name, number, now, self.system));
             (waiting, older, refused)
         };
         if let Some((waiters, failure)) = refused {
@@ -210,10 +225,10 @@ impl Names {
     }
 
     /// Starts a look-up, or says who is to be told that it cannot be.
-    fn start(&mut self, name: &str, number: u64, now: Instant) -> Option<(Vec<Waiter>, Failure)> {
+    fn start(&mut self, name: &str, number: u64, now: Instant, system: System) -> Option<(Vec<Waiter>, Failure)> {
         let owned = name.to_owned();
         let started = if self.running <= MOST_LOOKUPS {
-            threads::start("flagstore-dns", STACK_BYTES, move || look_up(&owned, number))
+            threads::start("flagstore-dns", STACK_BYTES, move || look_up(&owned, number, system))
         } else {
             Err(io::Error::other("since too many look-ups hang"))
         };
@@ -238,11 +253,8 @@ impl Names {
 }
 
 /// What the thread of a look-up does.
-fn look_up(name: &str, number: u64) {
-    let outcome = match (name, 0).to_socket_addrs() {
-        Ok(addresses) => Ok(addresses.map(|address| address.ip()).collect()),
-        Err(error) => Err(Failure::of_system(name, &error)),
-    };
+fn look_up(name: &str, number: u64, system: System) {
+    let outcome = system(name).map_err(|error| Failure::of_system(name, &error));
     let waiters = lock(&NAMES).as_mut().map(|names| names.ended(name, number, &outcome, Instant::now()));
     tell(waiters.unwrap_or_default(), &outcome);
 }
@@ -281,6 +293,8 @@ impl Frozen {
 #[cfg(test)]
 mod tests {
     use std::net::Ipv4Addr;
+    use std::sync::Condvar;
+    use std::sync::atomic::{AtomicU32, Ordering};
 
     use super::*;
 
@@ -327,7 +341,9 @@ mod tests {
             (84, Ends(5, Ok(address(2)))),
             (85, known(2)),
             // nor for ever.
-            (3700, wait(None, Some(6))),
+            (86_400, wait(Some(2), Some(6))),
+            (86_401, Ends(6, Err(failure()))),
+            (86_484, wait(None, Some(7))),
         ] {
             let now = begun + Duration::from_secs(second);
             match step {
@@ -385,6 +401,37 @@ mod tests {
         }
         let failure = Failure { name: "a\nb".into(), why: Why::NotFound };
         assert!(!failure.to_string().contains('\n'));
+    }
+
+    /// What the name server that is asked first does, in the test below.
+    static DEAD: Mutex<bool> = Mutex::new(true);
+    static ALIVE: Condvar = Condvar::new();
+    static ASKED: AtomicU32 = AtomicU32::new(0);
+
+    fn slow(_: &str) -> io::Result<Vec<IpAddr>> {
+        ASKED.fetch_add(1, Ordering::Relaxed);
+        drop(ALIVE.wait_while(lock(&DEAD), |dead| *dead));
+        Ok(address(7))
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore = "another thread than the runtime's")]
+    fn a_look_up_slower_than_a_connection_is_there_for_the_next_and_is_not_begun_twice() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
+        let resolver = Resolver::asking(Duration::from_millis(20), slow);
+        let resolve = || runtime.block_on(resolver.resolve("behind-a-dead-name-server.test"));
+        for _ in 0..3 {
+            let failure = resolve().expect_err("nobody answers yet").to_string();
+            assert!(failure.starts_with("DNS: no answer from the name servers for"), "{failure}");
+        }
+        *lock(&DEAD) = false;
+        ALIVE.notify_all();
+        let begun = Instant::now();
+        while resolve() != Ok(address(7)) {
+            assert!(begun.elapsed() < Duration::from_secs(20), "the answer came and was thrown away");
+        }
+        assert_eq!(resolve(), Ok(address(7)));
+        assert_eq!(ASKED.load(Ordering::Relaxed), 1);
     }
 
     #[test]

@@ -16,7 +16,7 @@ use http::{HeaderName, HeaderValue, StatusCode};
 use super::boundary::checked;
 use crate::abi::*;
 use crate::dynamo::http::{Answer as Sent, Failed, Kind, Request, Response, Sends, Unconnected};
-use crate::dynamo::{Counters, DynamoTable};
+use crate::dynamo::{Counters, DynamoTable, Notices};
 use crate::ffi::buffers::StoreItem;
 use crate::ffi::{codes, handles};
 use crate::model::options::{Credentials, Options};
@@ -209,7 +209,11 @@ pub fn wire(data: &[u8]) {
                 let _ = answer_once(peer, &answer);
             }
         });
-        Bench { turn: Mutex::default(), answers, table: Arc::new(DynamoTable::new(options(endpoint), Arc::default())) }
+        Bench {
+            turn: Mutex::default(),
+            answers,
+            table: Arc::new(DynamoTable::new(options(endpoint), Arc::default(), Notices::default())),
+        }
     });
     let _turn = lock(turn);
     let (call, answer) = data.split_first().unwrap_or((&b'g', &[]));

@@ -1,4 +1,5 @@
-//! Programs that a profile names: a line for the system's shell, and all that it starts, which ends together.
+//! Programs that a profile names: a line for the system's shell, and all that it starts, which ends together, and with
+//! this process, however that ends.
 
 #[cfg(not(windows))]
 mod unix;
@@ -15,18 +16,18 @@ use windows as system;
 
 pub use system::{NOT_RUN, shell};
 
-/// A program with what it started, which can be ended at once.
+/// A program with what it started. Whoever lets go of it ends all of them.
 pub struct Group {
     program: Child,
-    started: system::Started,
+    /// `None` once it was left.
+    started: Option<system::Started>,
 }
 
 impl Group {
     /// Starts a program in a group of its own.
     pub fn start(command: &mut Command) -> io::Result<Group> {
-        let program = system::apart(command).spawn()?;
-        let started = system::Started::by(&program);
-        Ok(Group { program, started })
+        let (program, started) = system::start(command)?;
+        Ok(Group { program, started: Some(started) })
     }
 
     /// The program itself.
@@ -34,11 +35,21 @@ impl Group {
         &mut self.program
     }
 
-    /// Ends it, if it was not waited for yet, with all that it started, and collects it.
-    pub fn end(&mut self) {
-        self.started.end();
-        // Where there was no group, the program itself; else it is gone already.
-        let _ = self.program.kill();
-        let _ = self.program.wait();
+    /// The program has ended and was waited for; what it left behind stays.
+    pub fn leave(&mut self) {
+        if let Some(started) = self.started.take() {
+            started.leave();
+        }
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        if let Some(started) = self.started.take() {
+            started.end();
+            // Where there was no group, the program itself; else it is gone already.
+            let _ = self.program.kill();
+            let _ = self.program.wait();
+        }
     }
 }

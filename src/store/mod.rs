@@ -20,7 +20,7 @@ mod upsert;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::dynamo::{Counters, DynamoTable, Effort, Table};
+use crate::dynamo::{Counters, DynamoTable, Effort, Notices, Table};
 use crate::model::namespace::{Namespaces, check_key};
 use crate::model::options::{LogLevel, Options};
 use crate::model::row::{RawRow, Row};
@@ -84,13 +84,20 @@ impl Store {
     pub fn open(options: Options) -> Arc<Store> {
         let options = options.in_this_process();
         let counters = Arc::<Counters>::default();
-        let table = Arc::new(DynamoTable::new(options.clone(), Arc::clone(&counters)));
-        Store::on(options, table, counters)
+        let events = Arc::new(Events::new(options.log_level));
+        let told = Arc::clone(&events);
+        let notices = Notices::to(move |level, text| told.emit(level, || text));
+        let table = Arc::new(DynamoTable::new(options.clone(), Arc::clone(&counters), notices));
+        Store::with(options, table, counters, events)
     }
 
     /// Opens a store on any table.
     pub(crate) fn on(options: Options, table: Arc<dyn Table>, counters: Arc<Counters>) -> Arc<Store> {
         let events = Arc::new(Events::new(options.log_level));
+        Store::with(options, table, counters, events)
+    }
+
+    fn with(options: Options, table: Arc<dyn Table>, counters: Arc<Counters>, events: Arc<Events>) -> Arc<Store> {
         Arc::new(Store {
             namespaces: options.namespaces(),
             reading: ReadThrough::new(&options, &events),

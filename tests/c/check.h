@@ -20,6 +20,9 @@ struct test {
   int times; /* how often one run meets what it is about */
 };
 
+/* Longest time that one test may take. Valgrind on a busy machine needs most of it, everything else a second. */
+enum { PATIENCE_SECONDS = 180 };
+
 #define TEST(function) {#function, function, 1}
 #define TEST_OF(times, function) {#function, function, times}
 #define RUN(argc, argv, tests) run_tests(argc, argv, tests, sizeof(tests) / sizeof((tests)[0]))

@@ -17,9 +17,6 @@
 /* The exit statuses of a test that cannot run here, and of one that failed and has said so: automake's and meson's. */
 enum { SKIPPED = 77, FAILED = 99 };
 
-/* Longest time that one test may take. Valgrind on a busy machine needs most of it, everything else a second. */
-enum { PATIENCE_SECONDS = 180 };
-
 /* Longest time that a forked child may take. */
 enum { CHILD_PATIENCE_SECONDS = 30 };
 

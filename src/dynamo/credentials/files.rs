@@ -11,8 +11,10 @@ use aws_runtime::env_config::file::{EnvConfigFileKind, EnvConfigFiles};
 use aws_types::os_shim_internal::{Env, Fs};
 use futures_util::FutureExt;
 
-use super::lines::{encoded, for_the_sdk};
+use super::lines::{encoded, for_the_sdk, properties};
+use super::unused::unused;
 use super::{LoadFailure, LoadFailureKind};
+use crate::dynamo::notices::Notice;
 use crate::model::environment::Environment;
 
 /// The AWS configuration files, as they were read, and the variables that go with them.
@@ -103,6 +105,14 @@ impl Files {
     pub fn ca_bundle(&self) -> Option<&str> {
         let profiles = self.profiles.as_ref().ok()?;
         profiles.get_profile(profiles.selected_profile())?.get("ca_bundle").filter(|path| !path.is_empty())
+    }
+
+    /// What to say of the selected profile although it can be used.
+    pub fn notices(&self) -> Vec<Notice> {
+        let Ok(profiles) = &self.profiles else { return Vec::new() };
+        let files = [&self.config, &self.credentials];
+        let found: Vec<_> = files.into_iter().flat_map(|file| properties(&file.text, file.kind)).collect();
+        unused(profiles, &found)
     }
 
     fn value(&self, value: &EnvConfigValue<'_>) -> Option<String> {

@@ -7,6 +7,36 @@ use crate::dynamo::percent;
 
 use aws_runtime::env_config::file::EnvConfigFileKind as Kind;
 
+/// The name of a property, in small letters as the SDK has it, and the profile that it stands in, [`encoded`].
+#[derive(Debug, PartialEq, Eq)]
+pub struct Property<'a> {
+    /// The profile's name.
+    pub profile: &'a str,
+    /// The property's.
+    pub name: &'a str,
+}
+
+/// The properties of every profile, of a file that was made [`for_the_sdk`].
+pub fn properties(text: &str, kind: Kind) -> Vec<Property<'_>> {
+    let mut profile = None;
+    let mut properties = Vec::new();
+    for line in text.lines() {
+        if let Some((inner, _)) = line.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+            profile = match (inner.split_once(' '), kind) {
+                (Some(("profile", name)), Kind::Config) => Some(name),
+                (None, Kind::Config) => Some(inner).filter(|name| *name == "default"),
+                (None, _) => Some(inner),
+                (Some(_), _) => None,
+            };
+        } else if let (Some(profile), Some((name, _))) = (profile, line.split_once('='))
+            && !line.starts_with([' ', '\t'])
+        {
+            properties.push(Property { profile, name: name.trim_end() });
+        }
+    }
+    properties
+}
+
 /// The same file, for the SDK's parser. Names in it are [`encoded`].
 pub fn for_the_sdk(text: &str, kind: Kind) -> String {
     let mut lines = String::with_capacity(text.len() + text.len() / 16);
@@ -25,7 +55,9 @@ pub fn for_the_sdk(text: &str, kind: Kind) -> String {
             lines.push_str(line);
         } else {
             property = Some(indent);
-            lines.push_str(trimmed);
+            let name = trimmed.find('=').unwrap_or(0);
+            lines.push_str(&trimmed[..name].to_ascii_lowercase());
+            lines.push_str(&trimmed[name..]);
         }
         lines.push('\n');
     }
@@ -73,11 +105,26 @@ mod tests {
             ("  [default]\na = 1", "[default]\na = 1\n"),
             ("[default\nsecret", "[default\nsecret\n"),
             ("# no\n\n[default]\r\na = 1\r\n", "\n\n[default]\na = 1\n"),
+            ("[default]\nRegion = EU", "[default]\nregion = EU\n"),
         ] {
             assert_eq!(for_the_sdk(text, Kind::Config), config, "{text:?}");
         }
         assert_eq!(for_the_sdk("[my work]\na=1", Kind::Credentials), "[my%20work]\na=1\n");
         assert_eq!(for_the_sdk("[profile x]\na=1", Kind::Credentials), "[profile%20x]\na=1\n");
+    }
+
+    #[test]
+    fn properties_are_those_of_profiles() {
+        let text = "a = 0\n[default]\na = 1\ns3 =\n  b = 2\n[profile \"my work\"]\nC=3\n[sso-session x]\nd = 4\n[work]\ne = 5\n";
+        let found = |kind| {
+            let text = for_the_sdk(text, kind);
+            let found = properties(&text, kind);
+            found.iter().map(|property| format!("{}.{}", property.profile, property.name)).collect::<Vec<_>>()
+        };
+        assert_eq!(found(Kind::Config), ["default.a", "default.s3", "my%20work.c"]);
+        let of_credentials = found(Kind::Credentials);
+        assert_eq!(of_credentials[..2], ["default.a", "default.s3"]);
+        assert_eq!(of_credentials.last().map(String::as_str), Some("work.e"));
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! cached read. A load that never ends keeps that one thread, and no second is begun.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, Instant, SystemTime};
 
 use tokio::sync::Notify;
@@ -18,20 +18,37 @@ use crate::runtime::{aside, lock};
 /// stand in for it.
 const SOFT_WAIT: Duration = Duration::from_millis(250);
 
-/// Loads one thing, and knows when it ends. May block, and may hang. It is told how long what is held is valid yet.
-type Load<T, E> = dyn Fn(Option<Duration>) -> Result<(T, Life), E> + Send + Sync;
+/// Loads one thing, and knows when it ends. May block, and may hang.
+type Load<T, E> = dyn Fn(&Errand) -> Result<(T, Life), E> + Send + Sync;
+
+/// What a load is told.
+pub struct Errand {
+    /// How long what is held is valid yet, if it ends.
+    pub left: Option<Duration>,
+    whose: Weak<()>,
+}
+
+impl Errand {
+    /// Whether anybody is there yet to whom it matters. A load that may take long looks at this.
+    pub fn is_wanted(&self) -> bool {
+        self.whose.strong_count() > 0
+    }
+}
 
 /// What is loaded once and shared by all who need it, until it is loaded anew.
 pub struct Loader<T, E> {
     shared: Arc<Shared<T, E>>,
     /// How long a caller that needs it waits.
     patience: Duration,
+    /// Whose the loads are: they outlive the loader, and are not wanted then.
+    _whose: Arc<()>,
 }
 
 struct Shared<T, E> {
     state: Mutex<State<T, Unavailable<E>>>,
     changed: Notify,
     load: Box<Load<T, E>>,
+    whose: Weak<()>,
 }
 
 /// Why there is none.
@@ -81,12 +98,11 @@ where
     E: Clone + Send + Sync + 'static,
 {
     /// Loads nothing yet.
-    pub fn new(
-        patience: Duration,
-        load: impl Fn(Option<Duration>) -> Result<(T, Life), E> + Send + Sync + 'static,
-    ) -> Self {
-        let shared = Shared { state: Mutex::new(State::new()), changed: Notify::new(), load: Box::new(load) };
-        Loader { shared: Arc::new(shared), patience }
+    pub fn new(patience: Duration, load: impl Fn(&Errand) -> Result<(T, Life), E> + Send + Sync + 'static) -> Self {
+        let owner = Arc::new(());
+        let whose = Arc::downgrade(&owner);
+        let shared = Shared { state: Mutex::new(State::new()), changed: Notify::new(), load: Box::new(load), whose };
+        Loader { shared: Arc::new(shared), patience, _whose: owner }
     }
 
     /// What to use now. Waits only when nothing valid is held.
@@ -173,9 +189,9 @@ where
             state.begins(now);
             state.left(now)
         };
-        let shared = Arc::clone(self);
+        let (shared, errand) = (Arc::clone(self), Errand { left, whose: self.whose.clone() });
         let begun = aside(THREAD, move || {
-            let ended = catch_unwind(AssertUnwindSafe(|| (shared.load)(left)));
+            let ended = catch_unwind(AssertUnwindSafe(|| (shared.load)(&errand)));
             shared.end(now, ended.map_or(Err(Unavailable::Broken), |ended| ended.map_err(Unavailable::Failed)));
         });
         if let Err(error) = begun {
@@ -303,5 +319,22 @@ mod tests {
         let now = SystemTime::UNIX_EPOCH;
         assert_eq!(run(loader.current(now)), Err(Unavailable::Broken));
         assert_eq!(run(loader.current(now)).map(|found| *found), Ok("found"));
+    }
+    #[test]
+    fn a_load_is_not_wanted_once_the_loader_is_gone() {
+        let (tell, seen) = channel();
+        let loader = Loader::<&str, &str>::new(SHORT, move |errand| {
+            tell.send(errand.is_wanted()).expect("it is looked at");
+            let begun = Instant::now();
+            while errand.is_wanted() && begun.elapsed() < LONG {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            tell.send(errand.is_wanted()).expect("it is looked at");
+            Err("nobody wants it")
+        });
+        assert_eq!(run(loader.current(SystemTime::UNIX_EPOCH)), Err(Unavailable::Late(SHORT)));
+        assert_eq!(seen.recv(), Ok(true));
+        drop(loader);
+        assert_eq!(seen.recv(), Ok(false));
     }
 }

@@ -9,7 +9,7 @@ mod observations;
 mod survey;
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 
 pub use findings::{CHECKS, Finding, Level, Report};
@@ -19,13 +19,13 @@ use super::Store;
 use super::attempt::Attempt;
 use super::host_cache;
 use crate::dynamo::seen::addresses;
-use crate::dynamo::{Counters, DynamoTable, Effort, When, Written};
+use crate::dynamo::{Counters, DynamoTable, Effort, Notices, When, Written};
 use crate::model::large::Form;
 use crate::model::namespace::{FEATURES, SEGMENTS, check_key};
 use crate::model::options::Options;
 use crate::model::row::{Attribute, NewRow, RawRow};
 use crate::model::{Code, Result};
-use crate::runtime;
+use crate::runtime::{self, lock};
 use observations::{CacheDirectory, Observations, Tried};
 use survey::Tally;
 
@@ -83,7 +83,10 @@ fn without_traces(options: &Options) -> Options {
 
 async fn observe(options: Options, abi: u32, cache_directory: Option<CacheDirectory>) -> Observations {
     let counters = Arc::<Counters>::default();
-    let table = Arc::new(DynamoTable::new(options.clone(), Arc::clone(&counters)));
+    let notices = Arc::<Mutex<Vec<String>>>::default();
+    let told = Arc::clone(&notices);
+    let notices_to = Notices::to(move |_, text| lock(&told).push(text));
+    let table = Arc::new(DynamoTable::new(options.clone(), Arc::clone(&counters), notices_to));
     let store = Store::on(options.clone(), Arc::clone(&table) as _, counters);
     let soon = || Instant::now() + options.timeout;
 
@@ -91,7 +94,8 @@ async fn observe(options: Options, abi: u32, cache_directory: Option<CacheDirect
     let initialised = store.is_initialized(soon()).await;
     let answered = started.elapsed();
     let way = table.way(soon()).await;
-    let unreached = matches!(&initialised, Err(error) if matches!(error.code, Code::Connection | Code::Timeout));
+    let unreached = matches!(&initialised, Err(error)
+        if matches!(error.code, Code::Connection | Code::Timeout) && !findings::is_of_another(error));
     let name = match &way.host {
         Some(host) if unreached => Some(addresses(host, options.timeout).await),
         _ => None,
@@ -101,7 +105,6 @@ async fn observe(options: Options, abi: u32, cache_directory: Option<CacheDirect
     let mut seen = Observations {
         abi,
         region_from: region_from(&options),
-        credentials_from: credentials_from(&options),
         way,
         name,
         answered,
@@ -110,6 +113,7 @@ async fn observe(options: Options, abi: u32, cache_directory: Option<CacheDirect
         kinds: Vec::new(),
         delete: None,
         put: None,
+        notices: lock(&notices).clone(),
         elsewhere: Vec::new(),
         big_segments: None,
         now: SystemTime::now(),
@@ -190,16 +194,5 @@ fn region_from(options: &Options) -> &'static str {
         _ if set("AWS_DEFAULT_REGION") => "AWS_DEFAULT_REGION",
         Options { endpoint: Some(_), .. } => "the endpoint's",
         _ => "a profile or the instance",
-    }
-}
-
-/// What the credentials came from, where they do not say it themselves.
-fn credentials_from(options: &Options) -> &'static str {
-    match options {
-        Options { credentials: Some(_), .. } => "the options",
-        Options { profile: None, environment, .. } if environment.get("AWS_ACCESS_KEY_ID").is_some() => {
-            "the environment"
-        }
-        _ => "a profile or its credential_process",
     }
 }

@@ -16,10 +16,10 @@ pub struct Observations {
     pub options: Options,
     /// What says the region.
     pub region_from: &'static str,
-    /// What the credentials came from, unless they say it.
-    pub credentials_from: &'static str,
     /// How the table is reached.
     pub way: Way,
+    /// What is to be said of the settings.
+    pub notices: Vec<String>,
     /// How many addresses the endpoint's host has, where it was not reached.
     pub name: Option<std::result::Result<usize, String>>,
     /// How long the first request took.

@@ -1,7 +1,7 @@
 /*
  * check.h and endpoint.h for Windows, which has no fork: the tests run one after the other in one process, and what follows a
- * failure, a crash or a skip in another one, which is started with what was counted so far. The endpoint is somebody else's:
- * $FLAGSTORE_ENDPOINT says where it is. That nothing is printed, and that nothing hangs, is checked elsewhere.
+ * failure, a crash, a hang or a skip in another one, which is started with what was counted so far. The endpoint is somebody else's:
+ * $FLAGSTORE_ENDPOINT says where it is. That nothing is printed is checked elsewhere.
  */
 #include "../endpoint.h"
 
@@ -18,7 +18,7 @@ enum outcome { PASS, FAILURE, SKIP };
 
 const char *current_test = "none";
 static const char *program;
-static size_t place;
+static volatile size_t place;
 static size_t numbers[3];
 
 /* Counts how the test of this process ended, and has another process go on. */
@@ -54,6 +54,23 @@ static LONG WINAPI crashed(EXCEPTION_POINTERS *exception)
   return EXCEPTION_CONTINUE_SEARCH;
 }
 
+/* Sees to it that a test which hangs fails alone. */
+static DWORD WINAPI watch(void *nothing)
+{
+  size_t seen = place;
+  int64_t since = milliseconds();
+  while (milliseconds() - since < times_slower(PATIENCE_SECONDS * 1000)) {
+    Sleep(100);
+    if (place != seen) {
+      seen = place;
+      since = milliseconds();
+    }
+  }
+  printf("FAILED %s: it did not end within %d s\n", current_test, (int)times_slower(PATIENCE_SECONDS));
+  go_on(FAILURE);
+  return (DWORD)(uintptr_t)nothing;
+}
+
 void skip(const char *reason)
 {
   printf("skipped %s: %s\n", current_test, reason);
@@ -79,14 +96,17 @@ void pause_briefly(void)
 
 int run_tests(int argc, char **argv, const struct test *tests, size_t count)
 {
+  size_t from = 0;
   program = argv[0];
-  if (argc == 5 && sscanf(argv[1], "--from=%zu", &place) == 1) {
+  if (argc == 5 && sscanf(argv[1], "--from=%zu", &from) == 1) {
     for (int kind = PASS; kind <= SKIP; kind++) {
       numbers[kind] = strtoul(argv[kind + 2], NULL, 10);
     }
   }
+  place = from;
   SetErrorMode(SEM_NOGPFAULTERRORBOX);
   SetUnhandledExceptionFilter(crashed);
+  CreateThread(NULL, 0, watch, NULL, 0, NULL);
   for (; place < count; place++) {
     current_test = tests[place].name;
     tests[place].run();
