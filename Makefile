@@ -35,7 +35,7 @@ C_PROGRAMS  := store async completions misuse threads fork process completions_p
 C_SANITIZED := store async completions misuse threads
 C_MATRIX    := build/c/shared/matrix build/c/static/matrix build/c/sanitized/matrix
 EXAMPLES    := read_flags async_get
-SCRIPTS     := examples/demo tests/run tests/documented tests/moto/start tests/faults tests/faults/endpoint tests/faults/compare tests/away tests/away/run tests/away/newborn \
+SCRIPTS     := examples/demo tests/run tests/documented tests/moto/start tests/faults tests/faults/endpoint tests/faults/compare tests/away tests/away/run tests/away/newborn tests/proxies tests/proxies/run \
                tests/c/misuse_matrix tests/soak tests/soak/run fuzz/run bindings/ruby/spec/python_peer.py \
                bindings/node/test/peer.py bindings/java/src/test/python/native_store.py \
                bindings/dotnet/tests/native_store.py bindings/dotnet/tests/nupkg.py \
@@ -52,7 +52,7 @@ export FLAGSTORE_LIBRARY = $(abspath $(STAGE))/shared/lib/libflagstore.so.1
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help demo demo-build test test-rust test-aws test-c test-python test-ruby test-ruby-sdk test-php test-php-sdk \
-        test-node test-go test-java test-dotnet test-dotnet-sdk test-platforms soak away lint fuzz miri bench documents packages \
+        test-node test-go test-java test-dotnet test-dotnet-sdk test-proxies test-platforms soak away lint fuzz miri bench documents packages \
         packages-python packages-ruby packages-php \
         packages-node packages-go packages-java packages-dotnet node headers library local cli install uninstall clean stage \
         papers advisories reproducible release release-of archive platforms c-programs examples venv
@@ -76,7 +76,7 @@ demo-build:
 	$(CARGO) build --locked --profile demo --features local --lib --bin flagstore-local
 
 test: library local c-programs examples venv node $(PY_NATIVE) ## run every test; closes with the sum over all parts
-	@tests/run rust c python ruby php node go java dotnet documents papers platforms artefacts miri
+	@tests/run rust c python ruby php node go java dotnet proxies documents papers platforms artefacts miri
 
 test-rust: local ## run the Rust tests, those of the binding for LaunchDarkly's Rust SDK too
 	@tests/run rust
@@ -128,6 +128,9 @@ away: library local venv node ## cut DynamoDB off in five ways under the load of
 
 fuzz: ## fuzz for TIME seconds in all (default 60); needs a nightly toolchain, see fuzz/README.md
 	fuzz/run $(or $(TIME),60)
+
+test-proxies: stage venv node ## send a call of every language through a proxy that wants a password
+	@tests/run proxies
 
 test-platforms: library local ## run the short form of `make platforms`: what needs no emulated processor, unoptimised
 	@tests/run platforms
