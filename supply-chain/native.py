@@ -1,4 +1,5 @@
-"""What a shared library says of itself: its format and processor, what it exports, needs and asks of the system.
+"""What a native file says of itself: its format and processor; a shared library also what it exports, needs and asks of the
+system.
 
 Reads ELF, Mach-O and PE, 64-bit and little-endian, which is all that is shipped; of each only what a release is checked for.
 """
@@ -8,6 +9,12 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass, field
 from pathlib import Path
+
+MACHINES = {
+    "ELF": {62: "x86_64", 183: "aarch64"},
+    "Mach-O": {0x1000007: "x86_64", 0x100000C: "aarch64"},
+    "PE": {0x8664: "x86_64", 0xAA64: "aarch64"},
+}
 
 
 @dataclass
@@ -29,14 +36,44 @@ class Native:
 
 
 def read(file: Path) -> Native:
-    content = file.read_bytes()
+    try:
+        return parsed(file.read_bytes())
+    except ValueError as error:
+        raise ValueError(f"{file} {error}") from None
+
+
+def parsed(content: bytes) -> Native:
+    if content[:8] == b"!<arch>\n":
+        return archive(content)
     if content[:6] == b"\x7fELF\x02\x01":
         return elf(content)
     if content[:4] == b"\xcf\xfa\xed\xfe":
         return mach_o(content)
     if content[:2] == b"MZ":
         return pe(content)
-    raise ValueError(f"{file} is neither an ELF, a Mach-O nor a PE of 64 bits")
+    raise ValueError("is neither an ELF, a Mach-O nor a PE of 64 bits, nor an archive of such")
+
+
+def archive(content: bytes) -> Native:
+    """A static one: the format and processor of what is in it, and nothing else."""
+    place = 8
+    while place + 60 <= len(content):
+        length = int(content[place + 48 : place + 58])
+        start = place + 60
+        name = content[place : place + 16]
+        # BSD's archives have long names before the content.
+        if name.startswith(b"#1/"):
+            start += int(name[3:])
+        head = content[start : start + 20]
+        if head[:6] == b"\x7fELF\x02\x01":
+            return Native("ELF", MACHINES["ELF"].get(struct.unpack_from("<H", head, 18)[0], "?"))
+        if head[:4] == b"\xcf\xfa\xed\xfe":
+            return Native("Mach-O", MACHINES["Mach-O"].get(struct.unpack_from("<I", head, 4)[0], "?"))
+        # Of Windows there is no word at the beginning but the processor.
+        if head[:2] in (b"\x64\x86", b"\x64\xaa"):
+            return Native("PE", MACHINES["PE"][struct.unpack_from("<H", head, 0)[0]])
+        place += 60 + length + length % 2
+    raise ValueError("is an archive of nothing that is known")
 
 
 def text_at(content: bytes, place: int) -> str:
@@ -45,7 +82,7 @@ def text_at(content: bytes, place: int) -> str:
 
 def elf(content: bytes) -> Native:
     (machine,) = struct.unpack_from("<H", content, 18)
-    found = Native("ELF", {62: "x86_64", 183: "aarch64"}.get(machine, str(machine)))
+    found = Native("ELF", MACHINES["ELF"].get(machine, str(machine)))
     (headers,) = struct.unpack_from("<Q", content, 40)
     size, count = struct.unpack_from("<HH", content, 58)
     # Name, type, flags, address, offset, size, link, info, alignment and size of an entry, of each section.
@@ -82,7 +119,7 @@ def elf(content: bytes) -> Native:
 
 def mach_o(content: bytes) -> Native:
     (machine,) = struct.unpack_from("<I", content, 4)
-    found = Native("Mach-O", {0x1000007: "x86_64", 0x100000C: "aarch64"}.get(machine, hex(machine)))
+    found = Native("Mach-O", MACHINES["Mach-O"].get(machine, hex(machine)))
     (commands,) = struct.unpack_from("<I", content, 16)
     place = 32
     for _ in range(commands):
@@ -113,7 +150,7 @@ def mach_o(content: bytes) -> Native:
 def pe(content: bytes) -> Native:
     (header,) = struct.unpack_from("<I", content, 60)
     machine, sections, optional = struct.unpack_from("<HH12xH", content, header + 4)
-    found = Native("PE", {0x8664: "x86_64", 0xAA64: "aarch64"}.get(machine, hex(machine)))
+    found = Native("PE", MACHINES["PE"].get(machine, hex(machine)))
     table = header + 24 + optional
     spans = [struct.unpack_from("<8xIIII", content, table + place * 40) for place in range(sections)]
 

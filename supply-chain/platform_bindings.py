@@ -69,7 +69,7 @@ class Python(Binding):
 
 
 class Node(Binding):
-    """With the library inside the addon, as it is in the npm package."""
+    """By an addon with the library inside, as it is in the npm package; the tests have it load the one that they name."""
 
     language = "Node.js"
     tests = ("store", "errors", "concurrency")
@@ -87,10 +87,14 @@ class Node(Binding):
     def prepared(self, target: Target, place: Place, folder: Path) -> Suite:
         package = folder / "bindings/node"
         shutil.copytree(BINDINGS_FOLDER / "node/dist", package / "dist")
+        # Where tests look for what stands in front of the endpoint.
+        (folder / "tests").symlink_to(ROOT / "tests")
         addon = package / "lib/flagstore.node"
         archive = BUILT / target.triple / "libflagstore.a"
         subprocess.run([BINDINGS_FOLDER / "node/native/compile", target.triple, addon, archive], check=True)
-        # What looks for the sources of a checkout finds them.
+        alone = {name: value for name, value in os.environ.items() if name != "FLAGSTORE_LIBRARY"}
+        asks = "require('./dist/src/index.js').libraryVersion()"
+        subprocess.run([*place.command(str(self.program())), "--print", asks], cwd=package, env=alone, check=True)
         files = [str(package / f"dist/test/{name}.test.js") for name in self.tests]
         # In one process: for another it would start what it was started by, which is the loader.
         options = ["--expose-gc", "--test", "--test-isolation=none", "--test-reporter=spec"]

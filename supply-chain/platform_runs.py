@@ -57,8 +57,8 @@ def runs(target: Target, outcome: Outcome, shortly: bool) -> dict[str, str]:
         everything = Outcome()
         for counts in ran.values():
             everything.add(counts)
-        add_cell(cells, "C tests", f"{place}: {everything}")
-        add_cell(cells, "fork", f"{place}: {forks}" if forks else "there is none")
+        add_cell(cells, "C tests", f"{place}: {briefly(everything)}")
+        add_cell(cells, "fork", f"{place}: {briefly(forks)}" if forks else "there is none")
     cells["bindings"] = bindings_tests(target, outcome, shortly)
     return cells
 
@@ -87,6 +87,12 @@ def c_tests(target: Target, place: Place) -> dict[str, Outcome]:
     return outcomes
 
 
+def briefly(counts: Outcome) -> str:
+    """For a cell: what there is none of is left out."""
+    named = {"passed": counts.passed, "failed": counts.failed, "skipped": counts.skipped}
+    return ", ".join(f"{number} {what}" for what, number in named.items() if number) or "nothing ran"
+
+
 def bindings_tests(target: Target, outcome: Outcome, shortly: bool) -> str:
     """Runs the tests of bindings on the platform; returns their cell of the table."""
     ran = []
@@ -111,7 +117,7 @@ def bindings_tests(target: Target, outcome: Outcome, shortly: bool) -> str:
                 environment = {**environment, "FLAGSTORE_LIBRARY": library, **suite.variables}
                 counts = counted(binding.language, suite.command, environment, place.slower, suite.folder)
         outcome.add(counts)
-        ran.append(f"{binding.language} on {place}: {counts}")
+        ran.append(f"{binding.language} on {place}: {briefly(counts)}")
     return "; ".join(ran) or "-"
 
 

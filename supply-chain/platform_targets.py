@@ -74,6 +74,8 @@ class Linux(Target):
             f"-soname,{self.name}",
             # Its threads live as long as the process.
             "-z,nodelete",
+            # What the C library does not have is missed here, and not where it is loaded.
+            "-z,defs",
             "-z,relro",
             "-z,now",
             "--gc-sections",
@@ -101,20 +103,23 @@ class MacOS(Target):
     def holds_floor(self, found: Native) -> bool:
         return found.system == self.floor.removeprefix("macOS ")
 
-    def link(self, archive: Path, file: Path, exports: list[str]) -> list[str]:
-        listed = file.parent / "exports.list"
-        listed.write_text("".join(f"_{name}\n" for name in exports))
+    def linker(self, file: Path, name: str) -> list[str]:
+        """Of a shared library that finds what the system has."""
         oldest = self.floor.removeprefix("macOS ")
         architecture = {"aarch64": "arm64"}.get(self.machine[1], self.machine[1])
         return [
             str(rust_lld()),
             *("-flavor", "darwin", "-arch", architecture, "-platform_version", "macos", oldest, oldest),
-            *("-dylib", "-install_name", self.name, "-o", str(file), "-exported_symbols_list", str(listed)),
-            *("-dead_strip", "-dead_strip_dylibs", "-x", "-S", "-adhoc_codesign"),
-            *(word for name in exports for word in ("-u", f"_{name}")),
-            *(str(archive), str(system_library()), "-F", str(FRAMEWORKS)),
-            *("-framework", "Security", "-framework", "CoreFoundation"),
+            *("-dylib", "-install_name", name, "-o", str(file)),
+            *("-dead_strip", "-dead_strip_dylibs", "-x", "-S", "-adhoc_codesign", str(system_library())),
+            *("-F", str(FRAMEWORKS), "-framework", "Security", "-framework", "CoreFoundation"),
         ]
+
+    def link(self, archive: Path, file: Path, exports: list[str]) -> list[str]:
+        listed = file.parent / "exports.list"
+        listed.write_text("".join(f"_{name}\n" for name in exports))
+        kept = [word for name in exports for word in ("-u", f"_{name}")]
+        return [*self.linker(file, self.name), "-exported_symbols_list", str(listed), *kept, str(archive)]
 
 
 @dataclass(frozen=True)

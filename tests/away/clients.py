@@ -1,4 +1,4 @@
-"""How each language's load is started: its interpreter, its SDK, and what has to be in its environment."""
+"""How each language's programs are started: its interpreter, its SDK, and what has to be in its environment."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Missing(Exception):
 
 @dataclass
 class Command:
-    """The load is its last argument."""
+    """What it is to do is its last argument."""
 
     words: list[str]
     environment: dict[str, str] = field(default_factory=dict)
@@ -27,22 +27,22 @@ class Command:
     has_threads: bool = True
 
 
-def python() -> Command:
+def python(program: str = "python.py") -> Command:
     interpreter = Path(os.environ.get("FLAGSTORE_PYTHON", ROOT / "build" / "venv" / "bin" / "python"))
     if not interpreter.exists():
         raise Missing("the Python environment is made by `make venv`")
-    return Command([str(interpreter), str(HERE / "python.py")], {"PYTHONPATH": str(BINDINGS / "python" / "src")})
+    return Command([str(interpreter), str(HERE / program)], {"PYTHONPATH": str(BINDINGS / "python" / "src")})
 
 
-def node() -> Command:
+def node(program: str = "node.cjs") -> Command:
     binding = BINDINGS / "node"
     if not (binding / "dist").exists():
         raise Missing("the Node.js package is built by `make node`")
-    return Command(["node", str(HERE / "node.cjs")])
+    return Command(["node", str(HERE / program)])
 
 
-def java() -> Command:
-    """The classes that the binding's tests built, and the SDK that they have."""
+def java(program: str = "Load") -> Command:
+    """With the classes that the binding's tests built, and the SDK that they have."""
     binding = BINDINGS / "java"
     missing = [program for program in ("java", "javac", "mvn") if shutil.which(program) is None]
     if missing:
@@ -56,8 +56,8 @@ def java() -> Command:
     if made.returncode != 0:
         raise Missing(f"Maven does not build the binding: {made.stdout[-500:]}")
     classpath = f"{binding / 'target' / 'classes'}:{jars.read_text().strip()}"
-    subprocess.run(["javac", "-cp", classpath, "-d", str(folder), str(HERE / "Load.java")], check=True)
-    return Command(["java", "-cp", f"{folder}:{classpath}", "Load"])
+    subprocess.run(["javac", "-cp", classpath, "-d", str(folder), str(HERE / f"{program}.java")], check=True)
+    return Command(["java", "-cp", f"{folder}:{classpath}", program])
 
 
 def php() -> Command:
@@ -67,3 +67,9 @@ def php() -> Command:
 
 
 LANGUAGES = {"python": python, "php": php, "node": node, "java": java}
+# Those whose SDK can be had, with the program that evaluates everything once.
+NEWBORN = {
+    "python": lambda: python("evaluations.py"),
+    "node": lambda: node("evaluations.cjs"),
+    "java": lambda: java("Evaluations"),
+}
