@@ -40,7 +40,7 @@ SCRIPTS     := examples/demo tests/run tests/documented tests/moto/start tests/f
                tests/c/misuse_matrix tests/soak tests/soak/run fuzz/run bindings/ruby/spec/python_peer.py \
                bindings/node/test/peer.py bindings/java/src/test/python/native_store.py \
                bindings/dotnet/tests/native_store.py bindings/dotnet/tests/nupkg.py \
-               benches benches/run benches/cost benches/fleet benches/documents benches/size_budget supply-chain/generate supply-chain/release supply-chain/platforms supply-chain/native.py \
+               benches benches/run benches/versus benches/cost benches/fleet benches/documents benches/size_budget supply-chain/generate supply-chain/release supply-chain/platforms supply-chain/native.py \
                supply-chain/platform_targets.py supply-chain/platform_compiler.py supply-chain/platform_places.py supply-chain/platform_bindings.py supply-chain/platform_runs.py tests/papers tests/artefacts tests/packages
 SHELLS      := .ci/run .ci/install supply-chain/reproducible tests/c/installed bindings/php/package bindings/node/build bindings/node/native/compile \
                bindings/go/package bindings/java/package bindings/java/src/main/c/build bindings/java/src/main/c/bridges \
