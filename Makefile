@@ -36,7 +36,7 @@ C_PROGRAMS  := store async completions misuse threads fork process completions_p
 C_SANITIZED := store async completions misuse threads
 C_MATRIX    := build/c/shared/matrix build/c/static/matrix build/c/sanitized/matrix
 EXAMPLES    := read_flags async_get
-SCRIPTS     := examples/demo tests/run tests/documented tests/moto/start tests/faults tests/faults/endpoint tests/faults/compare tests/away tests/away/run tests/away/newborn \
+SCRIPTS     := examples/demo tests/run tests/documented tests/moto/start tests/faults tests/faults/endpoint tests/faults/compare tests/away tests/away/run tests/away/newborn tests/proxies tests/proxies/run tests/layers supply-chain/lambda \
                tests/c/misuse_matrix tests/soak tests/soak/run fuzz/run bindings/ruby/spec/python_peer.py \
                bindings/node/test/peer.py bindings/java/src/test/python/native_store.py \
                bindings/dotnet/tests/native_store.py bindings/dotnet/tests/nupkg.py \
@@ -53,9 +53,9 @@ export FLAGSTORE_LIBRARY = $(abspath $(STAGE))/shared/lib/libflagstore.so.1
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help demo demo-build test test-rust test-aws test-c test-python test-ruby test-ruby-sdk test-php test-php-sdk \
-        test-node test-go test-java test-dotnet test-dotnet-sdk test-platforms soak away lint fuzz miri bench documents packages \
+        test-node test-go test-java test-dotnet test-dotnet-sdk test-proxies test-platforms soak away lint fuzz miri bench documents packages \
         packages-python packages-ruby packages-php ruby-native \
-        packages-node packages-go packages-java packages-dotnet node headers library local cli install uninstall clean stage \
+        packages-node packages-go packages-java packages-dotnet packages-lambda node headers library local cli install uninstall clean stage \
         papers advisories reproducible release release-of archive platforms c-programs examples venv
 
 help: ## list these targets
@@ -77,7 +77,7 @@ demo-build:
 	$(CARGO) build --locked --profile demo --features local --lib --bin flagstore-local
 
 test: library local c-programs examples venv node $(PY_NATIVE) ruby-native ## run every test; closes with the sum over all parts
-	@tests/run rust c python ruby php node go java dotnet documents papers platforms artefacts miri
+	@tests/run rust c python ruby php node go java dotnet proxies documents papers platforms artefacts miri
 
 test-rust: local ## run the Rust tests, those of the binding for LaunchDarkly's Rust SDK too
 	@tests/run rust
@@ -130,6 +130,9 @@ away: library local venv node ## cut DynamoDB off in five ways under the load of
 fuzz: ## fuzz for TIME seconds in all (default 60); needs a nightly toolchain, see fuzz/README.md
 	fuzz/run $(or $(TIME),60)
 
+test-proxies: stage venv node ## send a call of every language through a proxy that wants a password
+	@tests/run proxies
+
 test-platforms: library local ## run the short form of `make platforms`: what needs no emulated processor, unoptimised
 	@tests/run platforms
 
@@ -170,6 +173,10 @@ packages-java: stage ## make the jars of the Java binding
 
 packages-dotnet: stage ## make the NuGet packages of the .NET binding
 	bindings/dotnet/package $(abspath build/packages)
+
+packages-lambda: packages-python packages-ruby packages-node packages-java ## make layers of AWS Lambda out of the packages, in build/packages/lambda, and try them
+	supply-chain/lambda build/packages build/packages/lambda
+	FLAGSTORE_LIBRARY= tests/layers build/packages/lambda
 
 lint: venv node ## check formatting, lints, documentation, headers, scripts and types
 	$(CARGO) fmt --all --check

@@ -71,7 +71,9 @@ def _serve(connection: socket.socket, proxy: Proxy, secure: ssl.SSLContext) -> N
             first, headers = _head(stream)
             if headers.get("proxy-authorization") != _ALLOWED:
                 proxy.refused += 1
-                connection.sendall(b"HTTP/1.1 407 Who are you\r\nproxy-authenticate: Basic\r\ncontent-length: 0\r\n\r\n")
+                connection.sendall(
+                    b"HTTP/1.1 407 Who are you\r\nproxy-authenticate: Basic\r\ncontent-length: 0\r\n\r\n"
+                )
                 return
             proxy.passed.append(first)
             if not first.startswith("CONNECT "):
