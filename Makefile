@@ -31,15 +31,16 @@ STAGE    := build/stage
 VENV     := build/venv
 PY_TESTS := bindings/python/requirements-test.txt
 PY_NATIVE := bindings/python/src/flagstore/_native.abi3.so
+RB_NATIVE  = bindings/ruby/lib/flagstore/$(shell ruby -e 'print RUBY_VERSION[/\d+\.\d+/]' 2> /dev/null)/hits.so
 C_PROGRAMS  := store async completions misuse threads fork process completions_process
 C_SANITIZED := store async completions misuse threads
 C_MATRIX    := build/c/shared/matrix build/c/static/matrix build/c/sanitized/matrix
 EXAMPLES    := read_flags async_get
-SCRIPTS     := examples/demo tests/run tests/documented tests/moto/start tests/faults tests/faults/endpoint tests/faults/compare tests/away tests/away/run tests/away/newborn \
+SCRIPTS     := examples/demo tests/run tests/documented tests/moto/start tests/faults tests/faults/endpoint tests/faults/compare tests/away tests/away/run tests/away/newborn tests/proxies tests/proxies/run tests/layers supply-chain/lambda \
                tests/c/misuse_matrix tests/soak tests/soak/run fuzz/run bindings/ruby/spec/python_peer.py \
                bindings/node/test/peer.py bindings/java/src/test/python/native_store.py \
                bindings/dotnet/tests/native_store.py bindings/dotnet/tests/nupkg.py \
-               benches benches/run benches/cost benches/fleet benches/documents benches/size_budget supply-chain/generate supply-chain/release supply-chain/platforms supply-chain/native.py \
+               benches benches/run benches/versus benches/cost benches/fleet benches/documents benches/size_budget supply-chain/generate supply-chain/release supply-chain/platforms supply-chain/native.py \
                supply-chain/platform_targets.py supply-chain/platform_compiler.py supply-chain/platform_places.py supply-chain/platform_bindings.py supply-chain/platform_runs.py tests/papers tests/artefacts tests/packages
 SHELLS      := .ci/run .ci/install supply-chain/reproducible tests/c/installed bindings/php/package bindings/node/build bindings/node/native/compile \
                bindings/go/package bindings/java/package bindings/java/src/main/c/build bindings/java/src/main/c/bridges \
@@ -52,9 +53,9 @@ export FLAGSTORE_LIBRARY = $(abspath $(STAGE))/shared/lib/libflagstore.so.1
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help demo demo-build test test-rust test-aws test-c test-python test-ruby test-ruby-sdk test-php test-php-sdk \
-        test-node test-go test-java test-dotnet test-dotnet-sdk test-platforms soak away lint fuzz miri bench documents packages \
-        packages-python packages-ruby packages-php \
-        packages-node packages-go packages-java packages-dotnet node headers library local cli install uninstall clean stage \
+        test-node test-go test-java test-dotnet test-dotnet-sdk test-proxies test-platforms soak away lint fuzz miri bench documents packages \
+        packages-python packages-ruby packages-php ruby-native \
+        packages-node packages-go packages-java packages-dotnet packages-lambda node headers library local cli install uninstall clean stage \
         papers advisories reproducible release release-of archive platforms c-programs examples venv
 
 help: ## list these targets
@@ -75,8 +76,8 @@ demo: ## evaluate 720 flags with the official LaunchDarkly Python SDK out of a l
 demo-build:
 	$(CARGO) build --locked --profile demo --features local --lib --bin flagstore-local
 
-test: library local c-programs examples venv node $(PY_NATIVE) ## run every test; closes with the sum over all parts
-	@tests/run rust c python ruby php node go java dotnet documents papers platforms artefacts miri
+test: library local c-programs examples venv node $(PY_NATIVE) ruby-native ## run every test; closes with the sum over all parts
+	@tests/run rust c python ruby php node go java dotnet proxies documents papers platforms artefacts miri
 
 test-rust: local ## run the Rust tests, those of the binding for LaunchDarkly's Rust SDK too
 	@tests/run rust
@@ -90,10 +91,10 @@ test-c: library local c-programs examples ## run the C tests: shared, static, sa
 test-python: library local venv $(PY_NATIVE) ## run the tests of the Python binding
 	@tests/run python
 
-test-ruby: stage local venv ## run the tests of the Ruby binding, Puma included
+test-ruby: stage local venv ruby-native ## run the tests of the Ruby binding, Puma included
 	@tests/run ruby
 
-test-ruby-sdk: stage local venv ## the same with the LaunchDarkly Ruby SDK itself; SDK=its checkout[:checkouts of its gems]
+test-ruby-sdk: stage local venv ruby-native ## the same with the LaunchDarkly Ruby SDK itself; SDK=its checkout[:checkouts of its gems]
 	@$(if $(SDK),FLAGSTORE_SDK='$(SDK)' tests/run ruby,echo 'say where the SDK is: make test-ruby-sdk SDK=/path' >&2; exit 2)
 
 test-php: stage local venv ## run the tests of the PHP binding, by extension and by FFI
@@ -129,6 +130,9 @@ away: library local venv node ## cut DynamoDB off in five ways under the load of
 fuzz: ## fuzz for TIME seconds in all (default 60); needs a nightly toolchain, see fuzz/README.md
 	fuzz/run $(or $(TIME),60)
 
+test-proxies: stage venv node ## send a call of every language through a proxy that wants a password
+	@tests/run proxies
+
 test-platforms: library local ## run the short form of `make platforms`: what needs no emulated processor, unoptimised
 	@tests/run platforms
 
@@ -140,6 +144,14 @@ packages: packages-python packages-ruby packages-php packages-node packages-go p
 
 $(PY_NATIVE): bindings/python/src/flagstore/_native.c bindings/python/compile include/flagstore.h | venv
 	$(VENV)/bin/python bindings/python/compile
+
+# Where the headers of Ruby are; without it Ruby goes by ffi alone.
+ruby-native:
+	@$(if $(shell ruby -rrbconfig -e 'print File.file?(RbConfig::CONFIG["rubyhdrdir"] + "/ruby.h") || nil' 2> /dev/null),\
+	  $(MAKE) --no-print-directory -s $(RB_NATIVE),echo 'Ruby reads out of the cache by ffi: its headers are not installed (ruby-dev)')
+
+$(RB_NATIVE): bindings/ruby/ext/flagstore/hits.c bindings/ruby/compile include/flagstore.h
+	bindings/ruby/compile
 
 packages-python: stage venv ## make the wheel and the source distribution of the Python binding
 	$(VENV)/bin/python bindings/python/package
@@ -161,6 +173,10 @@ packages-java: stage ## make the jars of the Java binding
 
 packages-dotnet: stage ## make the NuGet packages of the .NET binding
 	bindings/dotnet/package $(abspath build/packages)
+
+packages-lambda: packages-python packages-ruby packages-node packages-java ## make layers of AWS Lambda out of the packages, in build/packages/lambda, and try them
+	supply-chain/lambda build/packages build/packages/lambda
+	FLAGSTORE_LIBRARY= tests/layers build/packages/lambda
 
 lint: venv node ## check formatting, lints, documentation, headers, scripts and types
 	$(CARGO) fmt --all --check
@@ -197,7 +213,7 @@ DENY = $(CARGO) deny --locked --config supply-chain/deny.toml
 advisories: ## ask RustSec's database, fetched from GitHub, for known vulnerabilities and withdrawn versions; needs cargo-deny
 	$(DENY) check advisories
 
-bench: venv $(PY_NATIVE) ## measure against the targets, about a quarter of an hour; ONLY=S3 measures one row, benches/run --help lists them
+bench: venv $(PY_NATIVE) ruby-native ## measure against the targets, about a quarter of an hour; ONLY=S3 measures one row, benches/run --help lists them
 	$(BUILDERS_FLAGS) $(CARGO) build --locked --release $(REMAPPED) --example plain_sdk
 	@$(MAKE) --no-print-directory library local $(if $(shell command -v $(NPM)),node)
 	FLAGSTORE_LIBRARY=$(abspath $(LIBRARY)) benches/run $(ONLY:%=--only %)

@@ -688,7 +688,7 @@ int32_t store_statistics(uint64_t store,
  `{"problems":n,"warnings":n,"findings":[{"check":…,"level":…,"found":…,"remedy":…},…]}`. A finding's `level` is `"ok"`,
  `"note"`, `"warning"` or `"problem"`; `found` and `remedy` are sentences for a person, `remedy` is null where there is
  nothing to do; none of them holds a secret, of an access key id its last four characters. The checks are library,
- cache directory, region, settings, profile, credentials, clock, name, certificate, connection, endpoint, table, schema,
+ cache directory, region, settings, profile, credentials, clock, name, proxy, certificate, connection, endpoint, table, schema,
  capacity, service, request, get, query, put, delete, conditions, initialised, prefix, features, segments, unreadable rows, large
  rows, big segments, and rest, which says that nothing else could be looked at; one that does not apply is missing.
 

@@ -46,6 +46,13 @@ fn expect(setup: Setup, wanted: Wanted<'_>) {
     let wrong = of_level("problem") + of_level("warning");
     assert_eq!(wrong, 1, "{name}: {report:#}");
     assert_eq!(run.status, i32::from(level == "problem"), "{name}: {run:?}");
+    // The table says the same, and what to do stands under it.
+    let table = setup.run(&["doctor"]);
+    let mut lines = table.stdout.lines().skip_while(|line| !line.starts_with(level));
+    let line = lines.next().unwrap_or_else(|| panic!("{name}: no {level}: {table:?}"));
+    assert!(line[level.len()..].trim_start().starts_with(check), "{name}: {line}");
+    assert!(lines.next().is_some_and(|line| line.trim_start().starts_with("-> ")), "{name}: {table:?}");
+    assert_eq!(table.status, run.status, "{name}");
 }
 
 #[test]
@@ -120,6 +127,125 @@ fn credentials_that_are_missing_or_wrong() {
     ] {
         expect(Setup::on(name, &Stub::start(says_no(answer))), ("credentials", "problem", &[words]));
     }
+}
+
+#[test]
+fn sources_of_credentials_that_fail_or_refuse() {
+    let without_keys = |setup: Setup| {
+        ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"].into_iter().fold(setup, Setup::without)
+    };
+    let says = |status, body: &'static str| {
+        Stub::start(move |request| match setup::operation(request) {
+            Some(_) => ok(request),
+            None => stub::Response::new(status, "text/xml", body),
+        })
+    };
+    let profile = |name, text: &str| without_keys(Setup::nowhere(name)).file(".aws/config", text);
+    for (name, text, words) in [
+        ("never signed in", "[default]\nlogin_session = arn:aws:iam::1:user/x\n", "the session of `aws login` in"),
+        (
+            "no sign-in to IAM Identity Center",
+            "[default]\nsso_start_url = https://x.test\nsso_region = eu-west-1\nsso_account_id = 1\nsso_role_name = x\n",
+            "the SSO token in",
+        ),
+        (
+            "a program that fails",
+            "[default]\ncredential_process = echo PLANTED; echo PLANTED >&2; exit 3\n",
+            "the credential_process of the profile failed",
+        ),
+        (
+            "a program that prints nonsense",
+            "[default]\ncredential_process = echo '{\"AccessKeyId\": \"PLANTED'\n",
+            "the credential_process of the profile",
+        ),
+        ("a secret in the place of a source", "[default]\nrole_arn = x\ncredential_source = PLANTED\n", "is none of"),
+    ] {
+        // A program that failed may not fail the next time: the message has its own code.
+        expect(profile(name, text).arguments(&["--option", "timeout_ms=900"]), ("credentials", "problem", &[words]));
+    }
+    let refusal = "<ErrorResponse><Error><Code>InvalidIdentityToken</Code><Message>PLANTED.jwt is none</Message></Error></ErrorResponse>";
+    let sts = says(400, refusal);
+    let setup = without_keys(Setup::on("a web identity that is refused", &sts)).file("token", "PLANTED.jwt");
+    let token = setup.path("token");
+    let web = setup
+        .env("AWS_WEB_IDENTITY_TOKEN_FILE", &token)
+        .env("AWS_ROLE_ARN", "arn:aws:iam::1:role/x")
+        .env("AWS_ENDPOINT_URL_STS", &sts.url());
+    expect(web, ("credentials", "problem", &["STS: InvalidIdentityToken: … is none"]));
+    let agent = says(403, "PLANTED-pod may not");
+    let container = without_keys(Setup::on("a container that says no", &agent))
+        .env("AWS_CONTAINER_CREDENTIALS_FULL_URI", &format!("{}/credentials", agent.url()))
+        .env("AWS_CONTAINER_AUTHORIZATION_TOKEN", "PLANTED-pod");
+    expect(container, ("credentials", "problem", &["the container's endpoint: status 403"]));
+    let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let metadata = format!("http://{}", silent.local_addr().expect("an address"));
+    let instance = without_keys(Setup::nowhere("a container on EC2 that is one hop too far"))
+        .env("AWS_EC2_METADATA_DISABLED", "false")
+        .env("AWS_EC2_METADATA_SERVICE_ENDPOINT", &metadata);
+    expect(instance, ("credentials", "problem", &["raise the instance's hop limit to 2"]));
+}
+
+#[test]
+fn who_asks_is_told_by_where_the_credentials_come_from() {
+    let stub = Stub::start(ok);
+    let profile = "[default]\naws_access_key_id = AKIAIOSFODNN7EXAMPLE\naws_secret_access_key = PLANTED\nmfa_serial = x\nregoin = y\n";
+    let setup = Setup::on("a profile", &stub).without("AWS_ACCESS_KEY_ID").without("AWS_SECRET_ACCESS_KEY");
+    let run = setup.without("AWS_SESSION_TOKEN").file(".aws/config", profile).run(&["doctor"]);
+    assert!(run.stdout.contains("ends in MPLE, from a profile"), "{}", run.stdout);
+    for words in ["has mfa_serial, which is not used: nobody can be", "has properties that are not used: regoin"] {
+        assert!(
+            run.stdout.lines().any(|line| line.starts_with("note     profile ") && line.contains(words)),
+            "{run:?}"
+        );
+    }
+    assert_eq!(run.status, 0);
+    let options = r#"{"access_key_id": "AKIAIOSFODNN7EXAMPLE", "secret_access_key": "PLANTED"}"#;
+    let setup = Setup::on("options", &stub).file("options.json", options);
+    let path = setup.path("options.json");
+    let run = setup.arguments(&["--options", &path]).run(&["doctor"]);
+    assert!(run.stdout.contains("ends in MPLE, from the options"), "{}", run.stdout);
+}
+
+#[test]
+fn a_proxy_or_an_authority_that_stands_in_the_way() {
+    let proxy = Stub::start(|_| stub::Response::new(407, "text/plain", "PLANTED"));
+    let through = |name, user: &str| {
+        let url = proxy.url().replace("http://", &format!("http://{user}"));
+        Setup::nowhere(name).env("HTTPS_PROXY", &url).arguments(&["--endpoint", "https://db.test"])
+    };
+    let named = proxy.url();
+    for (name, user, words) in [
+        ("a proxy that wants a password", "", "wants a user and a password"),
+        ("a proxy with another password", "user:PLANTED@", "does not take the user and password"),
+    ] {
+        expect(through(name, user), ("proxy", "problem", &[words, &named]));
+    }
+    let gone = Setup::nowhere("a proxy that is gone").env("HTTPS_PROXY", "http://user:PLANTED@127.0.0.1:1");
+    let gone = gone.arguments(&["--endpoint", "https://db.test"]);
+    expect(gone, ("proxy", "problem", &["through the proxy http://127.0.0.1:1", "refused"]));
+    let wrong = Setup::nowhere("a proxy of another kind").env("HTTPS_PROXY", "socks5://user:PLANTED@proxy");
+    expect(wrong.arguments(&["--endpoint", "https://db.test"]), ("settings", "problem", &["HTTPS_PROXY"]));
+
+    let secure = Stub::start_tls(untrusted(), ok);
+    let setup = Setup::on("no authorities on the machine", &secure).file("none.pem", "").file("certs/none", "");
+    let (file, folder) = (setup.path("none.pem"), setup.path("certs"));
+    let bare = setup.env("SSL_CERT_FILE", &file).env("SSL_CERT_DIR", &folder);
+    expect(bare, ("certificate", "problem", &["install the package ca-certificates"]));
+}
+
+#[test]
+fn secrets_that_came_to_the_wrong_place() {
+    let address = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("an address");
+    let endpoint = format!("http://user:PLANTED@{address}/?token=PLANTED");
+    let setup = Setup::nowhere("in an endpoint").arguments(&["--endpoint", &endpoint]);
+    expect(setup, ("connection", "problem", &["refused", &address.to_string()]));
+    let setup = Setup::nowhere("in a region").env("AWS_REGION", "PLANTED/bPxRfiCYEXAMPLEKEY");
+    expect(setup, ("settings", "problem", &["what is given as the region is not an AWS region"]));
+    let lines = "[default]\nregion = eu-west-1\n aws_secret_access_key = PLANTED\n";
+    let setup = Setup::nowhere("in the line after a region").without("AWS_REGION").file(".aws/config", lines);
+    expect(setup, ("settings", "problem", &["not an AWS region"]));
+    let setup = Setup::nowhere("in an access key id").env("AWS_ACCESS_KEY_ID", "AKIA\nPLANTED");
+    expect(setup, ("credentials", "problem", &["access key id has a line break"]));
 }
 
 #[test]

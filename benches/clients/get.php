@@ -40,7 +40,8 @@ function flagstore(string $url, int $ttl): Closure
 }
 
 /**
- * Into compiled code and back, with a copy of the payload: for an extension that is any function of PHP's own that copies.
+ * Into compiled code and back, with a copy of the payload: for an extension that is the emptiest method of it and any function of
+ * PHP's own that copies.
  */
 function floor_of(string $transport, int $bytes): Closure
 {
@@ -48,6 +49,7 @@ function floor_of(string $transport, int $bytes): Closure
         $payload = str_repeat('x', $bytes + 1);
         return static function (int $count) use ($payload, $bytes): void {
             for ($made = 0; $made < $count; $made++) {
+                Flagstore\Native::libraryVersion();
                 $copy = substr($payload, 0, $bytes);
             }
         };

@@ -50,11 +50,13 @@ class Bench:
                 if command:
                     self.progress(f"warming up {name}")
                     client = stack.enter_context(self.client(command))
-                    sides[name] = self._per_call(client, block_size(client, self.seconds), of)
+                    sides[name] = self.per_call(client, block_size(client, self.seconds), of)
             return self.alternate(sides)
 
     @staticmethod
-    def _per_call(client, calls, of):
+    def per_call(client, calls, of):
+        """A side of its own: seconds per call of a block of so many."""
+
         def side():
             block = client.ask(calls)
             return block[of] / block["calls"]

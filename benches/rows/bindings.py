@@ -35,7 +35,7 @@ def _cached(bench, name, language, url):
         }
     )
     what, floor = f"cached get, {name}", language.floor_is
-    yield Line(what, floor, "s", times[name], times["floor"], at_most(1.5), row="BINDINGS")
+    yield Line(what, floor, "s", times[name], times["floor"], at_most(language.most), row="BINDINGS")
 
 
 def _uncached(bench, name, language, url):

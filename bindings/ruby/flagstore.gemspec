@@ -22,7 +22,8 @@ Gem::Specification.new do |spec|
   }
   papers = %w[README.md CHANGELOG.md LICENSE THIRD-PARTY-NOTICES flagstore.cdx.json .yardopts]
   library = %w[libflagstore.so libflagstore.dylib flagstore.dll].map { |name| "lib/flagstore/#{name}" }
-  spec.files = Dir['lib/**/*.rb', 'sig/*.rbs', *papers, *(library unless platform.empty?), base: __dir__].sort
+  native = [*library, 'lib/flagstore/*/hits.{so,bundle}']
+  spec.files = Dir['lib/**/*.rb', 'sig/*.rbs', *papers, *(native unless platform.empty?), base: __dir__].sort
   spec.platform = Gem::Platform.new(platform) unless platform.empty?
   spec.required_ruby_version = '>= 3.1'
 

@@ -11,6 +11,7 @@ mod files;
 mod instance;
 mod lines;
 mod loader;
+mod login;
 mod outcome;
 mod profile;
 mod program;
@@ -33,13 +34,57 @@ pub use profile::{missing_profile, profiles};
 pub use sources::{LONGEST_ANSWER, Loaded, Sources, finished, near};
 pub use state::Life;
 
+/// Where credentials come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// The options of the store.
+    Options,
+    /// Variables of the environment.
+    Environment,
+    /// Keys in a profile.
+    Profile,
+    /// A program that a profile names.
+    Program,
+    /// A token that somebody else gave out.
+    WebIdentity,
+    /// IAM Identity Center.
+    SignIn,
+    /// `aws login`.
+    Login,
+    /// The endpoint of a container.
+    Container,
+    /// The metadata service of an instance.
+    Instance,
+    /// A role that others assumed.
+    Role,
+}
+
+impl Origin {
+    /// In words, to be read after "from".
+    pub fn words(self) -> &'static str {
+        match self {
+            Origin::Options => "the options",
+            Origin::Environment => "the environment",
+            Origin::Profile => "a profile",
+            Origin::Program => "a credential_process",
+            Origin::WebIdentity => "a web identity",
+            Origin::SignIn => "IAM Identity Center",
+            Origin::Login => "a session of `aws login`",
+            Origin::Container => "the container's endpoint",
+            Origin::Instance => "the instance's metadata service",
+            Origin::Role => "an assumed role",
+        }
+    }
+}
+
 /// The name of the threads on which credentials are loaded.
 const THREAD: &str = "flagstore-creds";
 
 /// Credentials given in the options.
 pub fn fixed(given: &options::Credentials) -> Result<Credentials> {
     let options::Credentials { access_key_id, secret_access_key, session_token } = given.clone();
-    let credentials = Credentials::new(access_key_id, secret_access_key, session_token, None, "options");
+    let mut credentials = Credentials::new(access_key_id, secret_access_key, session_token, None, "options");
+    credentials.set_property(Origin::Options);
     match unsendable(&credentials) {
         None => Ok(credentials),
         Some(what) => Err(Error::new(Code::OptionValue, format!("in the options, {what}"))),

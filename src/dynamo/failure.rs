@@ -281,8 +281,8 @@ fn credentials(failure: &LoadFailure, at: &str) -> String {
         LoadFailureKind::Misconfigured | LoadFailureKind::Refused => {
             let remedy = if why.contains("SSO token") {
                 "sign in with `aws sso login`"
-            } else if why.contains("login_session") {
-                "use another way to sign in than `aws login`, such as `aws sso login`"
+            } else if why.contains("`aws login`") {
+                "sign in with `aws login`"
             } else {
                 "check the profile, role or credential_process"
             };

@@ -13,8 +13,8 @@ use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, Instant};
 
 use aws_smithy_types::body::SdkBody;
-use http::Uri;
 use http::header::{HOST, PROXY_AUTHORIZATION};
+use http::{StatusCode, Uri};
 use http_body_util::BodyExt;
 use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1::{self, SendRequest};
@@ -22,6 +22,7 @@ use hyper_util::rt::TokioIo;
 use tokio::task::AbortHandle;
 
 pub use connect::{Connector, Kind, Unconnected};
+use proxy::Proxy;
 pub use proxy::{Proxies, is_loopback};
 
 use super::failure::innermost;
@@ -75,7 +76,7 @@ enum Route {
     /// To the endpoint, whatever the connection goes through.
     Direct,
     /// To a proxy, which is told the endpoint with each request.
-    Forwarded(Option<http::HeaderValue>),
+    Forwarded(Box<Proxy>),
 }
 
 /// Why a request has no answer.
@@ -150,6 +151,11 @@ impl Client {
             address(&mut request, &to, &connection.route);
             match connection.sender.try_send_request(request).await {
                 Ok(response) => {
+                    if let Route::Forwarded(proxy) = &connection.route
+                        && response.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED
+                    {
+                        return Err(Failed::Unconnected(proxy.says_no()));
+                    }
                     let (head, body) = response.into_parts();
                     let body = whole(body).await?;
                     self.keep(to, connection);
@@ -238,9 +244,9 @@ fn address(request: &mut Request, to: &Uri, route: &Route) {
             let path = to.path_and_query().cloned();
             *request.uri_mut() = path.map_or_else(|| Uri::from_static("/"), Uri::from);
         }
-        Route::Forwarded(authorization) => {
+        Route::Forwarded(proxy) => {
             *request.uri_mut() = to.clone();
-            if let Some(authorization) = authorization {
+            if let Some(authorization) = &proxy.authorization {
                 request.headers_mut().insert(PROXY_AUTHORIZATION, authorization.clone());
             }
         }

@@ -3,9 +3,9 @@
 use std::time::{Duration, Instant, SystemTime};
 
 use aws_credential_types::Credentials;
-use aws_credential_types::credential_feature::AwsCredentialFeature as Feature;
 
 use super::client::DynamoTable;
+use super::credentials::Origin;
 use super::resolver::Resolver;
 
 /// Letters of an access key id that are shown. It is no secret, and in AWS's consoles its end is what people know it by.
@@ -31,8 +31,8 @@ pub struct Shown {
     pub key_end: String,
     /// The account, where the source says it.
     pub account: Option<String>,
-    /// What the credentials came from, where they say it.
-    pub source: Option<&'static str>,
+    /// What the credentials come from.
+    pub source: &'static str,
     /// When they end.
     pub ends: Option<SystemTime>,
 }
@@ -69,28 +69,9 @@ pub fn shown(credentials: &Credentials) -> Shown {
     Shown {
         key_end: end.unwrap_or_default().to_owned(),
         account: credentials.account_id().map(|account| account.as_str().to_owned()),
-        source: source(credentials.get_property::<Vec<Feature>>().map(Vec::as_slice).unwrap_or_default()),
+        source: credentials.get_property::<Origin>().map(|origin| origin.words()).unwrap_or_default(),
         ends: credentials.expiry(),
     }
-}
-
-/// The source at the end of a chain of them.
-fn source(features: &[Feature]) -> Option<&'static str> {
-    features.iter().rev().find_map(|feature| {
-        Some(match feature {
-            Feature::CredentialsImds => "the instance's metadata service",
-            Feature::CredentialsHttp => "the container's endpoint",
-            Feature::CredentialsSso | Feature::CredentialsProfileSso => "IAM Identity Center",
-            Feature::CredentialsStsAssumeRoleWebId
-            | Feature::CredentialsEnvVarsStsWebIdToken
-            | Feature::CredentialsProfileStsWebIdToken => "a web identity",
-            Feature::CredentialsStsAssumeRole => "an assumed role",
-            Feature::CredentialsProcess | Feature::CredentialsProfileProcess => "a credential_process",
-            Feature::CredentialsEnvVars => "the environment",
-            Feature::CredentialsProfile => "a profile",
-            _ => return None,
-        })
-    })
 }
 
 #[cfg(test)]
@@ -104,12 +85,5 @@ mod tests {
             assert_eq!(shown.key_end, end, "{id}");
             assert!(!format!("{shown:?}").contains("PLANTED"));
         }
-    }
-
-    #[test]
-    fn the_source_at_the_end_of_the_chain_is_named() {
-        let chain = [Feature::CredentialsProfile, Feature::CredentialsStsAssumeRole, Feature::ResolvedAccountId];
-        assert_eq!(source(&chain), Some("an assumed role"));
-        assert_eq!(source(&[]), None);
     }
 }

@@ -103,6 +103,15 @@ pub fn answer(request: &Request) -> Response {
                 "expiration": 4_070_908_800_000_i64,
             }}),
         ),
+        ("POST", "/v1/token") if request.header("dpop").is_some() => json(
+            200,
+            &json!({
+                "accessToken": {
+                    "accessKeyId": "ASIARENEWED", "secretAccessKey": "PLANTED-renewed", "sessionToken": "PLANTED-renewed",
+                },
+                "tokenType": "aws_sigv4", "expiresIn": 900, "refreshToken": "PLANTED-next",
+            }),
+        ),
         ("POST", "/token") => json(
             200,
             &json!({"accessToken": "PLANTED-renewed", "expiresIn": 28_800, "refreshToken": "PLANTED-refresh", "tokenType": "Bearer"}),

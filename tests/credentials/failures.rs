@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::aws;
 use super::host::Host;
+use super::sources::{LOGIN, login};
 use super::stub::{Response, Stub};
 
 /// What AWS quotes when a signature is wrong: the whole request, session token included.
@@ -255,6 +256,33 @@ fn sign_in_that_has_ended_is_said() {
 }
 
 #[test]
+fn a_session_of_aws_login_that_is_over_is_said() {
+    for (name, damage, answer, words) in [
+        (
+            "over",
+            "",
+            Some(json!({"error": "TOKEN_EXPIRED", "message": "PLANTED-refresh is over"})),
+            "has ended and is not renewed (AWS Sign-In: TOKEN_EXPIRED",
+        ),
+        ("without a key", "dpopKey", None, "has no usable dpopKey"),
+        ("without a token", "refreshToken", None, "has nothing to renew it with"),
+    ] {
+        eprintln!("{name}");
+        let stub = aws::start_with(move |request| {
+            (request.target == "/v1/token").then(|| aws::json(403, answer.as_ref().expect("it is not asked")))
+        });
+        let host = login(Host::new().on(&stub), "2020-01-01T00:00:00Z").env("AWS_ENDPOINT_URL_SIGNIN", stub.url());
+        let session = std::fs::read_to_string(host.home().join(LOGIN)).expect("a session");
+        host.file(LOGIN, if damage.is_empty() { session } else { session.replace(damage, "damaged") });
+        host.run().expect_failure(Code::NoCredentials, &[words, "sign in with `aws login`"]);
+    }
+    let stub = aws::start();
+    let host = login(Host::new().on(&stub), aws::LATER);
+    host.file(LOGIN, "{\"accessToken\": PLANTED");
+    host.run().expect_failure(Code::NoCredentials, &["is damaged", "sign in with `aws login`"]);
+}
+
+#[test]
 fn mistakes_in_the_configuration_are_named() {
     for (name, config, option, words) in [
         ("a line that is none", "[default]\nPLANTED\n", None, "line 2"),
@@ -279,7 +307,12 @@ fn mistakes_in_the_configuration_are_named() {
             None,
             "nope",
         ),
-        ("a sign-in by the console", "[default]\nlogin_session = arn:aws:iam::1:user/x\n", None, "login"),
+        (
+            "a session that nobody began",
+            "[default]\nlogin_session = arn:aws:iam::1:user/x\n",
+            None,
+            ".json cannot be read: No such file or directory (os error 2)): sign in with `aws login`",
+        ),
         ("a profile that is missing", "[default]\nregion = eu-west-1\n", Some("nope"), "\"nope\""),
     ] {
         eprintln!("{name}");

@@ -222,6 +222,13 @@ fn without_tls_a_proxy_is_told_the_whole_url_and_loopback_is_never_behind_one() 
     let host = || with_keys(Host::new().env("AWS_REGION", "eu-west-1")).env("HTTP_PROXY", url.as_str());
     host().option("endpoint", "http://db.test:8000/x").run().expect_success();
     assert_eq!(proxy.requests()[0].target, "http://db.test:8000/x/");
+    for (user, words) in [("", "wants a user and a password"), ("user:PLANTED@", "does not take the user and password")]
+    {
+        let wrong = with_keys(Host::new().env("AWS_REGION", "eu-west-1")).option("endpoint", "http://db.test:8000");
+        let wrong = wrong.env("HTTP_PROXY", format!("http://{user}{}", proxy.address));
+        wrong.run().expect_failure(Code::Connection, &[&format!("the proxy http://{}", proxy.address), words]);
+    }
+    let asked = proxy.requests().len();
     let near = aws::start();
     let not_asked = [
         host().option("endpoint", near.url()),
@@ -232,5 +239,5 @@ fn without_tls_a_proxy_is_told_the_whole_url_and_loopback_is_never_behind_one() 
     for host in not_asked {
         host.run().expect_success();
     }
-    assert_eq!((proxy.requests().len(), near.requests().len()), (1, 4));
+    assert_eq!((proxy.requests().len(), near.requests().len()), (asked, 4));
 }

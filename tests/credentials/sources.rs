@@ -55,6 +55,24 @@ fn sso_token(expires: &str) -> String {
     .to_string()
 }
 
+/// A profile with what the AWS CLI caches after `aws login`. The file's name is the SHA-256 of the session's.
+pub fn login(host: Host, expires: &str) -> Host {
+    let key = rcgen::KeyPair::generate().expect("a key").serialize_pem();
+    let session = serde_json::json!({
+        "accessToken": {
+            "accessKeyId": "ASIALOGIN", "secretAccessKey": "PLANTED-login", "sessionToken": "PLANTED-token",
+            "accountId": "123456789012", "expiresAt": expires,
+        },
+        "tokenType": "aws_sigv4", "refreshToken": "PLANTED-refresh", "idToken": "PLANTED-id",
+        "clientId": "arn:aws:signin:::devtools/same-device", "dpopKey": key, "signInRegion": "eu-central-1",
+    });
+    host.file(LOGIN, session.to_string());
+    host.config("[default]\nlogin_session = arn:aws:iam::123456789012:user/x\n")
+}
+
+/// The file of that session.
+pub const LOGIN: &str = ".aws/login/cache/2ff2a80db794fe2d23248219d580c027ab8e3592f5c59254e6a865b9c22fc859.json";
+
 #[test]
 fn every_source_signs_with_its_own_key() {
     type Prepare = fn(Host, &Stub) -> Host;
@@ -139,6 +157,10 @@ fn every_source_signs_with_its_own_key() {
         ("IAM Identity Center", "ASIASSO", Some("PLANTED-token-SSO"), |host, stub| {
             sso(host, &sso_token(aws::LATER)).env("AWS_ENDPOINT_URL_SSO", stub.url())
         }),
+        ("a session of `aws login`", "ASIALOGIN", Some("PLANTED-token"), |host, _| login(host, aws::LATER)),
+        ("a session of `aws login` to renew", "ASIARENEWED", Some("PLANTED-renewed"), |host, stub| {
+            login(host, "2020-01-01T00:00:00Z").env("AWS_ENDPOINT_URL_SIGNIN", stub.url())
+        }),
         ("IAM Identity Center with a token to renew", "ASIASSO", Some("PLANTED-token-SSO"), |host, stub| {
             sso(host, &sso_token("2020-01-01T00:00:00Z"))
                 .env("AWS_ENDPOINT_URL_SSO", stub.url())
@@ -188,6 +210,26 @@ fn what_hands_out_credentials_is_asked_as_it_wants_to_be() {
     let request = stub.requests()[0].clone();
     assert_eq!(request.header("x-amz-sso_bearer_token"), Some("PLANTED-sso"));
     assert!(request.target.contains("account_id=123456789012") && request.target.contains("role_name=flags"));
+}
+
+#[test]
+fn a_session_of_aws_login_is_renewed_by_a_proof_and_left_for_the_next() {
+    let stub = aws::start();
+    let keeper = login(Host::new(), "2020-01-01T00:00:00Z");
+    let file = keeper.home().join(LOGIN);
+    let host = login(Host::new().on(&stub), "2020-01-01T00:00:00Z")
+        .env("AWS_ENDPOINT_URL_SIGNIN", stub.url())
+        .env("AWS_LOGIN_CACHE_DIRECTORY", file.parent().expect("a folder"));
+    host.calls(&["get", "get"]).run().expect_success();
+    let asked: Vec<_> = stub.requests().into_iter().filter(|request| request.target == "/v1/token").collect();
+    assert_eq!(asked.len(), 1, "it is renewed once");
+    let body: serde_json::Value = serde_json::from_str(&asked[0].body).expect("JSON");
+    assert_eq!((&body["grantType"], &body["refreshToken"]), (&"refresh_token".into(), &"PLANTED-refresh".into()));
+    assert_eq!(asked[0].header("dpop").map(|proof| proof.split('.').count()), Some(3));
+    let kept: serde_json::Value = serde_json::from_slice(&std::fs::read(file).expect("a session")).expect("JSON");
+    assert_eq!(kept["accessToken"]["accessKeyId"], "ASIARENEWED");
+    assert_eq!((&kept["refreshToken"], &kept["idToken"]), (&"PLANTED-next".into(), &"PLANTED-id".into()));
+    assert_eq!(kept["accessToken"]["accountId"], "123456789012");
 }
 
 #[test]

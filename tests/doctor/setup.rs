@@ -82,6 +82,11 @@ impl Setup {
         self
     }
 
+    /// Where a file below its home is.
+    pub fn path(&self, name: &str) -> String {
+        self.home.join(name).to_str().expect("text").to_owned()
+    }
+
     /// A folder below its home.
     pub fn folder(&self, name: &str) -> PathBuf {
         let path = self.home.join(name);

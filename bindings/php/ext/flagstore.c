@@ -33,6 +33,7 @@
  */
 typedef struct native {
 	uint64_t store;
+	zend_class_entry *item_class;
 	store_item item;
 	store_items *items;
 	store_membership *membership;
@@ -159,6 +160,70 @@ static void set_item(zval *place, const store_item *item)
 	zend_hash_next_index_insert_new(Z_ARRVAL_P(place), &value);
 }
 
+/* The members of an item, in the order of the constructor's parameters. */
+static const char *const item_members[] = { "version", "item", "deleted", "stale" };
+enum { ITEM_MEMBERS = sizeof(item_members) / sizeof(item_members[0]) };
+
+static bool has_members(const zend_class_entry *class)
+{
+	for (uint32_t place = 0; place < ITEM_MEMBERS; place++) {
+		const zend_property_info *info = zend_hash_str_find_ptr(&class->properties_info, item_members[place], strlen(item_members[place]));
+
+		if (info == NULL || (info->flags & ZEND_ACC_STATIC) != 0 || info->offset != (uint32_t) OBJ_PROP_TO_OFFSET(place)) {
+			return false;
+		}
+	}
+	return class->default_properties_count == ITEM_MEMBERS;
+}
+
+/*
+ * The package's class of items, which is another one in each request. Its constructor only sets the members, and calling it
+ * would take as long as all the rest of a read out of the cache. Before the library is asked: loading the class may run any
+ * code, this object's methods included.
+ */
+static bool find_item_class(native *this)
+{
+	zend_string *name = zend_string_init(ZEND_STRL("Flagstore\\Item"), 0);
+	zend_class_entry *class = zend_lookup_class(name);
+
+	zend_string_release(name);
+	if (class != NULL && has_members(class)) {
+		this->item_class = class;
+		return true;
+	}
+	if (!EG(exception)) {
+		zend_throw_error(NULL, "there is no class Flagstore\\Item as this extension needs it: install versions that match");
+	}
+	return false;
+}
+
+static void set_property(zend_object *object, uint32_t place, zval *value)
+{
+	zval *property = OBJ_PROP_NUM(object, place);
+
+	ZVAL_COPY_VALUE(property, value);
+	/* It is no longer one that was never set. */
+	Z_PROP_FLAG_P(property) = 0;
+}
+
+static void set_item_object(zval *place, zend_class_entry *class, const store_item *item)
+{
+	zval members[ITEM_MEMBERS];
+
+	object_init_ex(place, class);
+	ZVAL_LONG(&members[0], item->version);
+	if (item->deleted) {
+		ZVAL_NULL(&members[1]);
+	} else {
+		ZVAL_STRINGL(&members[1], item->item, item->item_len);
+	}
+	ZVAL_BOOL(&members[2], item->deleted);
+	ZVAL_BOOL(&members[3], item->stale);
+	for (uint32_t member = 0; member < ITEM_MEMBERS; member++) {
+		set_property(Z_OBJ_P(place), member, &members[member]);
+	}
+}
+
 /* Numbers among the keys become integers, as everywhere in PHP. */
 static void set_at_key(zval *array, const char *key, size_t key_len, zval *value)
 {
@@ -248,10 +313,13 @@ ZEND_METHOD(Flagstore_Native, get)
 	ZEND_PARSE_PARAMETERS_END();
 
 	native *this = THIS;
+	if (UNEXPECTED(this->item_class == NULL) && !find_item_class(this)) {
+		RETURN_THROWS();
+	}
 	int32_t code = store_get(this->store, ZSTR_VAL(kind), ZSTR_LEN(kind), ZSTR_VAL(key), ZSTR_LEN(key),
 		&this->item, &this->error);
 	if (succeeded(this, code) && code == STORE_OK) {
-		set_item(return_value, &this->item);
+		set_item_object(return_value, this->item_class, &this->item);
 		store_item_free(&this->item);
 	}
 }

@@ -8,7 +8,7 @@ namespace Flagstore;
  * One open handle of libflagstore, closed when the object is freed. Flagstore\Store is what applications use;
  * Flagstore\Ffi has the same methods.
  *
- * An item is a list of version, payload (null if deleted), deleted, stale. Failures are Flagstore\StoreException where
+ * An item of a list, or one that stands in the way of another, is a list of version, payload (null if deleted), deleted, stale. Failures are Flagstore\StoreException where
  * that class can be loaded, else RuntimeException.
  *
  * @strict-properties
@@ -29,8 +29,8 @@ final class Native
     /** Does nothing the second time. */
     public function close(): void {}
 
-    /** @return array{int, ?string, bool, bool}|null null if there is no such item */
-    public function get(string $kind, string $key): ?array {}
+    /** @return Item|null null if there is no such item */
+    public function get(string $kind, string $key): ?Item {}
 
     /** @return array<array{int, ?string, bool, bool}> by key */
     public function all(string $kind): array {}

@@ -70,7 +70,7 @@ final class Ffi
         $this->close();
     }
 
-    public function get(string $kind, string $key): ?array
+    public function get(string $kind, string $key): ?Item
     {
         $places = $this->places();
         try {
@@ -83,7 +83,7 @@ final class Ffi
                 $places->item,
                 $places->error
             );
-            return $places->check($code) === self::NOT_FOUND ? null : self::copied($places->item[0]);
+            return $places->check($code) === self::NOT_FOUND ? null : new Item(...self::copied($places->item[0]));
         } finally {
             $this->free($places);
         }

@@ -99,7 +99,7 @@ final class Store implements StoreInterface
         if ($this->logger !== null && hrtime(true) >= $this->nextLook) {
             $this->deliverEvents();
         }
-        return $found === null ? null : new Item($found[0], $found[1], $found[2], $found[3]);
+        return $found;
     }
 
     public function all(string $kind): array

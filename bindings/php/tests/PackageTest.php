@@ -168,6 +168,12 @@ final class PackageTest extends TestCase
         [$archive] = glob(self::$folder . '/packages/flagstore-php-ext-*.tar.gz');
         self::assertSame([0, ''], Process::run(['tar', '-xzf', $archive, '-C', self::$folder]));
         $sources = self::$folder . '/' . basename($archive, '.tar.gz');
+        // What PIE reads.
+        $package = json_decode(file_get_contents("{$sources}/composer.json"), true);
+        self::assertSame('php-ext', $package['type']);
+        self::assertSame('flagstore', $package['php-ext']['extension-name']);
+        self::assertSame('with-flagstore', $package['php-ext']['configure-options'][0]['name']);
+        self::assertStringContainsString('PHP_ARG_WITH([flagstore]', file_get_contents("{$sources}/config.m4"));
         $installed = self::$folder . '/installed';
         foreach ([['phpize'], ['./configure', '--quiet'], ['make', '--quiet'], ['make', '--quiet', 'install', "INSTALL_ROOT={$installed}"]] as $command) {
             [$status, $said] = Process::run($command, [], 180, $sources);

@@ -222,3 +222,29 @@ def test_wheels_for_other_platforms_are_made_here(tmp_path: Path) -> None:
     for platform, carried in (("win_amd64", "flagstore.dll"), ("macosx_11_0_arm64", "libflagstore.dylib")):
         with zipfile.ZipFile(tmp_path / f"packages/flagstore-{__version__}-py3-none-{platform}.whl") as files:
             assert files.read(f"flagstore/_lib/{carried}") == libraries[platform]
+
+
+def test_pyinstaller_finds_what_a_program_needs(
+    wheel: Path, tmp_path: Path, endpoint: Endpoint, open_store: OpenStore, prefix: str
+) -> None:
+    pytest.importorskip("PyInstaller", reason="PyInstaller is not installed")
+    open_store().upsert("features", "flag", 1, "payload")
+    environment = tmp_path / "environment"
+    succeeds(sys.executable, "-m", "venv", "--system-site-packages", environment, folder=tmp_path)
+    # PyInstaller itself is in the environment of the tests, and asks the package for its hook.
+    (site,) = environment.glob("lib/python*/site-packages")
+    (site / "tests.pth").write_text(f"{next(path for path in sys.path if path.endswith('site-packages'))}\n")
+    python = environment / "bin/python"
+    succeeds(python, "-m", "pip", "install", "--quiet", "--no-index", "--no-deps", wheel, folder=tmp_path)
+    program = tmp_path / "program.py"
+    program.write_text(f"""
+from flagstore import Store, _library
+options = {endpoint.options!r}
+with Store({TABLE!r}, prefix={prefix!r}, **options) as store:
+    print(store.get("features", "flag").item, Store.doctor({TABLE!r}, **options).problems >= 0, _library.load().path)
+""")
+    succeeds(python, "-m", "PyInstaller", "--onedir", "--log-level", "WARN", program, folder=tmp_path)
+    moved = (tmp_path / "dist/program").rename(tmp_path / "moved")
+    item, examined, library = succeeds(moved / "program", folder=tmp_path).split()
+    assert (item, examined) == ("payload", "True")
+    assert Path(library).is_relative_to(moved)

@@ -13,6 +13,7 @@ require_relative 'native_files'
 RSpec.describe 'the gem' do
   project = File.expand_path('..', __dir__)
   library = File.expand_path(Flagstore::Library.load.path)
+  compiled = "lib/flagstore/#{RUBY_VERSION[/\A\d+\.\d+/]}/hits.#{RbConfig::CONFIG['DLEXT']}"
 
   # Runs a program outside of the source tree, without the variables that could lead back to it.
   def run(*command, folder: @folder, **variables)
@@ -75,6 +76,8 @@ RSpec.describe 'the gem' do
     expect(sources.length).to be > 10
     papers = %w[.yardopts CHANGELOG.md LICENSE README.md THIRD-PARTY-NOTICES flagstore.cdx.json]
     files = papers + %w[lib/flagstore/libflagstore.so sig/flagstore.rbs]
+    # Compiled where the headers of Ruby are.
+    files << compiled if File.file?("#{RbConfig::CONFIG['rubyhdrdir']}/ruby.h")
     expect(Gem::Package.new(@gem).contents).to match_array(sources + files)
   end
 

@@ -42,4 +42,5 @@ mod readable;
 
 pub use data_store::DataStore;
 pub use flagstore::model::{Code, Error};
+pub use flagstore::store::doctor::{Finding, Level, Report};
 pub use options::DynamoDb;

@@ -5,8 +5,9 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use flagstore::abi::store_abi_version;
 use flagstore::model::options::Options;
-use flagstore::store::Store;
+use flagstore::store::{Store, doctor};
 use launchdarkly_server_sdk::{PersistentDataStore, PersistentDataStoreBuilder, PersistentDataStoreFactory};
 use serde_json::{Map, Value};
 
@@ -120,8 +121,30 @@ impl DynamoDb {
 
     /// Opens a store, for use without the SDK's client. Costs no I/O: the table is first asked by the first call.
     pub fn open(&self) -> Result<DataStore, Error> {
-        let options = Options::from_json(&Value::Object(self.given.clone()).to_string())?;
-        Ok(DataStore::new(Store::open(options)))
+        Ok(DataStore::new(Store::open(self.options()?)))
+    }
+
+    /// Looks at everything between this process and its flags, says what is wrong and what to do about it.
+    ///
+    /// Opens no store. It reads all flags and segments once, and asks for two writes that cannot succeed; nothing is written
+    /// or cached. Whatever is wrong with table, network or credentials stands in the report; an error is a wrong option.
+    /// Blocks, at most four times [`timeout`](DynamoDb::timeout) and twice `all_timeout_ms`: inside tokio, ask on a thread of
+    /// `spawn_blocking`.
+    ///
+    /// ```no_run
+    /// # fn main() -> Result<(), flagstore_launchdarkly::Error> {
+    /// for finding in flagstore_launchdarkly::DynamoDb::table("flags").doctor()?.findings {
+    ///     println!("{:?} {}: {} {}", finding.level, finding.check, finding.found, finding.remedy.unwrap_or_default());
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn doctor(&self) -> Result<doctor::Report, Error> {
+        doctor::examine(&self.options()?, store_abi_version())
+    }
+
+    fn options(&self) -> Result<Options, Error> {
+        Options::from_json(&Value::Object(self.given.clone()).to_string())
     }
 
     fn time(self, name: &str, time: Duration) -> DynamoDb {
@@ -139,10 +162,15 @@ impl PersistentDataStoreFactory for DynamoDb {
 
 impl fmt::Debug for DynamoDb {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let shown = self.given.iter().map(|(name, value)| match SECRET.contains(&name.as_str()) {
+        let shown = self.given.iter().map(|(name, value)| match is_secret(name, value) {
             true => (name, Value::from("…")),
             false => (name, value.clone()),
         });
         formatter.debug_map().entries(shown).finish()
     }
+}
+
+fn is_secret(name: &str, value: &Value) -> bool {
+    // A URL may say who logs in.
+    SECRET.contains(&name) || value.as_str().is_some_and(|text| text.contains('@'))
 }

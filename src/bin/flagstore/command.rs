@@ -155,7 +155,8 @@ fn object(text: &str) -> Result<Map<String, Value>, String> {
 /// `NAME=JSON`; what is no JSON is text.
 fn member(text: &str) -> Result<(String, Value), String> {
     let (name, value) = text.split_once('=').ok_or("--option takes NAME=JSON, such as timeout_ms=1000")?;
-    if SECRETS.contains(&name) {
+    // A proxy's URL may hold a password.
+    if SECRETS.contains(&name) || name == "proxy" && value.contains('@') {
         return Err(format!(
             "\"{name}\" is not taken from the command line, which others on this machine can see: use the environment, a profile, or --options FILE"
         ));
@@ -219,6 +220,7 @@ mod tests {
             ("get features --table t", "a kind and a key"),
             ("doctor --table t --option timeout_ms", "NAME=JSON"),
             ("doctor --table t --option secret_access_key=s3cr3t", "others on this machine"),
+            ("doctor --table t --option proxy=http://u:s3cr3t@proxy", "others on this machine"),
             ("doctor --table t --option tabel=x", "\"tabel\""),
             ("doctor --table t --option timeout_ms=fast", "\"timeout_ms\""),
             ("doctor --options nowhere.json", "nowhere.json"),

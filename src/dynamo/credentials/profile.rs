@@ -49,6 +49,8 @@ pub enum Source {
     Token(String, Role),
     /// IAM Identity Center.
     SignIn(SignIn),
+    /// The session of this name, of `aws login`.
+    Login(String),
     /// The variables of the environment.
     Environment,
     /// The endpoint of the container.
@@ -182,11 +184,8 @@ fn source_of(
     if ["sso_session", "sso_start_url"].iter().any(|name| profile.get(name).is_some()) {
         return sign_in(profiles, profile).map(|sign_in| Some(Source::SignIn(sign_in)));
     }
-    if profile.get("login_session").is_some() {
-        return Err(misconfigured(format!(
-            "the profile \"{}\" has a login_session, which is not supported",
-            decoded(profile.name())
-        )));
+    if let Some(session) = get("login_session") {
+        return Ok(Some(Source::Login(session)));
     }
     Ok(match (keys, get("credential_process")) {
         // The SDK for Rust would run the program; AWS's other SDKs and its CLI take the keys.

@@ -13,11 +13,12 @@ use aws_credential_types::Credentials;
 
 use super::ask::Service;
 use super::instance::{Instance, LATE, Nothing};
+use super::login::Session;
 use super::profile::{Chain, Role, Source, half_set, keys_in};
 use super::sso::SignIn;
 use super::{
-    Errand, Files, Life, LoadFailure, LoadFailureKind, container, files, missing_profile, profiles, program, sso, sts,
-    unsendable,
+    Errand, Files, Life, LoadFailure, LoadFailureKind, Origin, container, files, login, missing_profile, profiles,
+    program, sso, sts, unsendable,
 };
 use crate::dynamo::http::{Client, Connector, Proxies, Response};
 use crate::dynamo::identity::service_url;
@@ -36,6 +37,9 @@ const AT_LEAST: Duration = Duration::from_secs(3);
 
 /// Credentials, and how long they may be used.
 pub type Loaded = (Credentials, Life);
+
+/// Credentials, and where they come from.
+type Found = (Credentials, Origin);
 
 /// Every source of one store.
 pub struct Sources {
@@ -63,19 +67,19 @@ impl Sources {
     pub fn load(&self, errand: &Errand) -> Result<Loaded, LoadFailure> {
         let (given, environment) = (self.options.profile.as_deref(), &self.options.environment);
         let keys = if given.is_none() { keys_in(environment) } else { None };
-        let (credentials, of_instance) = match keys {
-            Some(keys) => (keys, false),
+        let (mut credentials, from) = match keys {
+            Some(keys) => (keys, Origin::Environment),
             None => self.of_files(errand)?,
         };
         if let Some(what) = unsendable(&credentials) {
             return Err(LoadFailure::new(LoadFailureKind::Misconfigured, what));
         }
-        let life = life_of(&credentials, of_instance);
+        let life = life_of(&credentials, from);
+        credentials.set_property(from);
         Ok((credentials, life))
     }
 
-    /// Credentials, and whether it was the metadata service that gave them.
-    fn of_files(&self, errand: &Errand) -> Result<(Credentials, bool), LoadFailure> {
+    fn of_files(&self, errand: &Errand) -> Result<Found, LoadFailure> {
         let (given, environment) = (self.options.profile.as_deref(), &self.options.environment);
         let files = Files::read(environment, given);
         let profiles = profiles(&files, given)?;
@@ -127,35 +131,37 @@ impl Load<'_> {
     }
 
     /// The credentials of a profile.
-    fn along(&self, chain: Chain) -> Result<(Credentials, bool), LoadFailure> {
+    fn along(&self, chain: Chain) -> Result<Found, LoadFailure> {
         let environment = &self.options().environment;
         let missing = |what: &str| {
             LoadFailure::new(LoadFailureKind::Misconfigured, format!("credential_source of the profile: {what}"))
         };
-        let (base, of_instance) = match chain.source {
-            Source::Keys(keys) => (keys, false),
-            Source::Program(command, account) => (self.of_program(&command, account.as_deref())?, false),
-            Source::Token(file, role) => (self.of_token(&files::token(&file)?, &role)?, false),
-            Source::SignIn(sign_in) => (self.of_sign_in(&sign_in)?, false),
+        let (base, from) = match chain.source {
+            Source::Keys(keys) => (keys, Origin::Profile),
+            Source::Program(command, account) => (self.of_program(&command, account.as_deref())?, Origin::Program),
+            Source::Token(file, role) => (self.of_token(&files::token(&file)?, &role)?, Origin::WebIdentity),
+            Source::SignIn(sign_in) => (self.of_sign_in(&sign_in)?, Origin::SignIn),
+            Source::Login(session) => (self.of_login(&session)?, Origin::Login),
             Source::Environment => {
-                (keys_in(environment).ok_or_else(|| missing("no keys are in the environment"))?, false)
+                (keys_in(environment).ok_or_else(|| missing("no keys are in the environment"))?, Origin::Environment)
             }
-            Source::Container => {
-                (self.of_container()?.ok_or_else(|| missing("the environment names no container's endpoint"))?, false)
-            }
+            Source::Container => (
+                self.of_container()?.ok_or_else(|| missing("the environment names no container's endpoint"))?,
+                Origin::Container,
+            ),
             Source::Instance => {
-                (self.of_instance()?.ok_or_else(|| missing("no metadata service is to be asked"))?, true)
+                (self.of_instance()?.ok_or_else(|| missing("no metadata service is to be asked"))?, Origin::Instance)
             }
         };
-        let assumed = !chain.roles.is_empty();
-        Ok((chain.roles.iter().try_fold(base, |base, role| self.assumed(base, role))?, of_instance && !assumed))
+        let from = if chain.roles.is_empty() { from } else { Origin::Role };
+        Ok((chain.roles.iter().try_fold(base, |base, role| self.assumed(base, role))?, from))
     }
 
     /// What goes after the profile.
-    fn elsewhere(&self) -> Result<Option<(Credentials, bool)>, LoadFailure> {
+    fn elsewhere(&self) -> Result<Option<Found>, LoadFailure> {
         let environment = &self.options().environment;
         if let Some(keys) = keys_in(environment) {
-            return Ok(Some((keys, false)));
+            return Ok(Some((keys, Origin::Environment)));
         }
         if let (Some(file), Some(arn)) =
             (environment.get("AWS_WEB_IDENTITY_TOKEN_FILE"), environment.get("AWS_ROLE_ARN"))
@@ -163,16 +169,16 @@ impl Load<'_> {
             let session_name = environment.get("AWS_ROLE_SESSION_NAME").map(ToOwned::to_owned);
             let role =
                 Role { arn: arn.to_owned(), session_name, external_id: None, duration_seconds: None, mfa_serial: None };
-            return Ok(Some((self.of_token(&files::token(file)?, &role)?, false)));
+            return Ok(Some((self.of_token(&files::token(file)?, &role)?, Origin::WebIdentity)));
         }
         if let Some(given) = self.of_container()? {
-            return Ok(Some((given, false)));
+            return Ok(Some((given, Origin::Container)));
         }
         // Before the metadata service is asked, which most machines do not have.
         if half_set(environment).is_some() {
             return Ok(None);
         }
-        Ok(self.of_instance()?.map(|given| (given, true)))
+        Ok(self.of_instance()?.map(|given| (given, Origin::Instance)))
     }
 
     fn of_token(&self, token: &str, role: &Role) -> Result<Credentials, LoadFailure> {
@@ -226,6 +232,23 @@ impl Load<'_> {
     fn of_program(&self, command: &str, account: Option<&str>) -> Result<Credentials, LoadFailure> {
         let timeout = within(LONGEST_RUN, self.errand.left);
         program::credentials(command, account, timeout, &|| self.errand.is_wanted())
+    }
+
+    fn of_login(&self, name: &str) -> Result<Credentials, LoadFailure> {
+        let mut session = Session::of(name, &self.options().environment)?;
+        let now = SystemTime::now();
+        if let Some(renewal) = session.renewal(now)? {
+            let region = session.region().map_or_else(|| self.sources.region.to_string(), ToOwned::to_owned);
+            let url = match self.files.endpoint("Signin") {
+                Some(_) => self.url("Signin", "signin", &region)?,
+                None => login::url(&region),
+            };
+            let (client, secrets) = (self.sources.far(&url, self.files)?, session.secrets());
+            let service = self.service("AWS Sign-In", &client, &secrets, login::said);
+            let asked = self.finished(async { login::renewed(&service, &url, &renewal).await });
+            session.renew(asked, now)?;
+        }
+        session.credentials()
     }
 
     fn of_container(&self) -> Result<Option<Credentials>, LoadFailure> {
@@ -334,10 +357,10 @@ pub fn finished<T>(
 }
 
 /// What the metadata service gives out is used beyond its end, by AWS's rule of static stability.
-fn life_of(credentials: &Credentials, of_instance: bool) -> Life {
+fn life_of(credentials: &Credentials, from: Origin) -> Life {
     match credentials.expiry() {
         None => Life::Endless,
-        Some(end) if of_instance => Life::Beyond(end),
+        Some(end) if from == Origin::Instance => Life::Beyond(end),
         Some(end) => Life::Until(end),
     }
 }
@@ -349,13 +372,13 @@ mod tests {
     #[test]
     fn only_the_metadata_service_s_credentials_are_used_beyond_their_end() {
         let end = SystemTime::UNIX_EPOCH + Duration::from_secs(2_000_000_000);
-        for (of_instance, end, life) in [
-            (false, None, Life::Endless),
-            (true, None, Life::Endless),
-            (false, Some(end), Life::Until(end)),
-            (true, Some(end), Life::Beyond(end)),
+        for (from, end, life) in [
+            (Origin::Container, None, Life::Endless),
+            (Origin::Instance, None, Life::Endless),
+            (Origin::Container, Some(end), Life::Until(end)),
+            (Origin::Instance, Some(end), Life::Beyond(end)),
         ] {
-            assert_eq!(life_of(&Credentials::new("AKIA", "secret", None, end, "test"), of_instance), life);
+            assert_eq!(life_of(&Credentials::new("AKIA", "secret", None, end, "test"), from), life);
         }
     }
 }

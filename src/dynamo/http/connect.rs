@@ -106,7 +106,7 @@ impl Connector {
                     timeout_at(ends, tunnel(&stream, proxy, host, port)).await.map_err(late)??;
                     (stream, Route::Direct)
                 } else {
-                    (stream, Route::Forwarded(proxy.authorization.clone()))
+                    (stream, Route::Forwarded(Box::new(proxy.clone())))
                 }
             }
         };
@@ -198,15 +198,12 @@ async fn tunnel(stream: &TcpStream, proxy: &Proxy, host: &str, port: u16) -> Res
             Err(error) => return Err(lost(error)),
         }
     }
-    match (status(&head), &proxy.authorization) {
+    match status(&head) {
         // Nobody speaks before the client's greeting, so what follows the head would be the proxy's.
-        (Some(200..=299), _) if head.ends_with(b"\r\n\r\n") => Ok(()),
-        (Some(407), None) => {
-            Err(refused("wants a user and a password: write them into its URL, http://USER:PASSWORD@HOST:PORT"))
-        }
-        (Some(407), Some(_)) => Err(refused("does not take the user and password of its URL")),
-        (Some(status), _) => Err(refused(&format!("refused to connect to {to} (status {status})"))),
-        (None, _) => Err(refused("answered with something else than HTTP")),
+        Some(200..=299) if head.ends_with(b"\r\n\r\n") => Ok(()),
+        Some(407) => Err(proxy.says_no()),
+        Some(status) => Err(refused(&format!("refused to connect to {to} (status {status})"))),
+        None => Err(refused("answered with something else than HTTP")),
     }
 }
 

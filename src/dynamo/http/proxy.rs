@@ -9,6 +9,7 @@ use std::net::IpAddr;
 use aws_smithy_types::base64;
 use http::{HeaderValue, Uri};
 
+use super::connect::{Kind, Unconnected};
 use crate::model::environment::Environment;
 use crate::model::options::{Options, Proxy as Given};
 use crate::model::{Code, Error, Result};
@@ -23,6 +24,7 @@ pub struct Proxies {
 }
 
 /// A proxy that is spoken to without TLS. It is written without its user and password.
+#[derive(Clone)]
 pub struct Proxy {
     pub(super) host: String,
     pub(super) port: u16,
@@ -102,6 +104,15 @@ pub fn is_loopback(host: &str) -> bool {
 }
 
 impl Proxy {
+    /// That it lets nobody through with the user and password that it has here.
+    pub(super) fn says_no(&self) -> Unconnected {
+        let why = match self.authorization {
+            None => "wants a user and a password: write them into its URL, http://USER:PASSWORD@HOST:PORT",
+            Some(_) => "does not take the user and password of its URL",
+        };
+        Unconnected { kind: Kind::Proxy, why: format!("the proxy {self} {why}"), late: false }
+    }
+
     /// `named` says where the URL comes from; it may hold a password and is never quoted.
     fn parsed(url: &str, named: &str) -> Result<Self> {
         let refuse =

@@ -20,7 +20,7 @@ const CLOCK_TOLERANCE_MS: u64 = 1_000;
 const SLOW: Duration = Duration::from_millis(500);
 
 /// Everything that a finding may be about.
-pub const CHECKS: [&str; 29] = [
+pub const CHECKS: [&str; 30] = [
     "library",
     "cache directory",
     "region",
@@ -29,6 +29,7 @@ pub const CHECKS: [&str; 29] = [
     "credentials",
     "clock",
     "name",
+    "proxy",
     "certificate",
     "connection",
     "endpoint",
@@ -183,6 +184,13 @@ fn blame(error: &Error, seen: &Observations) -> Finding {
             "check for a wrong or deleted key, a missing session token, and another account's or partition's region",
         ),
         (Code::ClockSkew, _) => problem("clock", "set the machine's clock, and keep it set (NTP)"),
+        (Code::Connection | Code::Timeout, _) if is_of_proxy(error) => problem(
+            "proxy",
+            "correct the proxy's URL, its user and its password (option \"proxy\", HTTPS_PROXY), or name the endpoint's host in NO_PROXY",
+        ),
+        _ if is_of_credentials(error) => {
+            problem("credentials", "see that what hands them out runs, is reached, and answers this process")
+        }
         (Code::Connection | Code::Timeout, Some(Err(why))) => Finding {
             found: why.clone(),
             ..problem(
@@ -216,6 +224,20 @@ fn blame(error: &Error, seen: &Observations) -> Finding {
     }
 }
 
+/// Whether the endpoint was not even tried, or was not to be reached by its name: a look-up of that would say nothing.
+pub fn is_of_another(error: &Error) -> bool {
+    is_of_proxy(error) || is_of_credentials(error)
+}
+
+fn is_of_proxy(error: &Error) -> bool {
+    error.message.contains("the proxy http")
+}
+
+fn is_of_credentials(error: &Error) -> bool {
+    let passes = matches!(error.code, Code::Connection | Code::Timeout | Code::Service);
+    passes && error.message.contains("the credentials for")
+}
+
 fn credentials(report: &mut Report, seen: &Observations) {
     let Some(identity) = &seen.way.identity else { return };
     let mut who = if identity.key_end.is_empty() {
@@ -226,7 +248,7 @@ fn credentials(report: &mut Report, seen: &Observations) {
     if let Some(account) = &identity.account {
         let _ = write!(who, " of account {account}");
     }
-    let _ = write!(who, ", from {}", identity.source.unwrap_or(seen.credentials_from));
+    let _ = write!(who, ", from {}", identity.source);
     match identity.ends.map(|ends| ends.duration_since(seen.now).unwrap_or_default()) {
         None => report.ok("credentials", who),
         Some(Duration::ZERO) => {
@@ -471,12 +493,11 @@ mod tests {
 
     /// Everything is well.
     fn well() -> Observations {
-        let identity = Shown { key_end: "MPLE".into(), ..Shown::default() };
+        let identity = Shown { key_end: "MPLE".into(), source: "the environment", ..Shown::default() };
         Observations {
             abi: 7,
             options: Options { prefix: "p".into(), ..Options::for_table("flags") },
             region_from: "AWS_REGION",
-            credentials_from: "the environment",
             way: Way { at: "DynamoDB in eu-west-1".into(), host: None, identity: Some(identity), clock_off: 0 },
             name: None,
             notices: Vec::new(),
@@ -545,6 +566,23 @@ mod tests {
                 "name",
                 Problem,
                 "name servers",
+            ),
+            (
+                Box::new(|seen| {
+                    seen.initialised = Err(Error::new(Code::Timeout, "through the proxy http://proxy:3128: "));
+                    seen.name = Some(Err("no such name".into()));
+                }),
+                "proxy",
+                Problem,
+                "NO_PROXY",
+            ),
+            (
+                Box::new(|seen| {
+                    seen.initialised = Err(Error::new(Code::Service, "loading the credentials for DynamoDB failed"));
+                }),
+                "credentials",
+                Problem,
+                "hands them out",
             ),
             (
                 Box::new(|seen| {
@@ -628,7 +666,7 @@ mod tests {
         ends(&mut seen, NOW + Duration::from_secs(54 * 60));
         if let Some(identity) = &mut seen.way.identity {
             identity.account = Some("123456789012".into());
-            identity.source = Some("an assumed role");
+            identity.source = "an assumed role";
         }
         let report = report(&seen);
         let credentials = report.findings.iter().find(|finding| finding.check == "credentials").expect("credentials");

@@ -94,7 +94,8 @@ async fn observe(options: Options, abi: u32, cache_directory: Option<CacheDirect
     let initialised = store.is_initialized(soon()).await;
     let answered = started.elapsed();
     let way = table.way(soon()).await;
-    let unreached = matches!(&initialised, Err(error) if matches!(error.code, Code::Connection | Code::Timeout));
+    let unreached = matches!(&initialised, Err(error)
+        if matches!(error.code, Code::Connection | Code::Timeout) && !findings::is_of_another(error));
     let name = match &way.host {
         Some(host) if unreached => Some(addresses(host, options.timeout).await),
         _ => None,
@@ -104,7 +105,6 @@ async fn observe(options: Options, abi: u32, cache_directory: Option<CacheDirect
     let mut seen = Observations {
         abi,
         region_from: region_from(&options),
-        credentials_from: credentials_from(&options),
         way,
         name,
         answered,
@@ -194,16 +194,5 @@ fn region_from(options: &Options) -> &'static str {
         _ if set("AWS_DEFAULT_REGION") => "AWS_DEFAULT_REGION",
         Options { endpoint: Some(_), .. } => "the endpoint's",
         _ => "a profile or the instance",
-    }
-}
-
-/// What the credentials came from, where they do not say it themselves.
-fn credentials_from(options: &Options) -> &'static str {
-    match options {
-        Options { credentials: Some(_), .. } => "the options",
-        Options { profile: None, environment, .. } if environment.get("AWS_ACCESS_KEY_ID").is_some() => {
-            "the environment"
-        }
-        _ => "a profile or its credential_process",
     }
 }

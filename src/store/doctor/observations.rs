@@ -16,8 +16,6 @@ pub struct Observations {
     pub options: Options,
     /// What says the region.
     pub region_from: &'static str,
-    /// What the credentials came from, unless they say it.
-    pub credentials_from: &'static str,
     /// How the table is reached.
     pub way: Way,
     /// What is to be said of the settings.

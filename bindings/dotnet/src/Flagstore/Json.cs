@@ -1,25 +1,21 @@
 using System;
 using System.Collections.Generic;
 using System.Globalization;
+using System.Linq;
 using System.Text;
+#if NETCOREAPP
+using System.Text.Json;
+#endif
 
 namespace Flagstore
 {
     /// <summary>
-    /// Writes options, and reads the library's reports and statistics: netstandard2.0 has no JSON, and a package for these two
-    /// would weigh more than they do. What is read comes from the library alone, so a text that is no JSON is a bug and not
+    /// Writes options, and reads the library's reports and statistics, with System.Text.Json where the framework has it:
+    /// netstandard2.0 has no JSON, and a package for these two would weigh more than they do. What is read comes from the library alone, so a text that is no JSON is a bug and not
     /// told in detail.
     /// </summary>
     internal sealed class Json
     {
-        private readonly string text;
-        private int at;
-
-        private Json(string text)
-        {
-            this.text = text;
-        }
-
         /// <summary>An object of options; those that are null are left out.</summary>
         internal static string Options(IEnumerable<KeyValuePair<string, object>> options)
         {
@@ -79,6 +75,42 @@ namespace Flagstore
                 else json.Append(unit);
             }
             json.Append('"');
+        }
+
+#if NETCOREAPP
+        /// <summary>Dictionaries, lists, strings, longs, doubles, booleans and null.</summary>
+        internal static object Read(string text)
+        {
+            using (JsonDocument document = JsonDocument.Parse(text)) return Value(document.RootElement);
+        }
+
+        private static object Value(JsonElement element)
+        {
+            switch (element.ValueKind)
+            {
+                case JsonValueKind.Object:
+                    var members = new Dictionary<string, object>(StringComparer.Ordinal);
+                    foreach (JsonProperty member in element.EnumerateObject()) members[member.Name] = Value(member.Value);
+                    return members;
+                case JsonValueKind.Array:
+                    return element.EnumerateArray().Select(Value).ToList();
+                case JsonValueKind.String:
+                    return element.GetString();
+                case JsonValueKind.Number:
+                    return element.TryGetInt64(out long whole) ? (object)whole : element.GetDouble();
+                case JsonValueKind.Null:
+                    return null;
+                default:
+                    return element.GetBoolean();
+            }
+        }
+#else
+        private readonly string text;
+        private int at;
+
+        private Json(string text)
+        {
+            this.text = text;
         }
 
         /// <summary>Dictionaries, lists, strings, longs, doubles, booleans and null.</summary>
@@ -175,5 +207,6 @@ namespace Flagstore
             while (char.IsWhiteSpace(text[at])) at++;
             return text[at];
         }
+#endif
     }
 }

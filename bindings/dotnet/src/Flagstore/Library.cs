@@ -64,8 +64,10 @@ namespace Flagstore
             {
                 folders.AddRange(listed.Split(Path.PathSeparator).Where(folder => folder.Length > 0));
             }
-            string assembly = typeof(Library).GetTypeInfo().Assembly.Location;
             // Empty where the assembly is part of a single file.
+#pragma warning disable IL3000
+            string assembly = typeof(Library).GetTypeInfo().Assembly.Location;
+#pragma warning restore IL3000
             if (!string.IsNullOrEmpty(assembly))
             {
                 string folder = Path.GetDirectoryName(assembly);

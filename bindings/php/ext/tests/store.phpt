@@ -7,6 +7,7 @@ flagstore
 --FILE--
 <?php
 require __DIR__ . '/endpoint.inc';
+require __DIR__ . '/item.inc';
 
 $native = opened(['shared' => false]);
 $show = static function (mixed $value): void {
@@ -42,7 +43,7 @@ null
 []
 {"deflated":{"count":0,"keys":[]},"written":3}
 true
-[1,"ä",false,false]
+{"version":1,"item":"ä","deleted":false,"stale":false}
 {"12":[3,null,true,false],"flag":[1,"ä",false,false],"nul\u0000":[2,"\u0000",false,false]}
 [2,[1,"ä",false,false]]
 [0,null]

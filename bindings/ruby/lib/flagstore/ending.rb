@@ -2,6 +2,7 @@
 
 require 'io/wait'
 
+require_relative 'error'
 require_relative 'library'
 
 module Flagstore
@@ -73,9 +74,13 @@ module Flagstore
     # Waits until the call is over that was begun.
     #
     # @return [FFI::Pointer] its result
+    # @raise [Error] a fiber scheduler gave up waiting without raising anything, as that of async 1 does after a timeout
     def wait
       until next_result?(0)
-        @readable.wait_readable
+        unless @readable.wait_readable
+          raise Error.own('STORE_CANCELLED', 'the fiber scheduler gave up waiting for the call, which was cancelled')
+        end
+
         @readable.read_nonblock(8, exception: false)
       end
       result

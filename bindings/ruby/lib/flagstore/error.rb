@@ -46,7 +46,8 @@ module Flagstore
       'STORE_ERROR_UNKNOWN_OPTION' => -7,
       'STORE_ERROR_OPTION_TYPE' => -8,
       'STORE_ERROR_OPTION_VALUE' => -9,
-      'STORE_ERROR_INVALID_VERSION' => -14
+      'STORE_ERROR_INVALID_VERSION' => -14,
+      'STORE_CANCELLED' => -46
     }.freeze
     private_constant :OWN
   end

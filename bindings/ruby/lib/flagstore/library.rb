@@ -154,7 +154,8 @@ module Flagstore
     def initialize(path)
       @path = path
       @native = Module.new
-      declare(FFI::DynamicLibrary.open(path, FFI::DynamicLibrary::RTLD_NOW | FFI::DynamicLibrary::RTLD_LOCAL))
+      @file = FFI::DynamicLibrary.open(path, FFI::DynamicLibrary::RTLD_NOW | FFI::DynamicLibrary::RTLD_LOCAL)
+      declare(@file)
     rescue LibraryError
       raise
     rescue LoadError => e
@@ -169,6 +170,20 @@ module Flagstore
     # The name of a number, such as +"STORE_ERROR_TIMEOUT"+.
     def code_name(code)
       @native.store_code_name(code)
+    end
+
+    # How to read out of the cache.
+    #
+    # @return [#get]
+    def hits
+      @hits ||= Hits.of(self)
+    end
+
+    # Where a function is.
+    #
+    # @return [Integer]
+    def address(name)
+      @file.find_function(name.to_s).address
     end
 
     # Calls a function with these arguments and a +store_error+ behind them.

@@ -6,6 +6,7 @@ require_relative 'data_set'
 require_relative 'error'
 require_relative 'handle'
 require_relative 'harmless_logger'
+require_relative 'hits'
 require_relative 'item'
 require_relative 'library'
 require_relative 'options'
@@ -97,6 +98,7 @@ module Flagstore
       @logger = HarmlessLogger.around(logger)
       @next_look = 0.0
       @library = Library.load
+      @hits = @library.hits
       @handle = Handle.new(@library, Options.text({ table: table, prefix: prefix, **options }))
       @closed = false
       ObjectSpace.define_finalizer(self, self.class.send(:closing, @library, @handle.number))
@@ -111,11 +113,8 @@ module Flagstore
     # @raise [UnavailableError] DynamoDB did not answer in time
     # @raise [ConfigurationError] the table, credentials or region are wrong
     def get(kind, key)
-      kind = Text.utf8('kind', kind)
-      key = Text.utf8('key', key)
-      text = [kind, kind.bytesize, key, key.bytesize]
-      found = cached(key, text)
-      found = asked(key, text) if found == :not_cached
+      found = @hits.get(@handle.number, kind, key)
+      found = asked(kind, key) if :not_cached.equal?(found)
       deliver_events if @logger && (found.nil? || found.stale? || now > @next_look)
       found
     end
@@ -323,20 +322,11 @@ module Flagstore
       marshal_dump
     end
 
-    # @return [Item, nil, :not_cached]
-    def cached(key, text)
-      place = ItemPlace.new(@library.native)
-      call(:store_get_cached, *text, place.pointer, place: place, events: false) do |code|
-        case code
-        when Library::OK then place.take(key)
-        when Library::NOT_CACHED then :not_cached
-        end
-      end
-    end
-
     # @return [Item, nil]
-    def asked(key, text)
-      ask(:store_get_async, *text, events: false) do |result, code|
+    def asked(kind, key)
+      kind = Text.utf8('kind', kind)
+      key = Text.utf8('key', key)
+      ask(:store_get_async, kind, kind.bytesize, key, key.bytesize, events: false) do |result, code|
         ItemPlace.new(@library.native).of(result) { |place| place.take(key) } if code == Library::OK
       end
     end

@@ -107,7 +107,10 @@ fn a_time_is_never_rounded_to_none() {
 
 #[test]
 fn no_secret_is_shown() {
-    let table = table().credentials("AKIDEXAMPLE", "planted-secret").session_token("planted-token");
+    let table = table()
+        .credentials("AKIDEXAMPLE", "planted-secret")
+        .session_token("planted-token")
+        .option("proxy", "http://user:planted-password@127.0.0.1:1");
     let shown = format!("{table:?}");
     assert!(!shown.contains("planted"), "{shown}");
     assert!(shown.contains("AKIDEXAMPLE"), "{shown}");

@@ -2,5 +2,6 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
 mod data_store;
+mod doctor;
 mod evaluations;
 mod local;
