@@ -62,8 +62,9 @@ type Work<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 /// How much longer than its deadline a caller waits for the answer of a call that ends itself at the deadline.
 const GRACE: Duration = Duration::from_millis(90);
 
-/// How long a runtime that left a call without an answer may take to run what does nothing.
-const SIGN_OF_LIFE: Duration = Duration::from_millis(500);
+/// How long a runtime that left a call without an answer may take to run what does nothing. So often the thread that asks
+/// waits and is given the processor again: where it is starved, its own turns say more than the time.
+const SIGNS_OF_LIFE: (u32, Duration) = (10, Duration::from_millis(50));
 
 /// Stack of our threads. Only what is touched costs memory; a chain of credential sources, unoptimised, has been seen
 /// to touch more than half a megabyte.
@@ -272,13 +273,17 @@ impl Engine {
         Error::new(Code::Timeout, format!("the deadline passed and the library's threads {why}"))
     }
 
-    /// Whether a thread of the runtime runs something that does nothing.
+    /// Whether a thread of the runtime runs something that does nothing, or is in the middle of something that takes long.
     fn shows_life(&self) -> bool {
         let (sender, receiver) = sync_channel(1);
         let sign = async move {
             let _ = sender.send(());
         };
-        catch_unwind(AssertUnwindSafe(|| self.tokio.spawn(sign))).is_ok() && receiver.recv_timeout(SIGN_OF_LIFE).is_ok()
+        if catch_unwind(AssertUnwindSafe(|| self.tokio.spawn(sign))).is_err() {
+            return false;
+        }
+        let (turns, turn) = SIGNS_OF_LIFE;
+        (0..turns).any(|_| receiver.recv_timeout(turn).is_ok() || polls::threads_under_way() > 0)
     }
 }
 

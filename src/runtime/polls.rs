@@ -86,6 +86,11 @@ pub fn forks() -> usize {
     FORKS.load(Ordering::Relaxed)
 }
 
+/// How many of our threads are inside a poll.
+pub fn threads_under_way() -> usize {
+    UNDER_WAY.load(Ordering::SeqCst)
+}
+
 /// How many of our threads are inside a function of the host.
 pub fn threads_outside() -> usize {
     OUTSIDE.load(Ordering::Relaxed)
