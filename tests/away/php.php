@@ -1,12 +1,15 @@
 <?php
 
-// The load of one process, which has one thread: the adapter for the LaunchDarkly PHP SDK brings flags, and what it brings is
-// noted as the evaluation that the SDK would make of it. Argument and notes as in python.py; "first" is the number of the
-// notes. Where the SDK cannot be had, its few classes that the adapter touches are stand-ins.
+// The load of one process, which has one thread: LaunchDarkly's PHP SDK evaluates flags, where FLAGSTORE_SDK names a folder
+// whose vendor/autoload.php loads it. Else the adapter for it brings flags, with stand-ins for the few classes that it touches,
+// and what it brings is noted as the evaluation that the SDK would make of it. Argument and notes as in python.py; "first" is
+// the number of the notes.
 
 declare(strict_types=1);
 
 use Flagstore\LaunchDarkly\DynamoDb;
+use LaunchDarkly\LDClient;
+use LaunchDarkly\LDContext;
 
 require __DIR__ . '/../../bindings/php/tests/bootstrap.php';
 
@@ -17,15 +20,22 @@ $options = $load['options'];
 $place = ['dynamodb_table' => $options['table'], 'dynamodb_prefix' => $options['prefix']];
 unset($options['table'], $options['prefix']);
 $factory = DynamoDb::featureRequester($place + ['flagstore_options' => $options]);
-$requester = $factory('', 'sdk-key', ['logger' => new Psr\Log\NullLogger()]);
+$logger = new Psr\Log\NullLogger();
+if (getenv('FLAGSTORE_SDK')) {
+    $client = new LDClient('sdk-key', ['feature_requester' => $factory, 'send_events' => false, 'logger' => $logger]);
+    $context = LDContext::create('somebody');
+    $evaluate = fn(string $key): string => $client->variation($key, $context, 'DEFAULT');
+} else {
+    $requester = $factory('', 'sdk-key', ['logger' => $logger]);
+    $evaluate = fn(string $key): string => $requester->getFeature($key)?->getVariations()[0] ?? 'DEFAULT';
+}
 $notes = fopen("{$load['notes']}/{$load['first']}.txt", 'w');
 stream_set_blocking(STDIN, false);
 while (!feof(STDIN)) {
     fread(STDIN, 1);
     $begun = hrtime(true);
     try {
-        $flag = $requester->getFeature('flag' . random_int(0, $load['flags'] - 1));
-        $value = $flag === null ? 'DEFAULT' : $flag->getVariations()[0];
+        $value = $evaluate('flag' . random_int(0, $load['flags'] - 1));
     } catch (Throwable) {
         $value = 'DEFAULT';
     }
