@@ -37,7 +37,9 @@ def compile_for(arguments: list[str]) -> int:
             next(given, None)
         elif not re.match(r"--target=|-mmacosx-version-min=", argument):
             words.append(argument)
-    if isinstance(target, MacOS) and words and not WITHOUT_LINKING & set(words):
+    # Without a file it is a question about the compiler, which builders draw conclusions from.
+    links = any(word.endswith((".c", ".o", ".a")) for word in words) and not WITHOUT_LINKING & set(words)
+    if isinstance(target, MacOS) and links:
         return linked_for_macos(target, words)
     command = [*compiler(target), *words]
     os.execvp(command[0], command)
