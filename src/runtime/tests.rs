@@ -1,7 +1,7 @@
 //! The runtime and its calls, on runtimes of the tests' own.
 #![cfg(not(miri))]
 
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, SyncSender, channel};
 
 use super::*;
 
@@ -21,6 +21,24 @@ fn waiting(engine: &Engine) -> (tokio::sync::oneshot::Sender<()>, Receiver<Resul
     (release, outcomes)
 }
 
+/// Every thread of the runtime is kept inside a future, as `wrapped`, until what this gives is dropped.
+fn occupied(engine: &Engine, wrapped: impl Fn(Work<()>) -> Work<()>) -> SyncSender<()> {
+    let (hold, held) = sync_channel::<()>(0);
+    let held = Arc::new(Mutex::new(held));
+    let (begun, have_begun) = channel();
+    for _ in 0..WORKERS {
+        let (held, begun) = (Arc::clone(&held), begun.clone());
+        engine.tokio.spawn(wrapped(Box::pin(async move {
+            begun.send(()).expect("the test waits");
+            let _ = lock(&held).recv();
+        })));
+    }
+    for _ in 0..WORKERS {
+        have_begun.recv().expect("a thread is inside");
+    }
+    hold
+}
+
 #[test]
 fn threads_that_answer_are_starved_and_threads_that_stay_silent_are_given_up() {
     let engine = engine();
@@ -32,19 +50,7 @@ fn threads_that_answer_are_starved_and_threads_that_stay_silent_are_given_up() {
     assert_eq!(outcomes.recv(), Ok(Ok(())));
 
     let (_release, outcomes) = waiting(engine);
-    let (hold, held) = sync_channel::<()>(0);
-    let held = Arc::new(Mutex::new(held));
-    let (blocked, are_blocked) = channel();
-    for _ in 0..WORKERS {
-        let (held, blocked) = (Arc::clone(&held), blocked.clone());
-        engine.tokio.spawn(async move {
-            blocked.send(()).expect("the test waits");
-            let _ = lock(&held).recv();
-        });
-    }
-    for _ in 0..WORKERS {
-        are_blocked.recv().expect("a thread is blocked");
-    }
+    let hold = occupied(engine, |waits| waits);
     // The threads of other tests may be in the middle of something, for which these are spared.
     let begun = Instant::now();
     let error = loop {
@@ -62,19 +68,7 @@ fn threads_that_answer_are_starved_and_threads_that_stay_silent_are_given_up() {
 fn threads_that_take_long_over_a_call_are_not_given_up() {
     let engine = engine();
     let (release, outcomes) = waiting(engine);
-    let (hold, held) = sync_channel::<()>(0);
-    let held = Arc::new(Mutex::new(held));
-    let (begun, have_begun) = channel();
-    for _ in 0..WORKERS {
-        let (held, begun) = (Arc::clone(&held), begun.clone());
-        engine.tokio.spawn(whole_across_forks(async move {
-            begun.send(()).expect("the test waits");
-            let _ = lock(&held).recv();
-        }));
-    }
-    for _ in 0..WORKERS {
-        have_begun.recv().expect("a thread is at work");
-    }
+    let hold = occupied(engine, |waits| Box::pin(whole_across_forks(waits)));
     let error = engine.why(RecvTimeoutError::Timeout);
     assert_eq!(error.code, Code::Timeout, "{error}");
     drop(hold);

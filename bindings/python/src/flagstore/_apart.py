@@ -8,7 +8,7 @@ import threading
 from contextlib import suppress
 from typing import Any, Callable
 
-from ._loops import eventlet_hub, gevent_hub
+from ._loops import eventlet_hub, gevent_hub, landing
 from .results import Report
 
 _Ended = Callable[[Any, "BaseException | None"], None]
@@ -51,14 +51,7 @@ async def awaited_apart(work: Callable[[], Report]) -> Report:
 
     loop = asyncio.get_running_loop()
     future: asyncio.Future[Report] = loop.create_future()
-
-    def land(value: Any, error: BaseException | None) -> None:
-        if future.done():
-            return
-        if error is None:
-            future.set_result(value)
-        else:
-            future.set_exception(error)
+    land = landing(future)
 
     def ended(value: Any, error: BaseException | None) -> None:
         # The loop may be closed by now.

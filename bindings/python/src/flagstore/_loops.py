@@ -100,12 +100,8 @@ def _completions(loop: Any) -> _Completions:
     return found
 
 
-async def awaited(store: int, operation: int, arguments: Sequence[Any]) -> Any:
-    """Makes a call and awaits its end in asyncio. Where the waiting is cancelled, so is the call."""
-    import asyncio
-
-    loop = asyncio.get_running_loop()
-    future = loop.create_future()
+def landing(future: Any) -> _Ended:
+    """Ends an asyncio future, unless whoever waited for it has left."""
 
     def ended(value: Any, error: BaseException | None) -> None:
         if future.done():
@@ -114,6 +110,18 @@ async def awaited(store: int, operation: int, arguments: Sequence[Any]) -> Any:
             future.set_result(value)
         else:
             future.set_exception(error)
+
+    return ended
+
+
+async def awaited(store: int, operation: int, arguments: Sequence[Any]) -> Any:
+    """Makes a call and awaits its end in asyncio. Where the waiting is cancelled, so is the call."""
+    import asyncio
+
+    loop = asyncio.get_running_loop()
+    future = loop.create_future()
+
+    ended = landing(future)
 
     def watch(descriptor: int, take: Callable[[], None]) -> Callable[[], None]:
         loop.add_reader(descriptor, take)
