@@ -228,7 +228,10 @@ papers: ## write THIRD-PARTY-NOTICES and the bill of materials anew from Cargo.l
 reproducible: library ## build what is committed once more in another folder and compare, bit for bit; as long as a release build
 	supply-chain/reproducible
 
-release: local venv ## write what is published, as far as this machine can build it, into build/release; REHEARSAL=1 before a commit
+release: ## write what is published, every platform and every package, into build/release; REHEARSAL=1 before a commit
+	@.ci/install test
+	@.ci/install platforms
+	@$(MAKE) --no-print-directory local venv node
 	supply-chain/platforms all --release
 	@$(MAKE) --no-print-directory release-of LIBRARY='$(abspath build/platforms/$(HOST)/libflagstore.so)'
 
