@@ -24,6 +24,7 @@ TARGET   := $(or $(CARGO_TARGET_DIR),target)
 RELEASE  := $(TARGET)/release
 # What is installed, staged and packed; a release sets it to the file of build/platforms.
 LIBRARY  ?= $(RELEASE)/libflagstore.so
+ARCHIVE  ?= $(RELEASE)/libflagstore.a
 LOCAL    := $(RELEASE)/flagstore-local
 # What `make install` installs beside the library; empty for nothing.
 PROGRAM  ?= $(TARGET)/cli/local/flagstore
@@ -295,7 +296,7 @@ install: $(LIBRARY) $(PROGRAM) ## install library, headers, flagstore.pc and the
 	$(STRIP) -p --strip-unneeded '$(DESTDIR)$(LIBDIR)/libflagstore.so.$(VERSION)'
 	ln -sf libflagstore.so.$(VERSION) '$(DESTDIR)$(LIBDIR)/$(SONAME)'
 	ln -sf $(SONAME) '$(DESTDIR)$(LIBDIR)/libflagstore.so'
-	install -p -m 644 $(RELEASE)/libflagstore.a '$(DESTDIR)$(LIBDIR)'
+	install -p -m 644 $(ARCHIVE) '$(DESTDIR)$(LIBDIR)'
 	install -p -m 644 include/flagstore.h include/flagstore_cdef.h '$(DESTDIR)$(INCLUDEDIR)'
 	install -p -m 644 $(PAPERS) '$(DESTDIR)$(DOCDIR)'
 	$(if $(PROGRAM),install -d '$(DESTDIR)$(BINDIR)' && install -p -m 755 $(PROGRAM) '$(DESTDIR)$(BINDIR)/flagstore' && \
