@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib.util
-import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
-import tempfile
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
 
 from platform_bindings import BINDINGS
-from platform_places import PLACES, Place
+from platform_places import PLACES, Place, ended
 from platform_targets import BUILT, ROOT, Target
 
 TESTS = ROOT / "build" / "platform-tests"
@@ -131,29 +127,11 @@ def counted(
     name: str, command: list[str], environment: dict[str, str], slower: int = 1, folder: Path = ROOT
 ) -> Outcome:
     """Runs tests, shows what they say, and returns the sum of their closing lines."""
-    outcome, status = Outcome(), None
-    # Into a file: a pipe would be waited for as long as anything holds it that a program which hangs has started.
-    with tempfile.TemporaryFile() as said:
-        child = subprocess.Popen(
-            command,
-            cwd=folder,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=said,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-        try:
-            status = child.wait(PATIENCE_SECONDS * slower)
-        except subprocess.TimeoutExpired:
-            print(f"FAILED {name}: it did not end within {PATIENCE_SECONDS * slower} s")
-            outcome.failed += 1
-        finally:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(child.pid, signal.SIGKILL)
-            child.wait()
-        said.seek(0)
-        text = said.read().decode(errors="replace").replace("\r\n", "\n")
+    outcome, patience = Outcome(), PATIENCE_SECONDS * slower
+    status, text = ended(command, environment, patience, folder)
+    if status is None:
+        print(f"FAILED {name}: it did not end within {patience} s")
+        outcome.failed += 1
     for line in text.splitlines():
         outcome.add(tests_run.counts_in(line))
         # Indented, so that whoever adds up closing lines counts nothing twice.
