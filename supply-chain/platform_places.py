@@ -16,6 +16,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from platform_targets import HOST, INSTALL, ROOT, SONAME, TOOLS, Target, compiler
@@ -129,11 +130,7 @@ class Wine(Place):
         (folder / library.name).symlink_to(library)
 
     def make_ready(self) -> None:
-        subprocess.run([WINE, "wineboot", "--init"], env={**os.environ, **WINE_SPEAKS}, check=True, capture_output=True)
-        # Where Windows has it: Go's runtime looks nowhere else.
-        shim = TOOLS / "wine/drive_c/windows/system32/bcryptprimitives.dll"
-        sources = [ROOT / "tests/c/windows/bcryptprimitives.c", "-ladvapi32"]
-        subprocess.run(["x86_64-w64-mingw32-gcc", "-shared", "-o", shim, *sources], check=True)
+        wine_made_ready()
 
     def compiled(self, target: Target, program: Path, sources: list[Path], options: list[str]) -> list[str]:
         linked = [f"-L{program.parent}", "-l:flagstore.dll", "-lws2_32", "-Wl,-Bstatic", "-lpthread"]
@@ -148,6 +145,15 @@ class Wine(Place):
         """With an endpoint that runs beside it, since the tests start none there."""
         with super().environment() as here, endpoint() as url:
             yield {**here, **WINE_SPEAKS, "FLAGSTORE_ENDPOINT": url}
+
+
+@cache
+def wine_made_ready() -> None:
+    subprocess.run([WINE, "wineboot", "--init"], env={**os.environ, **WINE_SPEAKS}, check=True, capture_output=True)
+    # Where Windows has it: Go's runtime looks nowhere else.
+    shim = TOOLS / "wine/drive_c/windows/system32/bcryptprimitives.dll"
+    sources = [ROOT / "tests/c/windows/bcryptprimitives.c", "-ladvapi32"]
+    subprocess.run(["x86_64-w64-mingw32-gcc", "-shared", "-o", shim, *sources], check=True)
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from importlib.machinery import SourceFileLoader
 from pathlib import Path
 
 from platform_bindings import BINDINGS
-from platform_places import PLACES, Place, ended
+from platform_places import PLACES, Place, ended, endpoint
 from platform_targets import BUILT, ROOT, Target
 
 TESTS = ROOT / "build" / "platform-tests"
@@ -55,6 +55,7 @@ def runs(target: Target, outcome: Outcome, shortly: bool) -> dict[str, str]:
             everything.add(counts)
         add_cell(cells, "C tests", f"{place}: {briefly(everything)}")
         add_cell(cells, "fork", f"{place}: {briefly(forks)}" if forks else "there is none")
+        add_cell(cells, "smoke", f"{place}: {smoke(target, place, outcome)}")
     cells["bindings"] = bindings_tests(target, outcome, shortly)
     return cells
 
@@ -81,6 +82,25 @@ def c_tests(target: Target, place: Place) -> dict[str, Outcome]:
         with place.environment() as environment:
             outcomes[name] = counted(name, place.command(folder / name, *how), environment, place.slower)
     return outcomes
+
+
+def smoke(target: Target, place: Place, outcome: Outcome) -> str:
+    """A program without a harness, compiled and linked as a user's; returns its cell."""
+    print(f"== {target.triple} on {place}: smoke", flush=True)
+    folder = emptied(TESTS / target.triple / "smoke")
+    place.prepare(folder, BUILT / target.triple / target.file)
+    options = ["-std=c11", "-D_GNU_SOURCE", "-O2", "-Iinclude"]
+    program = place.compiled(target, folder / "smoke", [ROOT / "tests/c/smoke.c"], options)
+    subprocess.run(program, cwd=ROOT, check=True)
+    with place.environment() as environment, endpoint() as url:
+        command = place.command(folder / "smoke", url, f"smoke-{target.triple}")
+        status, said = ended(command, environment, PATIENCE_SECONDS * place.slower)
+    print(f"  {said.strip()}")
+    outcome.add(Outcome(passed=int(status == 0), failed=int(status != 0)))
+    if status != 0:
+        print(f"FAILED smoke on {place}: it {'did not end' if status is None else f'ended with {status}'}")
+        return "FAILED"
+    return said.strip()
 
 
 def briefly(counts: Outcome) -> str:
