@@ -7,6 +7,7 @@ build/tools/runtimes, which `.ci/install packages` brings. What cannot be had fo
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
@@ -289,7 +290,16 @@ def dotnet(project: Project) -> str:
     compiler = ["mcs", "-langversion:7.2", f"-r:{assembly}"]
     project.run(*compiler, "-out:Smoke.exe", PROGRAMS / "Smoke.cs")
     if project.windows:
-        raise Skipped("the loader takes the library of Linux with glibc alone")
+        # As `dotnet publish` lays them out.
+        runtime = project.runtime("dotnetcore2/bin/dotnet.exe", ".NET Core 3.1")
+        shutil.copy(assembly, project.folder)
+        shutil.copytree(project.folder / "flagstore/runtimes", project.folder / "runtimes")
+        framework = {"name": "Microsoft.NETCore.App", "version": "3.1.0"}
+        settings = {
+            "runtimeOptions": {"framework": framework, "configProperties": {"System.Globalization.Invariant": True}}
+        }
+        (project.folder / "Smoke.runtimeconfig.json").write_text(json.dumps(settings))
+        return project.there(runtime, "Smoke.exe", *project.told)
     mono = project.program("mono-sgen")
     options = []
     if project.place.root:
