@@ -42,7 +42,7 @@ SCRIPTS     := examples/demo tests/run tests/documented tests/moto/start tests/f
                bindings/node/test/peer.py bindings/java/src/test/python/native_store.py \
                bindings/dotnet/tests/native_store.py bindings/dotnet/tests/nupkg.py bindings/dotnet/tests/net8/assemblies \
                benches benches/run benches/versus benches/cost benches/fleet benches/documents benches/size_budget supply-chain/generate supply-chain/release supply-chain/platforms supply-chain/native.py \
-               supply-chain/platform_targets.py supply-chain/platform_compiler.py supply-chain/platform_places.py supply-chain/platform_bindings.py supply-chain/platform_runs.py tests/papers tests/artefacts tests/packages
+               supply-chain/platform_targets.py supply-chain/platform_compiler.py supply-chain/platform_places.py supply-chain/platform_bindings.py supply-chain/platform_runs.py supply-chain/platform_packages.py supply-chain/platform_tables.py supply-chain/npm_registry.py tests/installed tests/papers tests/artefacts tests/packages
 SHELLS      := .ci/run .ci/install supply-chain/reproducible tests/c/installed bindings/php/package bindings/node/build bindings/node/native/compile \
                bindings/go/package bindings/java/package bindings/java/src/main/c/build bindings/java/src/main/c/bridges \
                bindings/dotnet/package bindings/dotnet/tests/run bindings/dotnet/tests/compile bindings/dotnet/tests/net8/get bindings/dotnet/tests/net8/compile bindings/dotnet/tests/sdk/build
