@@ -15,7 +15,7 @@ class Turns
   end
 
   def io_wait(io, events, _timeout)
-    # What is connected or written to is not long in coming. Since Ruby 3.2 a connection is waited for to be readable as well.
+    # What is connected or written to is not long in coming; newer Rubies wait for a connection to be readable as well.
     return IO::WRITABLE if events.anybits?(IO::WRITABLE)
 
     @reading[Fiber.current] = io
