@@ -24,6 +24,7 @@ TARGET   := $(or $(CARGO_TARGET_DIR),target)
 RELEASE  := $(TARGET)/release
 # What is installed, staged and packed; a release sets it to the file of build/platforms.
 LIBRARY  ?= $(RELEASE)/libflagstore.so
+ARCHIVE  ?= $(RELEASE)/libflagstore.a
 LOCAL    := $(RELEASE)/flagstore-local
 # What `make install` installs beside the library; empty for nothing.
 PROGRAM  ?= $(TARGET)/cli/local/flagstore
@@ -39,12 +40,12 @@ EXAMPLES    := read_flags async_get
 SCRIPTS     := examples/demo tests/run tests/documented tests/documented_otherwise.py tests/shown/run tests/stand_ins/aws tests/moto/start tests/faults tests/faults/endpoint tests/faults/compare tests/away tests/away/run tests/away/newborn tests/proxies tests/proxies/run tests/layers supply-chain/lambda \
                tests/c/misuse_matrix tests/soak tests/soak/run fuzz/run bindings/ruby/spec/python_peer.py \
                bindings/node/test/peer.py bindings/java/src/test/python/native_store.py \
-               bindings/dotnet/tests/native_store.py bindings/dotnet/tests/nupkg.py \
+               bindings/dotnet/tests/native_store.py bindings/dotnet/tests/nupkg.py bindings/dotnet/tests/net8/assemblies \
                benches benches/run benches/versus benches/cost benches/fleet benches/documents benches/size_budget supply-chain/generate supply-chain/release supply-chain/platforms supply-chain/native.py \
                supply-chain/platform_targets.py supply-chain/platform_compiler.py supply-chain/platform_places.py supply-chain/platform_bindings.py supply-chain/platform_runs.py tests/papers tests/artefacts tests/packages
 SHELLS      := .ci/run .ci/install supply-chain/reproducible tests/c/installed bindings/php/package bindings/node/build bindings/node/native/compile \
                bindings/go/package bindings/java/package bindings/java/src/main/c/build bindings/java/src/main/c/bridges \
-               bindings/dotnet/package bindings/dotnet/tests/run bindings/dotnet/tests/compile bindings/dotnet/tests/sdk/build
+               bindings/dotnet/package bindings/dotnet/tests/run bindings/dotnet/tests/compile bindings/dotnet/tests/net8/get bindings/dotnet/tests/net8/compile bindings/dotnet/tests/sdk/build
 
 # Where the tests, the demo and the bindings find what was built.
 export FLAGSTORE_LOCAL   = $(abspath $(LOCAL))
@@ -228,7 +229,10 @@ papers: ## write THIRD-PARTY-NOTICES and the bill of materials anew from Cargo.l
 reproducible: library ## build what is committed once more in another folder and compare, bit for bit; as long as a release build
 	supply-chain/reproducible
 
-release: local venv ## write what is published, as far as this machine can build it, into build/release; REHEARSAL=1 before a commit
+release: ## write what is published, every platform and every package, into build/release; REHEARSAL=1 before a commit
+	@.ci/install test
+	@.ci/install platforms
+	@$(MAKE) --no-print-directory local venv node
 	supply-chain/platforms all --release
 	@$(MAKE) --no-print-directory release-of LIBRARY='$(abspath build/platforms/$(HOST)/libflagstore.so)'
 
@@ -292,7 +296,7 @@ install: $(LIBRARY) $(PROGRAM) ## install library, headers, flagstore.pc and the
 	$(STRIP) -p --strip-unneeded '$(DESTDIR)$(LIBDIR)/libflagstore.so.$(VERSION)'
 	ln -sf libflagstore.so.$(VERSION) '$(DESTDIR)$(LIBDIR)/$(SONAME)'
 	ln -sf $(SONAME) '$(DESTDIR)$(LIBDIR)/libflagstore.so'
-	install -p -m 644 $(RELEASE)/libflagstore.a '$(DESTDIR)$(LIBDIR)'
+	install -p -m 644 $(ARCHIVE) '$(DESTDIR)$(LIBDIR)'
 	install -p -m 644 include/flagstore.h include/flagstore_cdef.h '$(DESTDIR)$(INCLUDEDIR)'
 	install -p -m 644 $(PAPERS) '$(DESTDIR)$(DOCDIR)'
 	$(if $(PROGRAM),install -d '$(DESTDIR)$(BINDIR)' && install -p -m 755 $(PROGRAM) '$(DESTDIR)$(BINDIR)/flagstore' && \

@@ -27,6 +27,20 @@ class Language:
     most: float = 1.5
     """How many times its floor a cached get may cost: more where an item is an object that the floor does not make, and that
     costs more to make than the copy."""
+    new: bool = False
+    """Whether the client can be told ``new``: to read other rows all the time, where items of the last ones are kept."""
+
+
+def python(tools, size):
+    if not next((tools.root / "bindings/python/src/flagstore").glob("_native.*.so"), None):
+        raise Missing("needs the compiled module of the Python binding: bindings/python/compile")
+    command = [tools.python, "-c", "import sysconfig; print(sysconfig.get_path('include'))"]
+    headers = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    if not Path(headers, "Python.h").is_file():
+        raise Missing(f"needs the headers of Python in {headers}: apt-get install python3-dev")
+    module = _shared(tools, "python_floor", "python_floor.abi3.so", [f"-I{headers}"])
+    client = [tools.python, CLIENTS / "get.py"]
+    return Language(client, [module, str(size)], "emptiest call of a compiled module with copy", new=True)
 
 
 def node(tools, size):
@@ -92,7 +106,15 @@ def php_ffi(tools, size):
     return Language(command, ["FFI", str(size)], "emptiest FFI call + copy")
 
 
-ALL = {"Node.js": node, "Go": go, "Java": java, "Ruby": ruby, "PHP extension": php_extension, "PHP FFI": php_ffi}
+ALL = {
+    "Python": python,
+    "Node.js": node,
+    "Go": go,
+    "Java": java,
+    "Ruby": ruby,
+    "PHP extension": php_extension,
+    "PHP FFI": php_ffi,
+}
 
 
 def _shared(tools, source, name, flags):

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -54,29 +54,56 @@ LONG_MS = 600_000
 TIMEOUTS = {f"{name}timeout_ms": LONG_MS for name in ("", "all_", "init_", "attempt_")}
 
 
-@pytest.mark.parametrize("call", CALLS)
-def test_ctrl_c_ends_a_call_that_waits(call: str, faults: Faults, prefix: str) -> None:
+def interrupted(
+    call: str, faults: Faults, prefix: str, before: str, interrupt: Callable[[subprocess.Popen[str]], object]
+) -> None:
+    """A process whose call waits, and ends as Ctrl-C ends one."""
     faults.script({"do": "hold"})
     options = {"table": TABLE, "prefix": prefix, **faults.options, **TIMEOUTS}
     # As for a program of the foreground: one that is started in the background inherits that SIGINT is ignored.
-    handled = "import signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)"
-    code = f"{handled}\nfrom flagstore import Item, Store\noptions = {options!r}\nstore = Store(**options)\n{CALLS[call]}"
+    handled = "import signal, sys, threading\nsignal.signal(signal.SIGINT, signal.default_int_handler)"
+    opened = f"from flagstore import Item, Store\noptions = {options!r}\nstore = Store(**options)"
     sources = str(Path(flagstore.__file__).parent.parent)
     process = subprocess.Popen(
-        [sys.executable, "-c", code],
+        [sys.executable, "-c", "\n".join((handled, opened, before, CALLS[call]))],
         env={**os.environ, "PYTHONPATH": sources},
+        stdin=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
     try:
         faults.tell("/wait", count=1, action="hold", timeout_ms=SECONDS * 1000)
-        process.send_signal(signal.SIGINT)
+        interrupt(process)
         _, error = process.communicate(timeout=SECONDS)
     finally:
         process.kill()
         process.wait()
     assert process.returncode == -signal.SIGINT, error
     assert "KeyboardInterrupt" in error
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_ctrl_c_ends_a_call_that_waits(call: str, faults: Faults, prefix: str) -> None:
+    interrupted(call, faults, prefix, "", lambda process: process.send_signal(signal.SIGINT))
+
+
+# The main thread, which alone runs handlers, sleeps on.
+TO_ANOTHER_THREAD = """
+def take_it():
+    sys.stdin.readline()
+    signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+threading.Thread(target=take_it, daemon=True).start()
+"""
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_a_signal_that_another_thread_is_given_ends_it_too(call: str, faults: Faults, prefix: str) -> None:
+    def give(process: subprocess.Popen[str]) -> None:
+        assert process.stdin
+        process.stdin.write("now\n")
+        process.stdin.flush()
+
+    interrupted(call, faults, prefix, TO_ANOTHER_THREAD, give)
 
 
 class TooLong(Exception):

@@ -9,6 +9,7 @@ import pickle
 import re
 import sys
 import threading
+import tracemalloc
 import weakref
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ from flagstore import (
     UsageError,
     library_version,
 )
+from flagstore._compiled import native
 from flagstore._library import load
 from flagstore.options import Options
 
@@ -311,6 +313,67 @@ def test_the_cache_answers_until_it_is_cleared(open_store: OpenStore) -> None:
     assert cached.statistics()["hits"] == 1
     cached.clear_cache()
     assert cached.get("features", "flag") == Item(2, FLAG)
+
+
+def test_what_is_read_again_is_the_same_item(open_store: OpenStore) -> None:
+    cached = open_store(cache_ttl_ms=-1)
+    for version, payload in enumerate((FLAG, "other")):
+        cached.upsert("features", "flag", version, payload)
+        asked, first, second = (cached.get("features", "flag") for _ in range(3))
+        assert asked == first == second == Item(version, payload)
+        # What goes through ctypes makes each item anew.
+        assert first is second or native is None
+    cached.delete("features", "flag", 2)
+    assert cached.get("features", "flag") == cached.get("features", "flag") == Item(2, None, deleted=True)
+
+
+def test_items_that_were_read_are_kept_within_bounds(open_store: OpenStore) -> None:
+    cached = open_store(cache_ttl_ms=-1)
+    flags = {f"flag-{number}": Item(1, f"{number}:" + "x" * 20_000) for number in range(300)}
+    cached.init({"features": flags})
+    for key in flags:
+        cached.get("features", key)
+    tracemalloc.start()
+    try:
+        for _ in range(3):
+            for key, item in flags.items():
+                assert cached.get("features", key) == item
+        gc.collect()
+        # 6 MB were read. What is kept is a megabyte at most, and none in a store that is closed.
+        assert tracemalloc.get_traced_memory()[0] < 2_000_000
+        cached.close()
+        assert tracemalloc.get_traced_memory()[0] < 300_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_reading_makes_room_for_a_finaliser_that_reads_and_closes(open_store: OpenStore) -> None:
+    cached = open_store(cache_ttl_ms=-1)
+    flags = {f"flag-{number}": Item(1, f"{number}:" + "x" * 2000) for number in range(600)}
+    cached.init({"features": flags})
+    for key in flags:
+        cached.get("features", key)
+
+    class Reader:
+        def __init__(self, ending: bool) -> None:
+            self.me, self.ending = self, ending
+
+        def __del__(self) -> None:
+            for number in (1, 2, 3):
+                cached.get("features", f"flag-{number}")
+            if self.ending:
+                cached.clear_cache()
+            else:
+                cached._forget()
+
+    threshold = gc.get_threshold()
+    gc.set_threshold(1)
+    try:
+        for number, (key, item) in enumerate(flags.items()):
+            Reader(ending=number % 50 == 0)
+            assert cached.get("features", key) == item
+    finally:
+        gc.set_threshold(*threshold)
 
 
 def test_equal_options_share_one_live_store(open_store: OpenStore) -> None:

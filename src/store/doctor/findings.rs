@@ -220,7 +220,7 @@ fn blame(error: &Error, seen: &Observations) -> Finding {
         },
         (Code::Connection, _) if error.message.contains("certificate") => problem(
             "certificate",
-            "give the certificate authorities to trust with \"ca_bundle\" or AWS_CA_BUNDLE, or install the system's (ca-certificates)",
+            "name the authorities to trust with \"ca_bundle\" or AWS_CA_BUNDLE, or a proxy's with \"extra_ca_bundle\", or install the system's (ca-certificates)",
         ),
         (Code::Connection, _) if error.message.contains("InvalidContentType") => problem(
             "endpoint",

@@ -13,6 +13,10 @@ from .results import Report
 
 _Ended = Callable[[Any, "BaseException | None"], None]
 
+# How often the main thread looks whether a signal handler has to run: one that another thread was given, or that comes just
+# before the wait, does not wake it.
+_SLICE_SECONDS = 0.5
+
 
 def apart(work: Callable[[], Report]) -> Report:
     """What work gives. Other greenlets run meanwhile, and on the main thread signal handlers; where one raises, the work
@@ -37,7 +41,8 @@ def apart(work: Callable[[], Report]) -> Report:
         over.release()
 
     _begin(work, ended)
-    over.acquire()
+    while not over.acquire(timeout=_SLICE_SECONDS):
+        pass
     value, error = outcome[0]
     if error is not None:
         raise error

@@ -345,6 +345,9 @@ class Base:
                 self._deliver_events()
         return found
 
+    def _forget(self) -> None:
+        """Lets go of the items that cached reads gave: here none."""
+
     def _get(self, kind: str, key: str) -> Item | None:
         raise NotImplementedError
 

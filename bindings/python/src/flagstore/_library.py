@@ -1,5 +1,4 @@
-"""Finds ``libflagstore`` and loads it, through the compiled module ``_native``, or through ctypes where the interpreter is one
-that it does not fit: PyPy, CPython before 3.10 or without its lock, and where it was installed without a compiler."""
+"""Finds ``libflagstore`` and loads it, through the compiled module ``_native``, or through ctypes where there is none."""
 
 from __future__ import annotations
 
@@ -8,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any, Protocol
 
+from ._compiled import native
 from .errors import LibraryError, failure
 from .results import Item
 
@@ -55,8 +55,8 @@ class Calls(Protocol):
     path: str
     """Where the library was loaded from."""
     Base: type[Any]
-    """Of a store: has ``_handle``, ``_next_look`` (nanoseconds), and the method ``get``, which serves cached items and leaves
-    the others to ``_get``."""
+    """Of a store: has ``_handle``, ``_next_look`` (nanoseconds), and the methods ``get``, which serves cached items and leaves
+    the others to ``_get``, and ``_forget``, which lets go of what it keeps for that."""
 
     def load(self, path: str, failure: Any, item: type[Any], not_cached: object) -> int:
         """Loads the library; the number of its ABI. OSError if it cannot be, or lacks a function."""
@@ -112,18 +112,8 @@ class Calls(Protocol):
 
 
 def _calls() -> Any:
-    # Without the interpreter's lock there is no stable ABI.
-    if (
-        sys.implementation.name == "cpython"
-        and sys.version_info >= (3, 10)
-        and "free-threading" not in sys.version
-    ):
-        try:
-            from . import _native
-
-            return _native
-        except ImportError:
-            pass
+    if native is not None:
+        return native
     from . import _ctypes_calls
 
     return _ctypes_calls

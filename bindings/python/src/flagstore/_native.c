@@ -46,12 +46,6 @@ static struct {
 static PyObject *failure, *not_cached;
 static PyTypeObject *item_type;
 
-/* How the four members of an item are set, though it has no way to set them. */
-enum { VERSION, ITEM, DELETED, STALE, MEMBERS };
-static const char *const member_names[MEMBERS] = {"version", "item", "deleted", "stale"};
-static PyObject *members[MEMBERS];
-static descrsetfunc set_member[MEMBERS];
-
 /* As in _library.py. */
 enum { GET, GET_ALL, UPSERT, INIT, INIT_JSON, INITIALIZED, AVAILABLE, METADATA, MEMBERSHIP };
 
@@ -93,14 +87,66 @@ static PyObject *taken_string(char *string)
   return text;
 }
 
-/* Answers as Python objects */
+/* The base of items: four values that nothing changes, set without the call of a descriptor that each of Python's own slots
+   would take. */
 
-static int set(PyObject *item, int member, PyObject *value)
+enum { VERSION, ITEM, DELETED, STALE, MEMBERS };
+
+typedef struct {
+  PyObject_HEAD
+  PyObject *of[MEMBERS];
+} values;
+
+static PyObject *values_new(PyTypeObject *type, PyObject *by_place, PyObject *by_name)
 {
-  int failed = value == NULL || set_member[member](members[member], item, value) < 0;
-  Py_XDECREF(value);
-  return failed ? -1 : 0;
+  static char *names[] = {"version", "item", "deleted", "stale", NULL};
+  PyObject *given[MEMBERS] = {NULL, Py_None, Py_False, Py_False};
+  if (!PyArg_ParseTupleAndKeywords(by_place, by_name, "O|OOO:Item", names, &given[VERSION], &given[ITEM], &given[DELETED],
+                                   &given[STALE]))
+    return NULL;
+  values *item = (values *)PyType_GenericAlloc(type, 0);
+  for (int member = 0; item != NULL && member < MEMBERS; member++) {
+    Py_INCREF(given[member]);
+    item->of[member] = given[member];
+  }
+  return (PyObject *)item;
 }
+
+static void values_dealloc(PyObject *self)
+{
+  PyTypeObject *type = Py_TYPE(self);
+  for (int member = 0; member < MEMBERS; member++)
+    Py_XDECREF(((values *)self)->of[member]);
+  ((freefunc)PyType_GetSlot(type, Py_tp_free))(self);
+  Py_DECREF(type);
+}
+
+static PyMemberDef values_members[] = {
+  {"version", T_OBJECT, offsetof(values, of[VERSION]), READONLY, "decides which of two writes wins: 0 or more"},
+  {"item", T_OBJECT, offsetof(values, of[ITEM]), READONLY, "the payload, exactly as it was stored; None for a deleted item"},
+  {"deleted", T_OBJECT, offsetof(values, of[DELETED]), READONLY, "whether the item was deleted"},
+  {"stale", T_OBJECT, offsetof(values, of[STALE]), READONLY, "whether it stands in for one that could not be read"},
+  {NULL, 0, 0, 0, NULL},
+};
+
+PyDoc_STRVAR(values_doc, "Values(version, item=None, deleted=False, stale=False)\n--\n\nThe four values of an item.");
+
+static PyType_Slot values_slots[] = {
+  {Py_tp_new, values_new},
+  {Py_tp_dealloc, values_dealloc},
+  {Py_tp_members, values_members},
+  {Py_tp_doc, (void *)values_doc},
+  {0, NULL},
+};
+
+static PyType_Spec values_spec = {
+  .name = "flagstore._native.Values",
+  .basicsize = sizeof(values),
+  .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE,
+  .slots = values_slots,
+};
+
+/* Answers as Python objects */
 
 static PyObject *none(void)
 {
@@ -110,22 +156,100 @@ static PyObject *none(void)
 
 static PyObject *made_item(const store_item *found)
 {
-  PyObject *item = PyType_GenericAlloc(item_type, 0);
+  values *item = (values *)PyType_GenericAlloc(item_type, 0);
   if (item == NULL)
     return NULL;
-  PyObject *payload = found->deleted ? none() : PyUnicode_DecodeUTF8(found->item, (Py_ssize_t)found->item_len, NULL);
-  if (set(item, VERSION, PyLong_FromLongLong(found->version)) < 0 || set(item, ITEM, payload) < 0 ||
-      set(item, DELETED, PyBool_FromLong(found->deleted)) < 0 || set(item, STALE, PyBool_FromLong(found->stale)) < 0) {
+  item->of[VERSION] = PyLong_FromLongLong(found->version);
+  item->of[ITEM] = found->deleted ? none() : PyUnicode_DecodeUTF8(found->item, (Py_ssize_t)found->item_len, NULL);
+  item->of[DELETED] = PyBool_FromLong(found->deleted);
+  item->of[STALE] = PyBool_FromLong(found->stale);
+  if (item->of[VERSION] == NULL || item->of[ITEM] == NULL) {
     Py_DECREF(item);
     return NULL;
   }
-  return item;
+  return (PyObject *)item;
 }
 
 static PyObject *taken_item(store_item *found)
 {
   PyObject *item = made_item(found);
   library.store_item_free(found);
+  return item;
+}
+
+/* Rows that cached reads gave lately, and the items that were made of them. Making an item takes longer than finding its row,
+   most of it for a text of its payload, and what is read often is the same few rows: while the library gives out the same row,
+   the same item is given out, which nobody can change. What is kept is bounded: where it would be more, all is let go of. */
+
+enum { REMEMBERED = 256, REMEMBERED_BYTES = 1 << 20, REMEMBERED_ITEM = 1 << 16 };
+
+typedef struct {
+  store_item row;
+  PyObject *item;
+} sighting;
+
+typedef struct {
+  sighting *sightings;
+  size_t bytes;
+} memory;
+
+static void forget(memory *memory)
+{
+  sighting *sightings = memory->sightings;
+  memory->sightings = NULL;
+  memory->bytes = 0;
+  for (int place = 0; sightings != NULL && place < REMEMBERED; place++) {
+    library.store_item_free(&sightings[place].row);
+    Py_XDECREF(sightings[place].item);
+  }
+  PyMem_Free(sightings);
+}
+
+/* Whether they show the same memory, which is the same row as long as one of them keeps it alive. */
+static int same(const store_item *one, const store_item *other)
+{
+  return one->key == other->key && one->item == other->item && one->version == other->version && one->stale == other->stale;
+}
+
+static sighting *place_of(const memory *memory, const store_item *row)
+{
+  uintptr_t address = (uintptr_t)row->key;
+  return &memory->sightings[(address >> 4 ^ address >> 12) % REMEMBERED];
+}
+
+/* Keeps a row with its item, or lets go of the row. */
+static void remember(memory *memory, store_item *row, PyObject *item)
+{
+  if (memory->bytes + row->item_len > REMEMBERED_BYTES)
+    forget(memory);
+  if (memory->sightings == NULL)
+    memory->sightings = PyMem_Calloc(REMEMBERED, sizeof *memory->sightings);
+  if (memory->sightings == NULL || row->item_len > REMEMBERED_ITEM) {
+    library.store_item_free(row);
+    return;
+  }
+  sighting *place = place_of(memory, row), before = *place;
+  *place = (sighting){*row, item};
+  memory->bytes += row->item_len - before.row.item_len;
+  Py_INCREF(item);
+  library.store_item_free(&before.row);
+  Py_XDECREF(before.item);
+}
+
+static PyObject *item_seen(memory *memory, store_item *found)
+{
+  sighting *place = memory->sightings == NULL ? NULL : place_of(memory, found);
+  if (place != NULL && place->item != NULL && same(&place->row, found)) {
+    library.store_item_free(found);
+    Py_INCREF(place->item);
+    return place->item;
+  }
+  /* Making it may collect garbage, which may run code that reads from this store, or closes it. */
+  PyObject *item = made_item(found);
+  if (item == NULL)
+    library.store_item_free(found);
+  else
+    remember(memory, found, item);
   return item;
 }
 
@@ -487,7 +611,7 @@ static PyObject *completions_close(PyObject *module, PyObject *number)
 /* What does not block */
 
 /* A hit, None for a row that is known not to be there, or NULL without an exception where neither is cached. */
-static PyObject *hit(uint64_t store, PyObject *kind, PyObject *key, int *stale)
+static PyObject *hit(uint64_t store, memory *memory, PyObject *kind, PyObject *key, int *stale)
 {
   Py_ssize_t kind_len, key_len;
   store_item found;
@@ -504,7 +628,7 @@ static PyObject *hit(uint64_t store, PyObject *kind, PyObject *key, int *stale)
   if (code != STORE_OK)
     return NULL;
   *stale = found.stale;
-  return taken_item(&found);
+  return memory == NULL ? taken_item(&found) : item_seen(memory, &found);
 }
 
 static PyObject *cached(PyObject *module, PyObject *arguments)
@@ -515,7 +639,7 @@ static PyObject *cached(PyObject *module, PyObject *arguments)
   (void)module;
   if (!PyArg_ParseTuple(arguments, "KOO", &store, &kind, &key))
     return NULL;
-  PyObject *item = hit(store, kind, key, &stale);
+  PyObject *item = hit(store, NULL, kind, key, &stale);
   if (item == NULL && !PyErr_Occurred()) {
     Py_INCREF(not_cached);
     return not_cached;
@@ -622,6 +746,7 @@ typedef struct {
   PyObject_HEAD
   unsigned long long handle;
   long long next_look;
+  memory memory;
 } base;
 
 static int64_t nanoseconds(void)
@@ -666,7 +791,7 @@ static PyObject *base_get(PyObject *self, PyObject *const *given, Py_ssize_t cou
   int stale = 0;
   if (count != 2 || names != NULL || store->handle == 0)
     return called(self, "_get", given, count, names);
-  PyObject *item = hit(store->handle, given[0], given[1], &stale);
+  PyObject *item = hit(store->handle, &store->memory, given[0], given[1], &stale);
   if (item == NULL)
     return PyErr_Occurred() ? NULL : called(self, "_get", given, count, names);
   int64_t now = nanoseconds();
@@ -691,8 +816,24 @@ PyDoc_STRVAR(get_doc,
              ":raises UnavailableError: DynamoDB did not answer in time\n"
              ":raises ConfigurationError: the table, credentials or region are wrong\n");
 
+static PyObject *base_forget(PyObject *self, PyObject *nothing)
+{
+  (void)nothing;
+  forget(&((base *)self)->memory);
+  return none();
+}
+
+static void base_dealloc(PyObject *self)
+{
+  PyTypeObject *type = Py_TYPE(self);
+  forget(&((base *)self)->memory);
+  ((freefunc)PyType_GetSlot(type, Py_tp_free))(self);
+  Py_DECREF(type);
+}
+
 static PyMethodDef base_methods[] = {
   {"get", (PyCFunction)(void (*)(void))base_get, METH_FASTCALL | METH_KEYWORDS, get_doc},
+  {"_forget", base_forget, METH_NOARGS, "_forget(): lets go of the items that cached reads gave"},
   {NULL, NULL, 0, NULL},
 };
 
@@ -703,6 +844,7 @@ static PyMemberDef base_members[] = {
 };
 
 static PyType_Slot base_slots[] = {
+  {Py_tp_dealloc, base_dealloc},
   {Py_tp_methods, base_methods},
   {Py_tp_members, base_members},
   {0, NULL},
@@ -756,12 +898,6 @@ static PyObject *load(PyObject *module, PyObject *arguments)
   (void)module;
   if (!PyArg_ParseTuple(arguments, "OOOO", &path, &fails, &type, &missing))
     return NULL;
-  for (int member = 0; member < MEMBERS; member++) {
-    members[member] = PyObject_GetAttrString(type, member_names[member]);
-    if (members[member] == NULL)
-      return NULL;
-    set_member[member] = (descrsetfunc)PyType_GetSlot(Py_TYPE(members[member]), Py_tp_descr_set);
-  }
   void *file = opened(path);
   if (file == NULL)
     return NULL;
@@ -807,13 +943,18 @@ static struct PyModuleDef definition = {
   .m_methods = functions,
 };
 
+static int added(PyObject *module, const char *name, PyType_Spec *spec)
+{
+  PyObject *type = PyType_FromSpec(spec);
+  int failed = type == NULL || PyModule_AddObjectRef(module, name, type) < 0;
+  Py_XDECREF(type);
+  return !failed;
+}
+
 PyMODINIT_FUNC PyInit__native(void)
 {
-  PyObject *module = PyModule_Create(&definition), *type = PyType_FromSpec(&base_spec);
-  if (module == NULL || type == NULL || PyModule_AddObject(module, "Base", type) < 0) {
-    Py_XDECREF(module);
-    Py_XDECREF(type);
-    return NULL;
-  }
+  PyObject *module = PyModule_Create(&definition);
+  if (module != NULL && (!added(module, "Base", &base_spec) || !added(module, "Values", &values_spec)))
+    Py_CLEAR(module);
   return module;
 }

@@ -91,6 +91,7 @@ class Opened(Base):
         """
         with _ClosedIsSaid(self):
             calls.clear_cache(self._handle)
+        self._forget()
 
     def events(self) -> Iterator[Event]:
         """Takes the events that were not taken yet, oldest first, until there is none. Does not block.
@@ -116,6 +117,7 @@ class Opened(Base):
         self._finalizer()
         # Zero is never a store.
         self._handle = 0
+        self._forget()
 
     @property
     def closed(self) -> bool:

@@ -3,7 +3,28 @@
 from __future__ import annotations
 
 import enum
-from typing import Any, ClassVar, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, NoReturn
+
+from ._compiled import native
+from ._typing import Self
+
+if TYPE_CHECKING or native is None:
+
+    class Values:
+        """The four values of an item."""
+
+        __slots__ = ("deleted", "item", "stale", "version")
+
+        def __new__(
+            cls, version: int, item: str | None = None, deleted: bool = False, stale: bool = False
+        ) -> Self:
+            self = super().__new__(cls)
+            for name, value in zip(("version", "item", "deleted", "stale"), (version, item, deleted, stale)):
+                object.__setattr__(self, name, value)
+            return self
+
+else:
+    Values = native.Values
 
 
 class _Fields:
@@ -18,13 +39,13 @@ class _Fields:
         return fields
 
 
-class Item:
+class Item(Values):
     """A flag, segment or other item without its key.
 
     To ``dataclasses.asdict``, and to all else that looks for dataclasses, it is a frozen one.
     """
 
-    __slots__ = ("deleted", "item", "stale", "version")
+    __slots__ = ()
 
     version: int
     """Decides which of two writes wins: 0 or more."""
@@ -39,11 +60,11 @@ class Item:
     __match_args__ = ("version", "item", "deleted", "stale")
     __dataclass_fields__: ClassVar[dict[str, Any]] = _Fields()  # type: ignore[assignment]
 
-    def __init__(
-        self, version: int, item: str | None = None, deleted: bool = False, stale: bool = False
-    ) -> None:
-        for name, value in zip(self.__match_args__, (version, item, deleted, stale)):
-            object.__setattr__(self, name, value)
+    if TYPE_CHECKING:
+
+        def __init__(
+            self, version: int, item: str | None = None, deleted: bool = False, stale: bool = False
+        ) -> None: ...
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
         raise AttributeError(f"an Item cannot be changed: use dataclasses.replace(item, {name}=...)")

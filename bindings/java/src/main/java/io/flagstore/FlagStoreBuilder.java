@@ -169,6 +169,16 @@ public final class FlagStoreBuilder {
     }
 
     /**
+     * Certificates to trust besides, such as those of a company's proxy.
+     *
+     * @param bundle a PEM file; by default none. {@code option} takes its text too
+     * @return this builder
+     */
+    public FlagStoreBuilder extraCaBundle(Path bundle) {
+        return option("extra_ca_bundle", bundle);
+    }
+
+    /**
      * The proxy through which DynamoDB, STS and IAM Identity Center are reached.
      *
      * @param proxy {@code http://USER:PASSWORD@HOST:PORT}, or {@code none} for no proxy; by default {@code HTTPS_PROXY},
