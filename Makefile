@@ -37,15 +37,15 @@ C_PROGRAMS  := store async completions misuse threads fork process completions_p
 C_SANITIZED := store async completions misuse threads
 C_MATRIX    := build/c/shared/matrix build/c/static/matrix build/c/sanitized/matrix
 EXAMPLES    := read_flags async_get
-SCRIPTS     := examples/demo tests/run tests/documented tests/moto/start tests/faults tests/faults/endpoint tests/faults/compare tests/away tests/away/run tests/away/newborn tests/proxies tests/proxies/run tests/layers supply-chain/lambda \
+SCRIPTS     := examples/demo tests/run tests/documented tests/documented_otherwise.py tests/shown/run tests/stand_ins/aws tests/moto/start tests/faults tests/faults/endpoint tests/faults/compare tests/versions tests/away tests/away/run tests/away/newborn tests/proxies tests/proxies/run tests/layers supply-chain/lambda \
                tests/c/misuse_matrix tests/soak tests/soak/run fuzz/run bindings/ruby/spec/python_peer.py \
                bindings/node/test/peer.py bindings/java/src/test/python/native_store.py \
-               bindings/dotnet/tests/native_store.py bindings/dotnet/tests/nupkg.py \
+               bindings/dotnet/tests/native_store.py bindings/dotnet/tests/nupkg.py bindings/dotnet/tests/net8/assemblies \
                benches benches/run benches/versus benches/cost benches/fleet benches/documents benches/size_budget supply-chain/generate supply-chain/release supply-chain/platforms supply-chain/native.py \
                supply-chain/platform_targets.py supply-chain/platform_compiler.py supply-chain/platform_places.py supply-chain/platform_bindings.py supply-chain/platform_runs.py supply-chain/platform_packages.py supply-chain/platform_tables.py supply-chain/npm_registry.py tests/installed tests/papers tests/artefacts tests/packages
 SHELLS      := .ci/run .ci/install supply-chain/reproducible tests/c/installed bindings/php/package bindings/node/build bindings/node/native/compile \
                bindings/go/package bindings/java/package bindings/java/src/main/c/build bindings/java/src/main/c/bridges \
-               bindings/dotnet/package bindings/dotnet/tests/run bindings/dotnet/tests/compile bindings/dotnet/tests/sdk/build
+               bindings/dotnet/package bindings/dotnet/tests/run bindings/dotnet/tests/compile bindings/dotnet/tests/net8/get bindings/dotnet/tests/net8/compile bindings/dotnet/tests/sdk/build
 
 # Where the tests, the demo and the bindings find what was built.
 export FLAGSTORE_LOCAL   = $(abspath $(LOCAL))
