@@ -232,13 +232,15 @@ reproducible: library ## build what is committed once more in another folder and
 
 release: ## write what is published, every platform and every package, into build/release; REHEARSAL=1 before a commit
 	@.ci/install test
-	@.ci/install platforms
+	@.ci/install packages
 	@$(MAKE) --no-print-directory local venv node
 	supply-chain/platforms all --release
 	@$(MAKE) --no-print-directory release-of LIBRARY='$(abspath build/platforms/$(HOST)/libflagstore.so)'
 
 release-of: stage
 	supply-chain/release $(if $(REHEARSAL),--rehearsal) build/release
+	@tests/packages build/packages
+	@supply-chain/platforms install
 
 headers: ## write include/flagstore.h and include/flagstore_cdef.h anew from the sources
 	UPDATE_HEADERS=1 $(CARGO) test --locked --test headers
