@@ -140,7 +140,7 @@ test-platforms: library local ## run the short form of `make platforms`: what ne
 miri: ## run the unit tests that need no system under Miri; needs a nightly toolchain
 	@tests/run miri
 
-packages: packages-python packages-ruby packages-php packages-node packages-go packages-java packages-dotnet ## make the package of every language, with the library in it, in build/packages
+packages: local packages-python packages-ruby packages-php packages-node packages-go packages-java packages-dotnet ## make the package of every language, with the library in it, in build/packages
 	@tests/packages build/packages
 	@supply-chain/platforms install
 

@@ -159,7 +159,9 @@ def wine_made_ready() -> None:
 @contextmanager
 def endpoint() -> Iterator[str]:
     """DynamoDB for one that starts none itself; gives its URL."""
-    command = [os.environ.get("FLAGSTORE_LOCAL", str(LOCAL)), "--exit-with-stdin"]
+    command = [os.environ.get("FLAGSTORE_LOCAL") or str(LOCAL), "--exit-with-stdin"]
+    if not Path(command[0]).exists():
+        raise SystemExit(f"there is no {command[0]}: make local, or name one in FLAGSTORE_LOCAL")
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server:
         try:
             yield json.loads(server.stdout.readline())["url"]
