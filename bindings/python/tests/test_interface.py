@@ -152,6 +152,7 @@ def test_importing_costs_nothing_that_is_not_used() -> None:
     printed = in_a_new_process(code.format("flagstore.store"))
     assert "asyncio" not in printed
     assert "dataclasses" not in printed
+    assert "logging" not in printed
     if load().Base.__module__ == "flagstore._native":
         assert "ctypes" not in printed
 

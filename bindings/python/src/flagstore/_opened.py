@@ -4,7 +4,6 @@ translation of arguments and answers."""
 from __future__ import annotations
 
 import json
-import logging
 import math
 import operator
 import threading
@@ -15,7 +14,7 @@ from os import PathLike, fsdecode, fspath
 from typing import TYPE_CHECKING, Any
 
 from ._library import INVALID_HANDLE, NEWER_EXISTS, OK, calls, load
-from ._typing import Unpack
+from ._typing import Logger, Unpack
 from .errors import (
     INVALID_UTF8,
     INVALID_VERSION,
@@ -30,7 +29,9 @@ if TYPE_CHECKING:
 else:
     Base = calls.Base
 
-_LEVELS = {1: logging.ERROR, 2: logging.WARNING, 3: logging.INFO, 4: logging.DEBUG}
+# Those of logging, which is imported when there is something to say.
+DEBUG, INFO, WARNING, _ERROR = 10, 20, 30, 40
+_LEVELS = {1: _ERROR, 2: WARNING, 3: INFO, 4: DEBUG}
 _NEVER = 2**63 - 1
 
 _delivering = threading.local()
@@ -44,7 +45,7 @@ class Opened(Base):
         table: str,
         *,
         log_events: bool = True,
-        logger: logging.Logger | None = None,
+        logger: Logger | None = None,
         **options: Unpack[Options],
     ) -> None:
         self._table = table
@@ -61,7 +62,7 @@ class Opened(Base):
         self._finalizer.atexit = False
         if self._logger is not logger:
             self._log(
-                logging.WARNING,
+                WARNING,
                 "logger takes a logging.Logger, and %s is none: this one is used",
                 _article(logger),
             )
@@ -106,7 +107,7 @@ class Opened(Base):
             if event is None:
                 return
             level, message = event
-            yield Event(_LEVELS.get(level, logging.INFO), message)
+            yield Event(_LEVELS.get(level, INFO), message)
 
     def close(self) -> None:
         """Closes the store; calls in flight elsewhere finish undisturbed, later ones raise
@@ -157,7 +158,11 @@ class Opened(Base):
     def _log(self, level: int, message: str, *arguments: object) -> None:
         # Looked up when there is something to say: an application configures logging after its imports, and by default
         # logging.config.dictConfig silences the loggers that were there before it.
-        logger = logging.getLogger("flagstore") if self._logger is None else self._logger
+        logger = self._logger
+        if logger is None:
+            import logging
+
+            logger = logging.getLogger("flagstore")
         # What a call did is done, whatever a handler or filter makes of the news.
         with suppress(Exception):
             logger.log(level, message, *arguments)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
@@ -19,4 +19,11 @@ else:
             return options
 
 
-__all__ = ["Self", "Unpack"]
+class Logger(Protocol):
+    """What is used of a ``logging.Logger``. Importing that module takes as long as all of this package."""
+
+    def log(self, level: int, msg: object, *args: object) -> None:
+        """As of ``logging.Logger``."""
+
+
+__all__ = ["Logger", "Self", "Unpack"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,7 +20,7 @@ from ._library import (
     calls,
 )
 from ._loops import awaited
-from ._opened import Opened, data_set, examined, report, upserted, utf8, written
+from ._opened import DEBUG, Opened, data_set, examined, report, upserted, utf8, written
 from ._typing import Self, Unpack
 from .errors import FlagstoreError
 from .options import Options
@@ -86,7 +85,7 @@ class AsyncStore(Opened):
             await self._await(AVAILABLE)
             return True
         except FlagstoreError as error:
-            self._log(logging.DEBUG, "the table %r is not available: %s", self._table, error)
+            self._log(DEBUG, "the table %r is not available: %s", self._table, error)
             return False
 
     async def big_segments_metadata(self) -> int | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import _thread
-import logging
 import threading
 from collections.abc import Mapping
 from typing import Any
@@ -22,7 +21,7 @@ from ._library import (
     calls,
 )
 from ._loops import cooperative
-from ._opened import Opened, data_set, examined, report, upserted, utf8, written
+from ._opened import DEBUG, Opened, data_set, examined, report, upserted, utf8, written
 from ._typing import Self, Unpack
 from .errors import FlagstoreError
 from .options import Options
@@ -127,7 +126,7 @@ class Store(Opened):
             self._call(AVAILABLE)
             return True
         except FlagstoreError as error:
-            self._log(logging.DEBUG, "the table %r is not available: %s", self._table, error)
+            self._log(DEBUG, "the table %r is not available: %s", self._table, error)
             return False
 
     def big_segments_metadata(self) -> int | None:
