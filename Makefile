@@ -142,6 +142,7 @@ miri: ## run the unit tests that need no system under Miri; needs a nightly tool
 
 packages: local packages-python packages-ruby packages-php packages-node packages-go packages-java packages-dotnet ## make the package of every language, with the library in it, in build/packages
 	@tests/packages build/packages
+	@tests/papers build/packages
 	@supply-chain/platforms install
 
 $(PY_NATIVE): bindings/python/src/flagstore/_native.c bindings/python/compile include/flagstore.h | venv
