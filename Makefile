@@ -37,7 +37,7 @@ C_PROGRAMS  := store async completions misuse threads fork process completions_p
 C_SANITIZED := store async completions misuse threads
 C_MATRIX    := build/c/shared/matrix build/c/static/matrix build/c/sanitized/matrix
 EXAMPLES    := read_flags async_get
-SCRIPTS     := examples/demo tests/run tests/documented tests/documented_otherwise.py tests/shown/run tests/stand_ins/aws tests/moto/start tests/faults tests/faults/endpoint tests/faults/compare tests/versions tests/away tests/away/run tests/away/newborn tests/proxies tests/proxies/run tests/layers supply-chain/lambda \
+SCRIPTS     := examples/demo tests/run tests/documented tests/documented_otherwise.py tests/shown/run tests/installed/here tests/stand_ins/aws tests/moto/start tests/faults tests/faults/endpoint tests/faults/compare tests/versions tests/away tests/away/run tests/away/newborn tests/proxies tests/proxies/run tests/layers supply-chain/lambda \
                tests/c/misuse_matrix tests/soak tests/soak/run fuzz/run bindings/ruby/spec/python_peer.py \
                bindings/node/test/peer.py bindings/java/src/test/python/native_store.py \
                bindings/dotnet/tests/native_store.py bindings/dotnet/tests/nupkg.py bindings/dotnet/tests/net8/assemblies \

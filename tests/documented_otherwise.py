@@ -46,7 +46,7 @@ OTHERWISE: dict[str, list[tuple[str, Otherwise | str]]] = {
     "SECURITY.md": [
         ("make advisories", "fetches RustSec's database from GitHub"),
         ("make reproducible", "as long as a release build"),
-        ("sha256sum", "there is nothing published yet"),
+        ("gh attestation", "asks the forge, where nothing is published yet"),
     ],
     "CONTRIBUTING.md": [
         ("cargo", COMPILES),
