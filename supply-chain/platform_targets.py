@@ -12,6 +12,7 @@ import subprocess
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from typing import ClassVar
 
 from native import Native
 
@@ -126,6 +127,8 @@ class MacOS(Target):
 class Windows(Target):
     file: str = "flagstore.dll"
     name: str = "flagstore.dll"
+    # What programs are linked with, instead of the DLL.
+    imports: ClassVar[str] = "libflagstore.dll.a"
     needs: str = r"(kernel32|ntdll|user32|userenv|ws2_32|bcrypt|bcryptprimitives|crypt32|secur32|ncrypt|advapi32|msvcrt)\.dll|api-ms-win-.*\.dll"
 
     @property
@@ -156,6 +159,7 @@ class Windows(Target):
         ]
         return [
             *(*compiler(self), "-shared", "-s", "-o", str(file), str(definitions), str(archive)),
+            f"-Wl,--out-implib,{file.parent / self.imports}",
             *("-Wl,--gc-sections", "-Wl,--nxcompat", "-Wl,--dynamicbase", "-Wl,--high-entropy-va"),
             *(f"-l{library}" for library in needed),
         ]

@@ -32,6 +32,9 @@ type Options struct {
 	SessionToken string
 	// CABundle is the path of a PEM file with the certificate authorities to trust instead of the system's.
 	CABundle string
+	// ExtraCABundle is the path of a PEM file, or its text, with certificates to trust besides, such as those of a company's
+	// proxy.
+	ExtraCABundle string
 	// Proxy is the URL of the proxy that DynamoDB and STS are reached through, "none" for none; by default as the
 	// environment says.
 	Proxy string
@@ -157,7 +160,7 @@ func (o Options) json() []byte {
 	texts := map[string]string{
 		"prefix": o.Prefix, "region": o.Region, "endpoint": o.Endpoint, "profile": o.Profile,
 		"access_key_id": o.AccessKeyID, "secret_access_key": o.SecretAccessKey, "session_token": o.SessionToken,
-		"ca_bundle": o.CABundle, "proxy": o.Proxy, "log_level": o.LogLevel, "cache_dir": o.CacheDir,
+		"ca_bundle": o.CABundle, "extra_ca_bundle": o.ExtraCABundle, "proxy": o.Proxy, "log_level": o.LogLevel, "cache_dir": o.CacheDir,
 	}
 	for name, text := range texts {
 		set(name, text != "", text)

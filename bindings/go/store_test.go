@@ -476,7 +476,7 @@ func TestEveryOptionReachesTheLibrary(t *testing.T) {
 		given := plain
 		switch field := reflect.ValueOf(&given).Elem().Field(i); value := field.Addr().Interface().(type) {
 		case *string:
-			*value = map[string]string{"Endpoint": "http://localhost:1", "LogLevel": "debug", "CABundle": caBundle(t), "CacheDir": t.TempDir()}[name]
+			*value = map[string]string{"Endpoint": "http://localhost:1", "LogLevel": "debug", "CABundle": caBundle(t), "ExtraCABundle": caBundle(t), "CacheDir": t.TempDir()}[name]
 			if *value == "" {
 				*value = "other"
 			}

@@ -211,7 +211,7 @@ fn remedy_of_connection(kind: Kind, why: &str) -> &'static str {
             "install the package ca-certificates, or name a file with the authorities to trust by the option \"ca_bundle\""
         }
         Kind::Tls if why.contains("certificate") => {
-            "give the certificate authorities to trust with the option \"ca_bundle\", or check the endpoint's certificate"
+            "name the authorities to trust with the option \"ca_bundle\", or to trust besides with \"extra_ca_bundle\", or check the endpoint's certificate"
         }
         Kind::Proxy => "check the option \"proxy\", HTTPS_PROXY, HTTP_PROXY and NO_PROXY",
         Kind::Name => "check the endpoint, the region and the machine's name servers",
@@ -401,7 +401,7 @@ mod tests {
             ),
             (Kind::Proxy, "the proxy http://proxy:3128 wants a password", false, "HTTPS_PROXY"),
             (Kind::Proxy, "the proxy http://proxy:3128 did not answer", true, "NO_PROXY"),
-            (Kind::Tls, "invalid peer certificate: UnknownIssuer", false, "\"ca_bundle\", or check"),
+            (Kind::Tls, "invalid peer certificate: UnknownIssuer", false, "\"extra_ca_bundle\", or check"),
             (Kind::Tls, nobody.as_str(), false, "install the package ca-certificates"),
             (Kind::Tls, "TLS was not agreed upon", true, "in time (TLS was not agreed upon): check the endpoint"),
         ] {

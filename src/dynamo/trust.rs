@@ -8,7 +8,6 @@ use std::sync::Arc;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::verify_server_name;
-use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
@@ -16,7 +15,7 @@ use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme
 
 use super::failure::innermost;
 use crate::model::environment::Environment;
-use crate::model::options::Options;
+use crate::model::options::{Options, Pem};
 use crate::model::{Code, Error, Result};
 
 /// Where Linux distributions keep all authorities in one file, the most common first.
@@ -42,17 +41,24 @@ pub struct Trust {
 
 impl Trust {
     /// The certificates of the option `ca_bundle`, else of AWS_CA_BUNDLE, else of the profile's `ca_bundle`, else of the
-    /// variables that OpenSSL reads, else of the system. May block.
+    /// variables that OpenSSL reads, else of the system; and those of the option `extra_ca_bundle`. May block.
     pub fn of(options: &Options, profile: Option<&str>) -> Result<Trust> {
         let named = [
             (options.ca_bundle.as_deref(), "the option \"ca_bundle\""),
             (options.environment.get("AWS_CA_BUNDLE"), "AWS_CA_BUNDLE"),
             (profile, "\"ca_bundle\" of the profile"),
         ];
-        match named.into_iter().find_map(|(path, what)| Some((path?, what))) {
-            Some((path, what)) => Trust::in_bundle(path, what),
-            None => Trust::in_authorities(of_system(&options.environment)),
-        }
+        let mut trusted = match named.into_iter().find_map(|(path, what)| Some((path?, what))) {
+            Some((path, what)) => Trusted::by(Vec::new()).and_of_file(path, what)?,
+            None => Trusted::by(of_system(&options.environment)),
+        };
+        let nobody = trusted.roots.is_empty();
+        trusted = match &options.extra_ca_bundle {
+            None => trusted,
+            Some(Pem::File(path)) => trusted.and_of_file(path, EXTRA)?,
+            Some(Pem::Text(text)) => trusted.and_of(text.as_bytes(), |why| refused(format!("{EXTRA} has {why}")))?,
+        };
+        Ok(Trust { config: trusted.in_config()?, nobody })
     }
 
     /// For [`tokio_rustls`]; the same each time, so that sessions are resumed.
@@ -68,43 +74,61 @@ impl Trust {
         }
         words
     }
+}
 
-    /// The text of a PEM file. Who names it means each certificate in it, authority or not, as with AWS's other SDKs.
-    fn in_bundle(path: &str, named: &str) -> Result<Trust> {
-        let refuse = |why: String| Error::new(Code::OptionValue, format!("{named} names the file {path}, {why}"));
-        let pem = std::fs::read(path).map_err(|error| refuse(format!("which cannot be read ({error})")))?;
-        let damaged = || refuse("which has a damaged certificate: give a PEM file with certificate authorities".into());
-        let (mut roots, mut leaves) = (RootCertStore::empty(), Vec::new());
-        for certificate in CertificateDer::pem_slice_iter(&pem) {
-            let certificate = certificate.map_err(|_| damaged())?;
-            roots.add(certificate.clone()).map_err(|_| damaged())?;
-            leaves.push(certificate);
-        }
-        if roots.is_empty() {
-            return Err(refuse("which has no certificate: give a PEM file with certificate authorities".into()));
-        }
-        let unusable = || refuse("with which TLS cannot be set up".into());
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let authorities = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider)).build();
-        let verifier = Bundle { authorities: authorities.map_err(|_| unusable())?, leaves };
-        let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-        let builder = builder.map_err(|_| unusable())?.dangerous().with_custom_certificate_verifier(Arc::new(verifier));
-        Ok(Trust::new(builder.with_no_client_auth(), false))
-    }
+const EXTRA: &str = "the option \"extra_ca_bundle\"";
 
-    fn in_authorities(certificates: Vec<CertificateDer<'static>>) -> Result<Trust> {
+fn refused(message: String) -> Error {
+    Error::new(Code::OptionValue, message)
+}
+
+/// What vouches for a server.
+struct Trusted {
+    roots: RootCertStore,
+    /// What somebody named. Who names a bundle means each certificate in it, authority or not, as with AWS's other SDKs.
+    named: Vec<CertificateDer<'static>>,
+}
+
+impl Trusted {
+    /// The authorities of a machine, of which some may be of a kind that TLS has no use for.
+    fn by(authorities: Vec<CertificateDer<'static>>) -> Trusted {
         let mut roots = RootCertStore::empty();
-        let (_, _unusable) = roots.add_parsable_certificates(certificates);
-        let nobody = roots.is_empty();
-        let provider: Arc<CryptoProvider> = Arc::new(rustls::crypto::ring::default_provider());
-        let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-        let builder = builder.map_err(|_| Error::new(Code::Runtime, "TLS cannot be set up on this machine"))?;
-        Ok(Trust::new(builder.with_root_certificates(roots).with_no_client_auth(), nobody))
+        let (_, _unusable) = roots.add_parsable_certificates(authorities);
+        Trusted { roots, named: Vec::new() }
     }
 
-    fn new(mut config: ClientConfig, nobody: bool) -> Trust {
+    fn and_of_file(self, path: &str, what: &str) -> Result<Trusted> {
+        let of_file = |why: &str| refused(format!("{what} names the file {path}, which {why}"));
+        let pem = std::fs::read(path).map_err(|error| of_file(&format!("cannot be read ({error})")))?;
+        self.and_of(&pem, |why| of_file(&format!("has {why}: give a PEM file with certificate authorities")))
+    }
+
+    /// And the certificates of a text in PEM form, whatever stands between them; `refuse` is told what it has instead.
+    fn and_of(mut self, pem: &[u8], refuse: impl Fn(&str) -> Error) -> Result<Trusted> {
+        let before = self.named.len();
+        for certificate in CertificateDer::pem_slice_iter(pem) {
+            let certificate = certificate.map_err(|_| refuse("a damaged certificate"))?;
+            self.roots.add(certificate.clone()).map_err(|_| refuse("a damaged certificate"))?;
+            self.named.push(certificate);
+        }
+        if self.named.len() == before { Err(refuse("no certificate")) } else { Ok(self) }
+    }
+
+    fn in_config(self) -> Result<Arc<ClientConfig>> {
+        let unusable = || Error::new(Code::Runtime, "TLS cannot be set up on this machine");
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let builder = ClientConfig::builder_with_provider(Arc::clone(&provider));
+        let builder = builder.with_safe_default_protocol_versions().map_err(|_| unusable())?;
+        let builder = if self.named.is_empty() {
+            builder.with_root_certificates(self.roots)
+        } else {
+            let authorities = WebPkiServerVerifier::builder_with_provider(Arc::new(self.roots), provider).build();
+            let verifier = Bundle { authorities: authorities.map_err(|_| unusable())?, leaves: self.named };
+            builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier))
+        };
+        let mut config = builder.with_no_client_auth();
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Trust { config: Arc::new(config), nobody }
+        Ok(Arc::new(config))
     }
 }
 

@@ -26,6 +26,8 @@ pub struct Options {
     pub credentials: Option<Credentials>,
     /// PEM file with the certificate authorities to trust instead of the system's.
     pub ca_bundle: Option<String>,
+    /// What is trusted besides, whatever else decides.
+    pub extra_ca_bundle: Option<Pem>,
     /// The proxy through which DynamoDB, STS and IAM Identity Center are spoken to; else as the environment says.
     pub proxy: Option<Proxy>,
     /// Use AWS's FIPS endpoints.
@@ -140,8 +142,33 @@ impl fmt::Debug for Proxy {
     }
 }
 
+/// Where certificates in PEM form are.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub enum Pem {
+    /// In the file of this path.
+    File(String),
+    /// Here, for hosts that have read their own already.
+    Text(String),
+}
+
+impl From<String> for Pem {
+    fn from(given: String) -> Pem {
+        if given.contains("-----BEGIN ") { Pem::Text(given) } else { Pem::File(given) }
+    }
+}
+
+impl fmt::Debug for Pem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Pem::File(path) => f.debug_tuple("File").field(path).finish(),
+            // Files have been seen that hold the private key too.
+            Pem::Text(_) => f.write_str("Text(not shown)"),
+        }
+    }
+}
+
 /// Every option's name, for the message about one that does not exist.
-const NAMES: [&str; 32] = [
+const NAMES: [&str; 33] = [
     "table",
     "prefix",
     "region",
@@ -151,6 +178,7 @@ const NAMES: [&str; 32] = [
     "secret_access_key",
     "session_token",
     "ca_bundle",
+    "extra_ca_bundle",
     "proxy",
     "use_fips",
     "use_dual_stack",
@@ -192,6 +220,7 @@ impl Options {
             profile: None,
             credentials: None,
             ca_bundle: None,
+            extra_ca_bundle: None,
             proxy: None,
             use_fips: false,
             use_dual_stack: false,
@@ -303,6 +332,7 @@ impl Reader<'_> {
             profile: self.non_empty("profile")?,
             credentials: self.credentials()?,
             ca_bundle: self.non_empty("ca_bundle")?,
+            extra_ca_bundle: self.non_empty("extra_ca_bundle")?.map(Pem::from),
             proxy: self.proxy()?,
             use_fips: self.flag("use_fips", default.use_fips)?,
             use_dual_stack: self.flag("use_dual_stack", default.use_dual_stack)?,
@@ -508,6 +538,7 @@ mod tests {
             (r#"{"table":"t","access_key_id":"a"}"#, Code::OptionValue, "secret_access_key"),
             (r#"{"table":"t","log_level":"loud"}"#, Code::OptionValue, "log_level"),
             (r#"{"table":"t","region":""}"#, Code::OptionValue, "region"),
+            (r#"{"table":"t","extra_ca_bundle":""}"#, Code::OptionValue, "extra_ca_bundle"),
             (r#"{"table":"t","compress_large":"yes"}"#, Code::OptionType, "compress_large"),
             (r#"{"table":"t","keep_told":1}"#, Code::OptionType, "keep_told"),
             (r#"{"table":"t","cache_dir":"flags"}"#, Code::OptionValue, "cache_dir"),
@@ -561,6 +592,18 @@ mod tests {
         .unwrap();
         let shown = format!("{options:?}");
         assert!(!shown.contains("s3cr3t") && !shown.contains("t0k3n") && !shown.contains("AKIA1"), "{shown}");
+    }
+
+    #[test]
+    fn certificates_are_in_a_file_or_in_the_option_itself_and_then_not_shown() {
+        let of = |given: &str| {
+            let options = serde_json::json!({"table": "t", "extra_ca_bundle": given}).to_string();
+            Options::from_json(&options).unwrap().extra_ca_bundle.unwrap()
+        };
+        assert_eq!(of("/etc/company.pem"), Pem::File("/etc/company.pem".into()));
+        let text = "# ours\n-----BEGIN PRIVATE KEY-----\nPLANTED\n-----END PRIVATE KEY-----\n";
+        assert_eq!(of(text), Pem::Text(text.into()));
+        assert!(!format!("{:?}", of(text)).contains("PLANTED"));
     }
 
     #[test]

@@ -540,6 +540,7 @@ static void a_fork_during_the_first_open_ever(void)
 static void *fork_here(void *argument)
 {
   (void)argument;
+  pthread_barrier_wait(&all_ready);
   pid_t child = fork_with_watchdog();
   if (child == 0) {
     use_and_close(shared);
@@ -557,12 +558,17 @@ static void several_threads_fork(void)
   pthread_t threads[FORKING_THREADS];
   shared = used_store("");
   for (int round = 0; round < FORKS_OF_EACH; round++) {
+    /* At once, and not while this thread starts others: qemu's child of that moment can never start a thread, since a lock of
+       qemu's own (clone_lock) is copied as it is. */
+    pthread_barrier_init(&all_ready, NULL, FORKING_THREADS + 1);
     for (int place = 0; place < FORKING_THREADS; place++) {
       CHECK_INT(0, pthread_create(&threads[place], NULL, fork_here, NULL));
     }
+    pthread_barrier_wait(&all_ready);
     for (int place = 0; place < FORKING_THREADS; place++) {
       pthread_join(threads[place], NULL);
     }
+    pthread_barrier_destroy(&all_ready);
   }
   use_and_close(shared);
 }

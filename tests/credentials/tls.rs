@@ -153,6 +153,38 @@ fn a_bundle_may_come_from_the_environment_or_the_profile_and_the_option_goes_fir
 }
 
 #[test]
+fn extra_certificates_are_trusted_besides_whatever_else_decides() {
+    let (usual, extra) = (Authority::new(), Authority::new());
+    let server = |of: &Authority| Stub::start_tls(of.server(), |_| aws::dynamo(200, &serde_json::json!({})));
+    let (known, company) = (server(&usual), server(&extra));
+    let (own, itself) = self_signed("127.0.0.1", IsCa::Ca(BasicConstraints::Unconstrained), false);
+    for (usual_in, as_text) in
+        [("option", false), ("AWS_CA_BUNDLE", false), ("SSL_CERT_FILE", false), ("SSL_CERT_FILE", true)]
+    {
+        for (stub, trusted_before) in [(&known, true), (&company, false), (&itself, false)] {
+            for with_extra in [true, false] {
+                eprintln!("{usual_in}, text: {as_text}, known before: {trusted_before}, extra: {with_extra}");
+                let mut host = host(stub);
+                let text = format!("# the company's\n{}{own}", extra.pem());
+                let (bundle, file) = (host.file("usual.pem", usual.pem()), host.file("extra.pem", &text));
+                host = match usual_in {
+                    "option" => host.option("ca_bundle", bundle.to_str()),
+                    variable => host.env(variable, bundle),
+                };
+                if with_extra {
+                    let file = file.display().to_string();
+                    host = host.option("extra_ca_bundle", if as_text { text } else { file });
+                }
+                match trusted_before || with_extra {
+                    true => host.run().expect_success(),
+                    false => host.run().expect_failure(Code::Connection, &["certificate", "\"extra_ca_bundle\""]),
+                }
+            }
+        }
+    }
+}
+
+#[test]
 fn a_machine_without_authorities_is_told_which_package_has_them() {
     let (_, stub) = https();
     let words =
@@ -195,17 +227,25 @@ fn a_ca_bundle_that_cannot_be_used_is_an_option_error() {
     let cut = authority.pem().replacen("MII", "MIJ", 1);
     for (name, text, words) in [
         ("missing", None, "cannot be read"),
-        ("empty", Some(""), "certificate"),
-        ("text", Some("PLANTED, not a certificate"), "certificate"),
-        ("damaged", Some(cut.as_str()), "certificate"),
+        ("empty", Some(""), "no certificate"),
+        ("text", Some("PLANTED, not a certificate"), "no certificate"),
+        ("damaged", Some(cut.as_str()), "damaged certificate"),
         ("no base64", Some("-----BEGIN CERTIFICATE-----\nPLANTED!\n-----END CERTIFICATE-----\n"), "certificate"),
+        ("another thing", Some("-----BEGIN RSA KEY-----\nPLANTED\n-----END RSA KEY-----\n"), "no certificate"),
     ] {
-        eprintln!("{name}");
-        let host = host(&stub);
-        let bundle = host.home().join("ca.pem");
-        if let Some(text) = text {
-            host.file("ca.pem", text);
+        for option in ["ca_bundle", "extra_ca_bundle"] {
+            eprintln!("{name}, {option}");
+            let host = host(&stub);
+            let bundle = host.home().join("ca.pem");
+            if let Some(text) = text {
+                host.file("ca.pem", text);
+            }
+            let named = format!("\"{option}\"");
+            host.option(option, bundle.to_str()).run().expect_failure(Code::OptionValue, &[&named, "ca.pem", words]);
         }
-        host.option("ca_bundle", bundle.to_str()).run().expect_failure(Code::OptionValue, &["\"ca_bundle\"", words]);
+        if let Some(text) = text.filter(|text| text.contains("BEGIN")) {
+            let host = host(&stub).option("extra_ca_bundle", text);
+            host.run().expect_failure(Code::OptionValue, &["\"extra_ca_bundle\" has", words]);
+        }
     }
 }

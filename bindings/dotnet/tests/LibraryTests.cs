@@ -34,11 +34,11 @@ namespace Flagstore.Tests
             foreach (string text in texts) Check.Contains(text, child.Output);
         }
 
-        private string Compiled(string name, string source)
+        private string Compiled(string name, string source, params string[] options)
         {
             string file = Path.Combine(folder, name);
             File.WriteAllText(file + ".c", source);
-            Child.Program("cc", new[] { "-shared", "-fPIC", "-o", file + ".so", file + ".c" }, Nothing).Succeeded();
+            Child.Program("cc", new[] { "-shared", "-fPIC", "-o", file + ".so", file + ".c" }.Concat(options).ToArray(), Nothing).Succeeded();
             return file + ".so";
         }
 
@@ -93,13 +93,16 @@ namespace Flagstore.Tests
                 "cannot be used as libflagstore: it has no store_");
 
         [Test]
-        public void AnotherSonameIsFatal()
+        public void CallsGoToTheFileAndNotToItsName()
         {
-            IEnumerable<string> functions = Library.Functions.Select(function => function.Name)
-                .Where(name => name != "store_version").Select(name => "void " + name + "(void) {}");
-            string source = "unsigned store_abi_version(void) { return 1; } const char *store_version(void) { return \"\"; }";
-            Refused(Loaded(Named(Compiled("nameless", source + string.Join(" ", functions)))), "SONAME libflagstore.so.1");
+            // Loaded before it, of its SONAME, and without what the library has.
+            string other = Compiled("other", "const char *store_version(void) { return \"another\"; }", "-Wl,-soname,libflagstore.so.1");
+            var environment = new Dictionary<string, string>(Child.WithLibrary) { { "LD_PRELOAD", other } };
+            Check.Equal(FlagStore.LibraryVersion, Child.Run("LibraryTests.Version", environment).Succeeded().Output);
         }
+
+        /// <summary>Prints the library's version.</summary>
+        public static void Version(string[] arguments) => Console.WriteLine(FlagStore.LibraryVersion);
 
         /// <summary>The tests' program in a folder of its own, as an application is installed.</summary>
         private string Copied()

@@ -333,7 +333,7 @@ namespace Flagstore.Tests
                 AllTimeout = TimeSpan.FromSeconds(1), InitTimeout = TimeSpan.FromSeconds(1), MaxConnections = 7, WriteConcurrency = 3,
                 InitOverwritesNewer = true,
                 CacheTtl = TimeSpan.FromSeconds(1), CacheMaxBytes = 1L << 40, CacheRefreshAhead = false, CacheStale = TimeSpan.Zero,
-                SoftWait = TimeSpan.Zero, KeepTold = true, CacheDir = "/nowhere/flags", CacheDirMaxBytes = 1L << 30, CompressLarge = true, Shared = true, Persistent = false, LogLevel = "debug", CaBundle = null, Proxy = "none",
+                SoftWait = TimeSpan.Zero, KeepTold = true, CacheDir = "/nowhere/flags", CacheDirMaxBytes = 1L << 30, CompressLarge = true, Shared = true, Persistent = false, LogLevel = "debug", CaBundle = null, ExtraCaBundle = null, Proxy = "none",
             };
             // Static credentials and a profile exclude each other; which is the library's to say.
             options.Profile = null;

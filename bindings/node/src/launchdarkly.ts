@@ -144,18 +144,8 @@ function opened(options: FlagStoreOptions): FlagStore {
     `using DynamoDB table ${quoted(table)} with ${namespaces} at ${where} in ${regions}, ` +
       `through libflagstore ${libraryVersion()} (${libraryPath()})`,
   );
-  const extra = process.env['NODE_EXTRA_CA_CERTS'];
-  if (extra && !options.caBundle && !CERTIFICATES.some(name => process.env[name])) {
-    harmless(options.logger)?.warn(
-      `NODE_EXTRA_CA_CERTS names ${quoted(extra)}, which only Node.js itself adds to the authorities that it trusts: if ` +
-        'DynamoDB is reached through one of these, name a file with all that are needed in storeOptions: { caBundle }, or AWS_CA_BUNDLE',
-    );
-  }
   return store;
 }
-
-/** What says which certificates the library trusts, besides the option. */
-const CERTIFICATES = ['AWS_CA_BUNDLE', 'SSL_CERT_FILE', 'SSL_CERT_DIR'];
 
 /** Of a URL what says where: a user and a password may stand in it. */
 function shown(endpoint: string): string {

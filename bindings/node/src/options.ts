@@ -30,6 +30,9 @@ export interface FlagStoreOptions {
   sessionToken?: string | undefined;
   /** PEM file with the certificates to trust; by default `AWS_CA_BUNDLE`, else the system's. */
   caBundle?: string | undefined;
+  /** PEM file, or its text, of certificates to trust besides, such as those of a company's proxy; by default those that
+   * Node.js has from `NODE_EXTRA_CA_CERTS`, unless there is a `caBundle`. */
+  extraCaBundle?: string | undefined;
   /** `http://USER:PASSWORD@HOST:PORT` through which DynamoDB, STS and SSO are reached, or `none` for no proxy; by default
    * `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY`. */
   proxy?: string | undefined;
@@ -103,6 +106,7 @@ export const IN_LIBRARY: Readonly<Record<LibraryOption, string>> = {
   secretAccessKey: 'secret_access_key',
   sessionToken: 'session_token',
   caBundle: 'ca_bundle',
+  extraCaBundle: 'extra_ca_bundle',
   proxy: 'proxy',
   useFips: 'use_fips',
   useDualStack: 'use_dual_stack',

@@ -2,8 +2,9 @@
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
 
+import { unusableExtraFile, withExtraCertificates } from './certificates.js';
 import { FlagStoreError } from './errors.js';
-import { harmless } from './logging.js';
+import { harmless, quoted } from './logging.js';
 import { errorOf, type Failure, type Item, type Native, native, type Outcome } from './native.js';
 import { type InitReport, type Report, reportOf, type Statistics, statisticsOf } from './reports.js';
 import { type FlagStoreOptions, kindOf, type Logger, optionsJson, withNamesFromHere } from './options.js';
@@ -115,7 +116,7 @@ export class FlagStore {
    * @throws {LibraryError} `libflagstore` cannot be loaded
    */
   static async doctor(options: FlagStoreOptions): Promise<Report> {
-    const outcome = await native().doctor(optionsJson(options));
+    const outcome = await native().doctor(optionsJson(withExtraCertificates(options)));
     if (outcome.code < 0) throw errorOf(withNames(outcome));
     return JSON.parse(outcome.text!) as Report;
   }
@@ -124,12 +125,18 @@ export class FlagStore {
     this.#native = native();
     this.#table = options.table;
     this.#logger = harmless(options.logger);
-    const handle = this.#native.open(optionsJson(options));
+    const handle = this.#native.open(optionsJson(withExtraCertificates(options)));
     if (typeof handle !== 'bigint') {
       throw errorOf(withNames(handle));
     }
     this.#handle = handle;
     forgotten.register(this, handle, this);
+    const unusable = unusableExtraFile(options);
+    if (unusable !== undefined) {
+      this.#logger?.warn(
+        `NODE_EXTRA_CA_CERTS names ${quoted(unusable)}, of which no certificate could be read: they are trusted no more than by Node.js`,
+      );
+    }
   }
 
   /**

@@ -392,21 +392,6 @@ describe('options', () => {
     assert(!own.lines.join().includes(SECRET));
   });
 
-  test('of Node.js that do not cross are named: its own certificates', t => {
-    const names = ['NODE_EXTRA_CA_CERTS', 'AWS_CA_BUNDLE', 'SSL_CERT_FILE', 'SSL_CERT_DIR'];
-    const before = names.map(name => process.env[name]);
-    for (const name of names) delete process.env[name];
-    t.after(() =>
-      names.forEach((name, place) => {
-        delete process.env[name];
-        if (before[place] !== undefined) process.env[name] = before[place];
-      }),
-    );
-    process.env['NODE_EXTRA_CA_CERTS'] = '/etc/company.pem';
-    assert.match(opened().log.at('warn').join(), /NODE_EXTRA_CA_CERTS names "\/etc\/company\.pem".*caBundle/);
-    assert.deepEqual(opened({ storeOptions: { caBundle: '/etc/company.pem' } }).log.at('warn'), []);
-  });
-
   test('name a logger, which is used rather than the SDK’s', async () => {
     const own = new Log();
     const { store, log } = opened({ logger: own });

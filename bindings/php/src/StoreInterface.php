@@ -13,7 +13,8 @@ namespace Flagstore;
  * @phpstan-type StoreOptions array{
  *     table?: string, prefix?: string|null, region?: string|null, endpoint?: string|null, profile?: string|null,
  *     access_key_id?: string|null, secret_access_key?: string|null, session_token?: string|null,
- *     ca_bundle?: string|null, proxy?: string|null, use_fips?: bool|null, use_dual_stack?: bool|null, consistent_reads?: bool|null,
+ *     ca_bundle?: string|null, extra_ca_bundle?: string|null, proxy?: string|null,
+ *     use_fips?: bool|null, use_dual_stack?: bool|null, consistent_reads?: bool|null,
  *     connect_timeout_ms?: int|null, attempt_timeout_ms?: int|null, timeout_ms?: int|null, all_timeout_ms?: int|null,
  *     init_timeout_ms?: int|null, max_connections?: int|null, write_concurrency?: int|null,
  *     init_overwrites_newer?: bool|null, compress_large?: bool|null, cache_ttl_ms?: int|null, cache_max_bytes?: int|null,

@@ -102,6 +102,13 @@ namespace Flagstore
             set => this["ca_bundle"] = value;
         }
 
+        /// <summary>PEM file, or its text, of certificates to trust besides, such as those of a company's proxy; by default none.</summary>
+        public string ExtraCaBundle
+        {
+            get => this["extra_ca_bundle"] as string;
+            set => this["extra_ca_bundle"] = value;
+        }
+
         /// <summary>
         /// URL of the proxy that DynamoDB and STS are reached through, such as <c>http://user:password@host:3128</c>; <c>none</c>
         /// for none. By default as <c>HTTPS_PROXY</c>, <c>HTTP_PROXY</c> and <c>NO_PROXY</c> say.

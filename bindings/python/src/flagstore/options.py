@@ -24,6 +24,8 @@ class AdapterOptions(TypedDict, total=False):
     """For temporary credentials."""
     ca_bundle: str | PathLike[str] | None
     """PEM file with the certificate authorities to trust instead of the system's."""
+    extra_ca_bundle: str | PathLike[str] | None
+    """PEM file, or its text, of certificates to trust besides, such as those of a company's proxy."""
     proxy: str | None
     """URL of the proxy that DynamoDB and STS are reached through, ``"none"`` for none; by default as the environment says."""
     use_fips: bool | None

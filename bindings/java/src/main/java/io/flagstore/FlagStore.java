@@ -25,7 +25,7 @@ import java.util.function.Consumer;
  * <p>Any thread may use it, also several at the same time. Every call ends at the deadline that the options set for it.
  * Interrupting a thread that waits in a call cancels the call, which then fails with {@code STORE_CANCELLED} unless it was
  * over, and leaves the thread's interrupt flag set. A call that waits holds its thread and no other: a virtual one leaves
- * its carrier. Cancelling a future, or a timeout of its own, cancels its call. A cancelled upsert may have been written or
+ * its carrier (see {@link FlagStoreBuilder#callersHoldMonitors} for Java 21 to 23). Cancelling a future, or a timeout of its own, cancels its call. A cancelled upsert may have been written or
  * not; a cancelled init begins no further write, and {@link FlagStoreException#report} says what it had done.
  *
  * <p>Errors are {@link FlagStoreException}; keys may hold any characters, payloads are opaque and come back exactly as
@@ -43,6 +43,7 @@ public final class FlagStore implements AutoCloseable {
 
     private final String table;
     private final Consumer<Event> onEvent;
+    private final boolean underMonitor;
     private final Cleaner.Cleanable cleanable;
     private volatile long handle;
     private volatile long nextLook = System.nanoTime();
@@ -55,13 +56,14 @@ public final class FlagStore implements AutoCloseable {
         }
     }
 
-    FlagStore(String table, Map<String, ?> options, Consumer<Event> onEvent) {
+    FlagStore(String table, Map<String, ?> options, Consumer<Event> onEvent, boolean underMonitor) {
         byte[] json = Text.utf8("options", Json.options(options));
         Library.load();
         byte[] answer = Native.open(json);
         if (Answer.code(answer) < Answer.OK) throw FlagStoreException.of(answer);
         this.table = table;
         this.onEvent = onEvent;
+        this.underMonitor = underMonitor;
         this.handle = Answer.number(answer);
         this.cleanable = CLEANER.register(this, new Closing(handle));
     }
@@ -112,7 +114,7 @@ public final class FlagStore implements AutoCloseable {
         byte[] ofKey = Text.utf8("key", key);
         try {
             byte[] cached = Native.getCached(handle, ofKind, ofKey);
-            return got(cached != null ? cached : Results.awaited(getting(ofKind, ofKey)));
+            return got(cached != null ? cached : Results.awaited(getting(ofKind, ofKey), underMonitor));
         } finally {
             Reference.reachabilityFence(this);
         }
@@ -467,7 +469,7 @@ public final class FlagStore implements AutoCloseable {
     /** The answer to a call, which this store outlives. */
     private byte[] awaited(Question question) {
         try {
-            return Results.awaited(question);
+            return Results.awaited(question, underMonitor);
         } finally {
             Reference.reachabilityFence(this);
         }

@@ -16,6 +16,7 @@ public final class FlagStoreBuilder {
     private final String table;
     private final Map<String, Object> options = new LinkedHashMap<>();
     private Consumer<Event> onEvent = FlagStoreBuilder::log;
+    private boolean underMonitor;
 
     FlagStoreBuilder(String table) {
         this.table = table;
@@ -29,7 +30,7 @@ public final class FlagStoreBuilder {
      * @throws LibraryException if libflagstore cannot be loaded
      */
     public FlagStore open() {
-        return new FlagStore(table, all(), onEvent);
+        return new FlagStore(table, all(), onEvent, underMonitor);
     }
 
     private Map<String, Object> all() {
@@ -84,6 +85,20 @@ public final class FlagStoreBuilder {
      */
     public FlagStoreBuilder onEvent(Consumer<Event> recipient) {
         onEvent = recipient == null ? FlagStoreBuilder::log : recipient;
+        return this;
+    }
+
+    /**
+     * Whether virtual threads call the store while they hold a monitor ({@code synchronized}), as LaunchDarkly's SDK does. Until
+     * Java 24 such a thread keeps its carrier. With this it is given up to the scheduler for as long as the thread waits: another
+     * carrier takes over, up to {@code jdk.virtualThreadScheduler.maxPoolSize} (256 by default). Threads without a monitor
+     * need no carrier while they wait, and are better off without this.
+     *
+     * @param they false by default; true for the SDK's stores
+     * @return this builder
+     */
+    public FlagStoreBuilder callersHoldMonitors(boolean they) {
+        underMonitor = they;
         return this;
     }
 
@@ -166,6 +181,16 @@ public final class FlagStoreBuilder {
      */
     public FlagStoreBuilder caBundle(Path bundle) {
         return option("ca_bundle", bundle);
+    }
+
+    /**
+     * Certificates to trust besides, such as those of a company's proxy.
+     *
+     * @param bundle a PEM file; by default none. {@code option} takes its text too
+     * @return this builder
+     */
+    public FlagStoreBuilder extraCaBundle(Path bundle) {
+        return option("extra_ca_bundle", bundle);
     }
 
     /**

@@ -6,7 +6,6 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
-import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.function.Supplier;
@@ -72,26 +71,50 @@ final class Results {
         }
     }
 
-    /** Asks and waits for the answer. An interrupt cancels the call, and stays set. */
-    static byte[] awaited(Question question) {
-        AtomicReference<Supplier<byte[]>> answer = new AtomicReference<>();
-        CountDownLatch ended = new CountDownLatch(1);
-        Call call = new Call(question.content(), end -> {
-            answer.set(end);
-            ended.countDown();
-        });
+    /** The end of a call for which one thread waits. */
+    private static final class End {
+        private final CountDownLatch told = new CountDownLatch(1);
+        private volatile Supplier<byte[]> answer;
+
+        synchronized void tell(Supplier<byte[]> end) {
+            answer = end;
+            told.countDown();
+            notifyAll();
+        }
+
+        void await(boolean underMonitor) throws InterruptedException {
+            if (!underMonitor) {
+                told.await();
+                return;
+            }
+            synchronized (this) {
+                while (answer == null) wait();
+            }
+        }
+    }
+
+    /**
+     * Asks and waits for the answer. An interrupt cancels the call, and stays set.
+     *
+     * @param underMonitor whether who asks may hold a monitor. Until Java 24 a virtual thread that does cannot leave its
+     *     carrier; for one that waits as monitors make it wait, the scheduler takes another carrier meanwhile, up to its
+     *     limit, and not for one that waits in any other way
+     */
+    static byte[] awaited(Question question, boolean underMonitor) {
+        End end = new End();
+        Call call = new Call(question.content(), end::tell);
         begin(question, call);
         boolean interrupted = false;
-        while (answer.get() == null) {
+        while (end.answer == null) {
             try {
-                ended.await();
+                end.await(underMonitor);
             } catch (InterruptedException request) {
                 interrupted = true;
                 call.cancel();
             }
         }
         if (interrupted) Thread.currentThread().interrupt();
-        return answer.get().get();
+        return end.answer.get();
     }
 
     /**

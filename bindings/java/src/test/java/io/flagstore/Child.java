@@ -1,12 +1,14 @@
 package io.flagstore;
 
+import java.io.File;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
+import java.util.TreeMap;
 import java.util.concurrent.TimeUnit;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -76,21 +78,23 @@ record Child(int status, String output) {
         return version.find() ? Integer.parseInt(version.group(1)) : 0;
     }
 
-    /** A JDK that has virtual threads: this one, the one that FLAGSTORE_JDK names, or one that is installed. */
-    static Optional<Path> withVirtualThreads() throws IOException {
+    /** JDKs that have virtual threads, one of each version: this one, those that FLAGSTORE_JDK names, and what is installed. */
+    static Collection<Path> withVirtualThreads() throws IOException {
         List<Path> homes = new ArrayList<>(List.of(Path.of(System.getProperty("java.home"))));
-        String named = System.getenv("FLAGSTORE_JDK");
-        if (named != null && !named.isEmpty()) homes.add(Path.of(named));
+        String named = System.getenv().getOrDefault("FLAGSTORE_JDK", "");
+        for (String home : named.split(File.pathSeparator)) if (!home.isEmpty()) homes.add(Path.of(home));
         Path installed = Path.of("/usr/lib/jvm");
         if (Files.isDirectory(installed)) {
             try (Stream<Path> folders = Files.list(installed)) {
                 folders.sorted().forEach(homes::add);
             }
         }
+        Map<Integer, Path> found = new TreeMap<>();
         for (Path home : homes) {
-            if (feature(home) >= 21 && Files.isExecutable(home.resolve("bin/java"))) return Optional.of(home);
+            int feature = feature(home);
+            if (feature >= 21 && Files.isExecutable(home.resolve("bin/java"))) found.putIfAbsent(feature, home);
         }
-        return Optional.empty();
+        return found.values();
     }
 
     /** The variable with the library under test. */

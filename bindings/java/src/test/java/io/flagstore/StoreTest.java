@@ -298,7 +298,8 @@ public class StoreTest {
     public void everyOptionOfTheBuilderIsOneOfTheLibrary() {
         open(FlagStore.builder("flags")
                 .prefix("a").region("eu-west-1").profile("p").endpoint(URI.create("http://127.0.0.1:1"))
-                .credentials("a", "b", "c").caBundle(Path.of("authorities.pem")).proxy("none").compressLarge(true).useFips(false).useDualStack(false).consistentReads(false)
+                .credentials("a", "b", "c").caBundle(Path.of("authorities.pem"))
+                .extraCaBundle(Path.of("company.pem")).proxy("none").compressLarge(true).useFips(false).useDualStack(false).consistentReads(false)
                 .connectTimeout(Duration.ofSeconds(1)).attemptTimeout(Duration.ofSeconds(1)).timeout(Duration.ofSeconds(1))
                 .allTimeout(Duration.ofSeconds(1)).initTimeout(Duration.ofSeconds(1)).maxConnections(7)
                 .writeConcurrency(3).initOverwritesNewer(true).cacheTtl(Duration.ofMillis(-1)).cacheMaxBytes(1L << 33).cacheRefreshAhead(false)

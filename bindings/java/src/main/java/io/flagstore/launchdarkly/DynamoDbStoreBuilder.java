@@ -175,8 +175,9 @@ public abstract class DynamoDbStoreBuilder<T> implements ComponentConfigurer<T>,
     }
 
     FlagStore open(Log log) {
-        FlagStoreBuilder builder =
-                FlagStore.builder(tableName).onEvent(event -> log.write(event.level(), event.message()));
+        // The SDK's cache reads what it misses under a monitor.
+        FlagStoreBuilder builder = FlagStore.builder(tableName).callersHoldMonitors(true)
+                .onEvent(event -> log.write(event.level(), event.message()));
         Map<String, Object> options = new LinkedHashMap<>();
         // A store that only reads is told nothing, and keeps nothing. All have it, so that all of a process share connections.
         options.put("keep_told", true);
