@@ -26,15 +26,20 @@ final class Options
         'table', 'prefix', 'endpoint', 'use_fips', 'use_dual_stack', 'region', 'profile', 'access_key_id', 'session_token',
     ];
 
+    /** @var \Closure(): array<string, mixed> */
+    private readonly \Closure $store;
+
     /**
      * @param array<string, mixed> $store options of Flagstore\Store
      * @param array<string, mixed> $others what is left, for the SDK
      */
     private function __construct(
-        #[\SensitiveParameter] private readonly array $store,
+        #[\SensitiveParameter] array $store,
         private readonly ?Transport $transport,
         #[\SensitiveParameter] public readonly array $others,
     ) {
+        // var_export() asks nobody what to show, and shows nothing of a closure.
+        $this->store = static fn (): array => $store;
     }
 
     /**
@@ -62,7 +67,7 @@ final class Options
      */
     public function open(?object $logger): Store
     {
-        $store = self::refusing(fn (): Store => Store::open($this->store, $logger, $this->transport));
+        $store = self::refusing(fn (): Store => Store::open(($this->store)(), $logger, $this->transport));
         try {
             // Each request says it anew, hence not louder.
             $logger?->debug("flagstore: using {$this}; {$store->library()}");
@@ -79,7 +84,7 @@ final class Options
      */
     public function doctor(): Report
     {
-        return self::refusing(fn (): Report => Store::doctor($this->store, $this->transport));
+        return self::refusing(fn (): Report => Store::doctor(($this->store)(), $this->transport));
     }
 
     /**
@@ -89,7 +94,8 @@ final class Options
      */
     public function place(): string
     {
-        $place = array_map(fn (string $name): mixed => $this->store[$name] ?? null, self::PLACE);
+        $store = ($this->store)();
+        $place = array_map(static fn (string $name): mixed => $store[$name] ?? null, self::PLACE);
         // Lambda's own say which of its instances this is.
         $decides = static fn (string $name): bool
             => $name === 'HOME' || str_starts_with($name, 'AWS_') && !str_starts_with($name, 'AWS_LAMBDA_');
@@ -103,12 +109,13 @@ final class Options
      */
     public function __toString(): string
     {
-        $prefix = $this->store['prefix'] === '' ? 'no prefix' : "prefix \"{$this->store['prefix']}\"";
+        $store = ($this->store)();
+        $prefix = $store['prefix'] === '' ? 'no prefix' : "prefix \"{$store['prefix']}\"";
         // Without a name and password in it.
-        $endpoint = preg_replace('#//[^/]*@#', '//', (string) ($this->store['endpoint'] ?? ''));
+        $endpoint = preg_replace('#//[^/]*@#', '//', (string) ($store['endpoint'] ?? ''));
         $endpoint = $endpoint === '' ? "AWS's endpoint" : "endpoint {$endpoint}";
-        $region = isset($this->store['region']) ? "region {$this->store['region']}" : 'the region of the environment';
-        return "table \"{$this->store['table']}\", {$prefix}, {$endpoint}, {$region}";
+        $region = isset($store['region']) ? "region {$store['region']}" : 'the region of the environment';
+        return "table \"{$store['table']}\", {$prefix}, {$endpoint}, {$region}";
     }
 
     public function __debugInfo(): array
