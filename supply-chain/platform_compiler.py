@@ -21,6 +21,7 @@ WITHOUT_LINKING = {"-c", "-E", "-S", "-M", "-MM", "-fsyntax-only", "--version", 
 def compiler_for_builders(target: Target, script: Path) -> Path:
     """As a file of its own, since some call it without the arguments that they were told."""
     TOOLS.mkdir(parents=True, exist_ok=True)
+    TOOLS.mkdir(parents=True, exist_ok=True)
     file = TOOLS / f"{target.triple}-cc"
     file.write_text(f'#!/bin/sh\nexec {shlex.quote(str(script.resolve()))} cc {target.triple} "$@"\n')
     file.chmod(0o755)

@@ -6,13 +6,17 @@ system. The libraries lie in build/tools/roots, unpacked from Debian's packages 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
+import signal
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from platform_targets import HOST, INSTALL, ROOT, SONAME, TOOLS, Target, compiler
@@ -32,7 +36,7 @@ class Place:
     zig: str
     root: Path | None = None  # where its C library lies; None is the machine's own
     loader: str = ""  # below the root
-    libraries: str = ""  # below the root
+    libraries: tuple[str, ...] = ()  # below the root
 
     programs = (
         "store",
@@ -71,7 +75,12 @@ class Place:
             return f"{self.root.relative_to(ROOT)}/{self.loader} is not there: {INSTALL}"
         return ""
 
+    def make_ready(self) -> None:
+        """Once before anything is run there."""
+
     def prepare(self, folder: Path, library: Path) -> None:
+        """Puts the library where programs of a folder find it."""
+        self.make_ready()
         (folder / SONAME).symlink_to(library)
 
     def compiled(self, target: Target, program: Path, sources: list[Path], options: list[str]) -> list[str]:
@@ -88,7 +97,7 @@ class Place:
             return [
                 str(self.root / self.loader),
                 "--library-path",
-                str(self.root / self.libraries),
+                os.pathsep.join(str(self.root / folder) for folder in self.libraries),
                 str(program),
                 *arguments,
             ]
@@ -117,9 +126,11 @@ class Wine(Place):
         return "" if Path(WINE).exists() else f"{WINE} is not installed: {INSTALL}"
 
     def prepare(self, folder: Path, library: Path) -> None:
+        self.make_ready()
         (folder / library.name).symlink_to(library)
-        shim = ["x86_64-w64-mingw32-gcc", "-shared", "-o", str(folder / "bcryptprimitives.dll")]
-        subprocess.run([*shim, ROOT / "tests/c/windows/bcryptprimitives.c", "-ladvapi32"], check=True)
+
+    def make_ready(self) -> None:
+        wine_made_ready()
 
     def compiled(self, target: Target, program: Path, sources: list[Path], options: list[str]) -> list[str]:
         linked = [f"-L{program.parent}", "-l:flagstore.dll", "-lws2_32", "-Wl,-Bstatic", "-lpthread"]
@@ -127,24 +138,67 @@ class Wine(Place):
         return [*compiler(target), *known, "-o", f"{program}.exe", *map(str, sources), *linked]
 
     def command(self, program: Path, *arguments: str) -> list[str]:
-        return [WINE, f"{program}.exe", *arguments]
+        return [WINE, str(program.with_suffix(".exe")), *arguments]
 
     @contextmanager
     def environment(self) -> Iterator[dict[str, str]]:
         """With an endpoint that runs beside it, since the tests start none there."""
-        wine = {"WINEPREFIX": str(TOOLS / "wine"), "WINEDEBUG": "-all", "DISPLAY": ""}
-        with subprocess.Popen(
-            [os.environ.get("FLAGSTORE_LOCAL", LOCAL), "--exit-with-stdin"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-        ) as server:
-            url = json.loads(server.stdout.readline())["url"]
-            yield {**os.environ, **wine, "FLAGSTORE_ENDPOINT": url, "FLAGSTORE_TESTS_SLOWER": str(self.slower)}
+        with super().environment() as here, endpoint() as url:
+            yield {**here, **WINE_SPEAKS, "FLAGSTORE_ENDPOINT": url}
+
+
+@cache
+def wine_made_ready() -> None:
+    subprocess.run([WINE, "wineboot", "--init"], env={**os.environ, **WINE_SPEAKS}, check=True, capture_output=True)
+    # Where Windows has it: Go's runtime looks nowhere else.
+    shim = TOOLS / "wine/drive_c/windows/system32/bcryptprimitives.dll"
+    sources = [ROOT / "tests/c/windows/bcryptprimitives.c", "-ladvapi32"]
+    subprocess.run(["x86_64-w64-mingw32-gcc", "-shared", "-o", shim, *sources], check=True)
+
+
+@contextmanager
+def endpoint() -> Iterator[str]:
+    """DynamoDB for one that starts none itself; gives its URL."""
+    command = [os.environ.get("FLAGSTORE_LOCAL") or str(LOCAL), "--exit-with-stdin"]
+    if not Path(command[0]).exists():
+        raise SystemExit(f"there is no {command[0]}: make local, or name one in FLAGSTORE_LOCAL")
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server:
+        try:
+            yield json.loads(server.stdout.readline())["url"]
+        finally:
             server.stdin.close()
+
+
+def ended(
+    command: list[str], environment: dict[str, str], seconds: float, folder: Path = ROOT
+) -> tuple[int | None, str]:
+    """How a program ended, None if not in time, and what it said. What it started ends with it."""
+    # Into a file: a pipe would be waited for as long as anything holds it that a program which hangs has started.
+    with tempfile.TemporaryFile() as said:
+        child = subprocess.Popen(
+            command,
+            cwd=folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=said,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            status = child.wait(seconds)
+        except subprocess.TimeoutExpired:
+            status = None
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(child.pid, signal.SIGKILL)
+            child.wait()
+        said.seek(0)
+        return status, said.read().decode(errors="replace").replace("\r\n", "\n")
 
 
 GLIBC_TESTS = "-linux-gnu.2.31"
 WINE = "/usr/lib/wine/wine64"
+WINE_SPEAKS = {"WINEPREFIX": str(TOOLS / "wine"), "WINEDEBUG": "-all", "DISPLAY": ""}
 PLACES: dict[str, list[Place]] = {
     "x86_64-unknown-linux-gnu": [
         Place("glibc of this machine", "x86_64" + GLIBC_TESTS),
@@ -153,7 +207,7 @@ PLACES: dict[str, list[Place]] = {
             "x86_64" + GLIBC_TESTS,
             ROOTS / "bullseye-amd64",
             "lib/x86_64-linux-gnu/ld-2.31.so",
-            "lib/x86_64-linux-gnu",
+            ("lib/x86_64-linux-gnu", "usr/lib/x86_64-linux-gnu"),
         ),
     ],
     "aarch64-unknown-linux-gnu": [
@@ -162,7 +216,7 @@ PLACES: dict[str, list[Place]] = {
             "aarch64" + GLIBC_TESTS,
             ROOTS / "bookworm-arm64",
             "lib/ld-linux-aarch64.so.1",
-            "lib/aarch64-linux-gnu",
+            ("lib/aarch64-linux-gnu",),
         ),
     ],
     "x86_64-unknown-linux-musl": [
@@ -171,7 +225,7 @@ PLACES: dict[str, list[Place]] = {
             "x86_64-linux-musl",
             ROOTS / "trixie-musl-amd64",
             "usr/lib/ld-musl-x86_64.so.1",
-            "usr/lib/x86_64-linux-musl",
+            ("usr/lib/x86_64-linux-musl",),
         ),
     ],
     "aarch64-unknown-linux-musl": [
@@ -180,7 +234,7 @@ PLACES: dict[str, list[Place]] = {
             "aarch64-linux-musl",
             ROOTS / "trixie-musl-arm64",
             "usr/lib/ld-musl-aarch64.so.1",
-            "usr/lib/aarch64-linux-musl",
+            ("usr/lib/aarch64-linux-musl",),
         ),
     ],
     "x86_64-pc-windows-gnu": [Wine("Wine 8", "")],

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib.util
-import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
-import tempfile
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
 
 from platform_bindings import BINDINGS
-from platform_places import PLACES, Place
+from platform_places import PLACES, Place, ended, endpoint
 from platform_targets import BUILT, ROOT, Target
 
 TESTS = ROOT / "build" / "platform-tests"
@@ -59,6 +55,7 @@ def runs(target: Target, outcome: Outcome, shortly: bool) -> dict[str, str]:
             everything.add(counts)
         add_cell(cells, "C tests", f"{place}: {briefly(everything)}")
         add_cell(cells, "fork", f"{place}: {briefly(forks)}" if forks else "there is none")
+        add_cell(cells, "smoke", f"{place}: {smoke(target, place, outcome)}")
     cells["bindings"] = bindings_tests(target, outcome, shortly)
     return cells
 
@@ -85,6 +82,25 @@ def c_tests(target: Target, place: Place) -> dict[str, Outcome]:
         with place.environment() as environment:
             outcomes[name] = counted(name, place.command(folder / name, *how), environment, place.slower)
     return outcomes
+
+
+def smoke(target: Target, place: Place, outcome: Outcome) -> str:
+    """A program without a harness, compiled and linked as a user's; returns its cell."""
+    print(f"== {target.triple} on {place}: smoke", flush=True)
+    folder = emptied(TESTS / target.triple / "smoke")
+    place.prepare(folder, BUILT / target.triple / target.file)
+    options = ["-std=c11", "-D_GNU_SOURCE", "-O2", "-Iinclude"]
+    program = place.compiled(target, folder / "smoke", [ROOT / "tests/c/smoke.c"], options)
+    subprocess.run(program, cwd=ROOT, check=True)
+    with place.environment() as environment, endpoint() as url:
+        command = place.command(folder / "smoke", url, f"smoke-{target.triple}")
+        status, said = ended(command, environment, PATIENCE_SECONDS * place.slower)
+    print(f"  {said.strip()}")
+    outcome.add(Outcome(passed=int(status == 0), failed=int(status != 0)))
+    if status != 0:
+        print(f"FAILED smoke on {place}: it {'did not end' if status is None else f'ended with {status}'}")
+        return "FAILED"
+    return said.strip()
 
 
 def briefly(counts: Outcome) -> str:
@@ -131,29 +147,11 @@ def counted(
     name: str, command: list[str], environment: dict[str, str], slower: int = 1, folder: Path = ROOT
 ) -> Outcome:
     """Runs tests, shows what they say, and returns the sum of their closing lines."""
-    outcome, status = Outcome(), None
-    # Into a file: a pipe would be waited for as long as anything holds it that a program which hangs has started.
-    with tempfile.TemporaryFile() as said:
-        child = subprocess.Popen(
-            command,
-            cwd=folder,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=said,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-        try:
-            status = child.wait(PATIENCE_SECONDS * slower)
-        except subprocess.TimeoutExpired:
-            print(f"FAILED {name}: it did not end within {PATIENCE_SECONDS * slower} s")
-            outcome.failed += 1
-        finally:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(child.pid, signal.SIGKILL)
-            child.wait()
-        said.seek(0)
-        text = said.read().decode(errors="replace").replace("\r\n", "\n")
+    outcome, patience = Outcome(), PATIENCE_SECONDS * slower
+    status, text = ended(command, environment, patience, folder)
+    if status is None:
+        print(f"FAILED {name}: it did not end within {patience} s")
+        outcome.failed += 1
     for line in text.splitlines():
         outcome.add(tests_run.counts_in(line))
         # Indented, so that whoever adds up closing lines counts nothing twice.

@@ -20,6 +20,9 @@ final class Ffi
 
     private int $store = 0;
 
+    /** Whether the handlers of signals, which wait while a call is in progress, are to run by themselves again. */
+    private bool $handles = false;
+
     /** Spare memory for the results of a call: making it costs as much as a read out of the cache. */
     private ?Places $spare = null;
 
@@ -44,7 +47,13 @@ final class Ffi
 
     public static function libraryVersion(): string
     {
-        return Library::load()->store_version();
+        $asked = new self(Library::load());
+        try {
+            $asked->hush();
+            return $asked->library->store_version();
+        } finally {
+            $asked->listen();
+        }
     }
 
     public static function doctor(#[\SensitiveParameter] string $options): string
@@ -59,9 +68,15 @@ final class Ffi
         $store = $this->store;
         // Zero is never a store, while the number of a closed one comes round again after many thousands.
         $this->store = 0;
-        if ($store !== 0) {
+        if ($store === 0) {
+            return;
+        }
+        try {
+            $this->hush();
             $this->library->store_close($store, null);
             unset(self::$opened[$store]);
+        } finally {
+            $this->listen();
         }
     }
 
@@ -271,11 +286,36 @@ final class Ffi
     }
 
     /**
-     * Where a call puts its results. A signal's handler may run, use this store and throw between a call and the next line: so
-     * what a call got belongs to it alone, and it is freed wherever the call ends.
+     * Has the handlers of signals wait until listen(). Since 8.4 PHP runs them between a C function's end and that of its
+     * frame, which is one without a function by then: a handler that throws, or looks at the stack, crashes the process.
+     */
+    private function hush(): void
+    {
+        if (function_exists('pcntl_async_signals') && pcntl_async_signals()) {
+            pcntl_async_signals(false);
+            $this->handles = true;
+        }
+    }
+
+    /**
+     * Runs the handlers of the signals that came meanwhile, which may use this store and throw.
+     */
+    private function listen(): void
+    {
+        if ($this->handles) {
+            $this->handles = false;
+            pcntl_async_signals(true);
+            pcntl_signal_dispatch();
+        }
+    }
+
+    /**
+     * Where a call puts its results. A signal's handler may run before and after a call, use this store and throw: so what a
+     * call got belongs to it alone, and it is freed wherever the call ends.
      */
     private function places(): Places
     {
+        $this->hush();
         $places = $this->spare ?? new Places($this->library);
         $this->spare = null;
         return $places;
@@ -285,6 +325,7 @@ final class Ffi
     {
         $places->free();
         $this->spare = $places;
+        $this->listen();
     }
 
     private function text(#[\SensitiveParameter] \Closure $call): string

@@ -242,6 +242,26 @@ def test_items_are_written_as_the_sdk_writes_them(feature_store: CachingStoreWra
     assert rows.get("features", "flag") == {"version": {"N": "1"}, "item": {"S": json.dumps(item)}}
 
 
+# The doctor
+
+
+def test_the_doctor_takes_what_the_feature_store_takes(endpoint: Endpoint, prefix: str) -> None:
+    options: Any = {
+        "prefix": prefix,
+        "caching": CacheConfig.disabled(),
+        "log_events": True,
+        "cache_ttl_ms": 1000,
+    }
+    DynamoDB.new_feature_store(TABLE, dynamodb_opts=endpoint.boto3_options, **options).init({FEATURES: {}})
+    report = DynamoDB.doctor(TABLE, dynamodb_opts=endpoint.boto3_options, **options)
+    assert (report.problems, report.warnings) == (0, 0), report
+    assert SECRET not in repr(report)
+    missing = DynamoDB.doctor("no-such-table", dynamodb_opts=endpoint.boto3_options, **options)
+    assert [one.check for one in missing.findings if one.level == "problem"] == ["table"]
+    with pytest.raises(OptionError, match="region_name"):
+        DynamoDB.doctor(TABLE, dynamodb_opts={"region": "us-east-1"})
+
+
 # Items over 400 KB
 
 

@@ -40,6 +40,26 @@ RSpec.describe Flagstore::LaunchDarkly::DynamoDB do
     store.instance_variable_get(:@core)
   end
 
+  describe '.doctor' do
+    let(:opts) do
+      { prefix: prefix, dynamodb_opts: endpoint.dynamodb_opts, logger: logger, expiration: 0,
+        options: { cache_ttl_ms: 1000 } }
+    end
+
+    it 'takes what a feature store takes' do
+      open_feature_store(**opts).init({})
+      report = described_class.doctor(TABLE, opts)
+      expect([report.problems, report.warnings]).to eq([0, 0]), report.inspect
+      expect(report.inspect).not_to include SECRET
+      missing = described_class.doctor('no-such-table', opts)
+      expect(missing.findings.select { |one| one.level == :problem }.map(&:check)).to eq ['table']
+    end
+
+    it 'refuses what a feature store refuses' do
+      expect { described_class.doctor(TABLE, expiraton: 1) }.to raise_error(Flagstore::OptionError, /expiraton/)
+    end
+  end
+
   { nil => 'no prefix', '' => 'an empty prefix', 'x' => 'a prefix' }.each do |prefix_of_store, words|
     { 'with the cache' => 30, 'without the cache' => 0 }.each do |caching, expiration|
       describe "as a feature store with #{words} and #{caching}" do

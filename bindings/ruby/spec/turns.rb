@@ -15,8 +15,8 @@ class Turns
   end
 
   def io_wait(io, events, _timeout)
-    # What is connected or written to is not long in coming.
-    return events if (events & IO::READABLE).zero?
+    # What is connected or written to is not long in coming; newer Rubies wait for a connection to be readable as well.
+    return IO::WRITABLE if events.anybits?(IO::WRITABLE)
 
     @reading[Fiber.current] = io
     Fiber.yield

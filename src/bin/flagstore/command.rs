@@ -24,7 +24,8 @@ Options, which are those of the library:
   --region NAME      AWS region
   --endpoint URL     another DynamoDB endpoint
   --profile NAME     profile of the AWS configuration files
-  --option NAME=JSON any other option, such as --option timeout_ms=1000; secrets are refused here, where others see them
+  --option NAME=JSON any other option, such as timeout_ms=1000 or cache_dir=/var/cache/flags (what is no JSON is text);
+                     secrets are refused here, where others see them
   --options FILE     a JSON object of options; `-` reads it from standard input
   --to-table, --to-prefix, --to-region, --to-endpoint, --to-profile, --to-option
                      for diff: what is different on the right side
@@ -32,8 +33,12 @@ Options, which are those of the library:
   --help             print this help
   --version          print the version
 
-Exit status: 0 all is well (doctor: no problem; diff: the same; get: found), 1 it is not, 2 the command line is wrong,
-3 the table could not be asked.
+What is not given comes from where the library takes it: AWS_REGION, AWS_PROFILE, AWS_ACCESS_KEY_ID and its like,
+AWS_ENDPOINT_URL_DYNAMODB, AWS_CA_BUNDLE, HTTPS_PROXY and NO_PROXY, the AWS configuration files, the container or the
+instance. So run it where the process runs that misses its flags, as the same user.
+
+Exit status: 0 all is well (doctor: no problem; diff: the same; get: found), 1 it is not, 2 the command line or an option
+is wrong, 3 the table could not be asked (ls, get, diff) or nothing could be printed.
 ";
 
 /// What may not stand on a command line.

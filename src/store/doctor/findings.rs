@@ -135,7 +135,7 @@ pub fn report(seen: &Observations) -> Report {
     let failed = seen.initialised.as_ref().err().map(|error| blame(error, seen));
     let blamed = failed.as_ref().map(|finding| finding.check);
     if blamed != Some("region") && blamed != Some("settings") {
-        report.ok("region", format!("{}, by {}", seen.way.at, seen.region_from));
+        report.ok("region", region(seen));
     }
     for notice in &seen.notices {
         report.say("profile", Level::Note, notice.clone(), None);
@@ -163,15 +163,35 @@ pub fn report(seen: &Observations) -> Report {
     report
 }
 
+/// Where requests go. An endpoint's URL tells no region.
+fn region(seen: &Observations) -> String {
+    let at = &seen.way.at;
+    if at.contains("://") {
+        format!("requests go to {at}; the region comes from {}", seen.region_from)
+    } else {
+        format!("{at}, by {}", seen.region_from)
+    }
+}
+
+/// What went wrong, without what was asked: that is the doctor's own question, which the check names.
+fn cause(error: &Error, seen: &Observations) -> String {
+    let asked = format!(" of table \"{}\": ", seen.options.table);
+    error.message.split_once(&asked).map_or(&*error.message, |(_, cause)| cause).to_owned()
+}
+
 /// What stands in the way of the first request.
 fn blame(error: &Error, seen: &Observations) -> Finding {
-    let found = error.message.clone();
+    let found = cause(error, seen);
     let problem = |check, remedy: &'static str| Finding { check, level: Level::Problem, found, remedy: Some(remedy) };
     match (error.code, &seen.name) {
         (Code::NoRegion, _) => problem("region", "set the option \"region\" or AWS_REGION"),
         (Code::OptionValue, _) => {
             problem("settings", "correct what is named; it came from the options, the environment or the profile")
         }
+        (Code::NoCredentials, _) if error.message.contains("is not in the AWS configuration files") => problem(
+            "credentials",
+            "name a profile that is there (option \"profile\", AWS_PROFILE), or say where the files are (AWS_CONFIG_FILE, AWS_SHARED_CREDENTIALS_FILE, HOME)",
+        ),
         (Code::NoCredentials, _) => problem(
             "credentials",
             "give the process a role, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or correct the profile",
@@ -202,9 +222,13 @@ fn blame(error: &Error, seen: &Observations) -> Finding {
             "certificate",
             "name the authorities to trust with \"ca_bundle\" or AWS_CA_BUNDLE, or a proxy's with \"extra_ca_bundle\", or install the system's (ca-certificates)",
         ),
+        (Code::Connection, _) if error.message.contains("InvalidContentType") => problem(
+            "endpoint",
+            "what answers there does not speak TLS: write http:// before the endpoint, or name the port that does",
+        ),
         (Code::Connection | Code::Timeout, _) => problem(
             "connection",
-            "check the endpoint's port, security groups, proxy and VPC endpoint: another program on this machine should reach it",
+            "check the endpoint's port and scheme (https:// where TLS is spoken), security groups, proxy and VPC endpoint: another program on this machine should reach it",
         ),
         (Code::TableNotFound, _) => problem(
             "table",
@@ -216,10 +240,17 @@ fn blame(error: &Error, seen: &Observations) -> Finding {
         ),
         (Code::AccessDenied, _) => problem("get", "allow dynamodb:GetItem on the table in the IAM policy"),
         (Code::Throttled, _) => problem("capacity", "raise the table's read capacity, or switch it to on-demand"),
-        (Code::Service, _) => problem("service", "try again later, and look at the service's own page of its health"),
+        (Code::Service, _) => problem(
+            "service",
+            "try again later; look at AWS's page of its health, or, with an endpoint of your own, whether DynamoDB answers there",
+        ),
         (Code::UnexpectedResponse, _) => {
             problem("endpoint", "check that the endpoint is DynamoDB, and what stands before it")
         }
+        (Code::Rejected, _) => problem(
+            "request",
+            "correct what the service names, such as the table's name or its region; if there is nothing to correct, report this line",
+        ),
         _ => problem("request", "try again later; if it stays so, report it with this line"),
     }
 }
@@ -266,7 +297,7 @@ fn credentials(report: &mut Report, seen: &Observations) {
 
 fn clock(report: &mut Report, off: i64) {
     if off.unsigned_abs() < CLOCK_TOLERANCE_MS {
-        return report.ok("clock", "taken as it is by the service".into());
+        return report.ok("clock", "the service accepts this machine's time".into());
     }
     let way = if off > 0 { "behind" } else { "ahead of" };
     let by = in_words(Duration::from_millis(off.unsigned_abs()));
@@ -307,7 +338,7 @@ fn rights(report: &mut Report, seen: &Observations) {
             report.say(
                 "query",
                 Level::Problem,
-                error.message.clone(),
+                cause(error, seen),
                 "allow dynamodb:Query on the table in the IAM policy",
             );
         }
@@ -315,38 +346,39 @@ fn rights(report: &mut Report, seen: &Observations) {
             report.say(
                 "capacity",
                 Level::Problem,
-                error.message.clone(),
+                cause(error, seen),
                 "raise the table's read capacity, or switch it to on-demand",
             );
         }
         Some(error) => {
-            report.say("query", Level::Problem, error.message.clone(), "try again later, or raise \"all_timeout_ms\"")
+            report.say("query", Level::Problem, cause(error, seen), "try again later, or raise \"all_timeout_ms\"")
         }
     }
     right(
         report,
         "put",
         "rows may be written (PutItem)",
-        seen.put.as_ref(),
+        asked(&seen.put, seen),
         "allow dynamodb:PutItem where this process is to write; readers do without",
     );
     right(
         report,
         "delete",
         "rows may be deleted (DeleteItem)",
-        seen.delete.as_ref(),
+        asked(&seen.delete, seen),
         "allow dynamodb:DeleteItem where this process is to init; readers do without",
     );
 }
 
+/// What became of a write, with the cause of a failure and the code that says what kind it is.
+type Outcome = Option<Result<Tried, (Code, String)>>;
+
+fn asked(tried: &Option<Result<Tried, Error>>, seen: &Observations) -> Outcome {
+    tried.as_ref().map(|tried| tried.as_ref().map_err(|error| (error.code, cause(error, seen))).copied())
+}
+
 /// What a write that cannot succeed showed.
-fn right(
-    report: &mut Report,
-    check: &'static str,
-    allowed: &str,
-    tried: Option<&Result<Tried, Error>>,
-    remedy: &'static str,
-) {
+fn right(report: &mut Report, check: &'static str, allowed: &str, tried: Outcome, remedy: &'static str) {
     match tried {
         None => {}
         Some(Ok(Tried::Refused)) => report.ok(check, allowed.to_owned()),
@@ -357,18 +389,11 @@ fn right(
                 .into(),
             "use an endpoint that honours ConditionExpression",
         ),
-        Some(Err(error)) if error.code == Code::AccessDenied => {
-            report.say(check, Level::Warning, error.message.clone(), remedy);
+        Some(Err((Code::AccessDenied, why))) => report.say(check, Level::Warning, why, remedy),
+        Some(Err((Code::Throttled, why))) => {
+            report.say("capacity", Level::Warning, why, "raise the table's write capacity, or switch it to on-demand")
         }
-        Some(Err(error)) if error.code == Code::Throttled => {
-            report.say(
-                "capacity",
-                Level::Warning,
-                error.message.clone(),
-                "raise the table's write capacity, or switch it to on-demand",
-            );
-        }
-        Some(Err(error)) => report.say(check, Level::Warning, error.message.clone(), "try again later"),
+        Some(Err((_, why))) => report.say(check, Level::Warning, why, "try again later"),
     }
 }
 
@@ -402,7 +427,7 @@ fn data(report: &mut Report, seen: &Observations) {
 
 fn rows(report: &mut Report, kind: &'static str, tally: &Tally) {
     let Tally { rows, tombstones, deflated, .. } = tally;
-    let mut text = format!("{rows} rows, {tombstones} of them deleted");
+    let mut text = format!("{rows} {}, {tombstones} of them deleted", if *rows == 1 { "row" } else { "rows" });
     if *deflated > 0 {
         let _ = write!(text, "; {deflated} are stored deflated, and other SDKs read an older form of them");
     }
@@ -450,7 +475,7 @@ fn big_segments(report: &mut Report, seen: &Observations) {
         ),
         Some(Ok(Some(age))) => report.ok(CHECK, format!("brought up to date {} ago", in_words(*age))),
         Some(Err(error)) => {
-            report.say(CHECK, Level::Warning, error.message.clone(), "let the Relay Proxy write them anew")
+            report.say(CHECK, Level::Warning, cause(error, seen), "let the Relay Proxy write them anew")
         }
     }
 }
@@ -560,6 +585,24 @@ mod tests {
             (first(Code::Rejected), "request", Problem, "report"),
             (
                 Box::new(|seen| {
+                    let said = "the profile \"staging\" is not in the AWS configuration files";
+                    seen.initialised = Err(Error::new(Code::NoCredentials, said));
+                }),
+                "credentials",
+                Problem,
+                "AWS_CONFIG_FILE",
+            ),
+            (
+                Box::new(|seen| {
+                    let said = "received corrupt message of type InvalidContentType";
+                    seen.initialised = Err(Error::new(Code::Connection, said));
+                }),
+                "endpoint",
+                Problem,
+                "http://",
+            ),
+            (
+                Box::new(|seen| {
                     seen.initialised = failed(Code::Timeout);
                     seen.name = Some(Err("no such name".into()));
                 }),
@@ -658,6 +701,19 @@ mod tests {
             let checks = report.findings.iter().filter(|finding| finding.check == check).count();
             assert_eq!(checks, 1, "{check} is not said to be well and wrong at once: {report:?}");
         }
+    }
+
+    #[test]
+    fn a_finding_begins_with_what_went_wrong() {
+        let mut seen = well();
+        let said = "GetItem of \"$inited\" in namespace \"$inited\" of table \"flags\": there is no table \"flags\"";
+        seen.initialised = Err(Error::new(Code::TableNotFound, said));
+        seen.way.at = "http://127.0.0.1:8000".into();
+        let report = report(&seen);
+        let found =
+            |check| report.findings.iter().find(|finding| finding.check == check).map(|finding| &*finding.found);
+        assert_eq!(found("table"), Some("there is no table \"flags\""));
+        assert_eq!(found("region"), Some("requests go to http://127.0.0.1:8000; the region comes from AWS_REGION"));
     }
 
     #[test]

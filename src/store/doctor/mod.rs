@@ -192,7 +192,7 @@ fn region_from(options: &Options) -> &'static str {
         Options { region: Some(_), .. } => "the option \"region\"",
         _ if set("AWS_REGION") => "AWS_REGION",
         _ if set("AWS_DEFAULT_REGION") => "AWS_DEFAULT_REGION",
-        Options { endpoint: Some(_), .. } => "the endpoint's",
+        Options { endpoint: Some(_), .. } => "the endpoint",
         _ => "a profile or the instance",
     }
 }

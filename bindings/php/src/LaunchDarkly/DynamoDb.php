@@ -4,6 +4,8 @@ declare(strict_types=1);
 
 namespace Flagstore\LaunchDarkly;
 
+use Flagstore\Report;
+
 /**
  * Stands in for LaunchDarkly\Integrations\DynamoDb, with the same options:
  *
@@ -63,5 +65,17 @@ final class DynamoDb
     public static function bigSegmentsStore(#[\SensitiveParameter] array $options): BigSegmentsStore
     {
         return new BigSegmentsStore(Options::of($options));
+    }
+
+    /**
+     * Says what is wrong between this process and its flags, and what to do about it, as Store::doctor() does.
+     *
+     * @param IntegrationOptions $options as for featureRequester(); caches and the logger are not looked at
+     * @throws InvalidOptionException an option cannot be right
+     * @throws \Flagstore\UnavailableException not even that could be found out in time
+     */
+    public static function doctor(#[\SensitiveParameter] array $options): Report
+    {
+        return Options::of($options)->doctor();
     }
 }

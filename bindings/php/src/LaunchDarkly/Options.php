@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace Flagstore\LaunchDarkly;
 
 use Flagstore\OptionException;
+use Flagstore\Report;
 use Flagstore\Store;
 use Flagstore\Transport;
 
@@ -61,11 +62,7 @@ final class Options
      */
     public function open(?object $logger): Store
     {
-        try {
-            $store = Store::open($this->store, $logger, $this->transport);
-        } catch (OptionException $error) {
-            throw new InvalidOptionException($error->getMessage(), $error->getCode(), $error);
-        }
+        $store = self::refusing(fn (): Store => Store::open($this->store, $logger, $this->transport));
         try {
             // Each request says it anew, hence not louder.
             $logger?->debug("flagstore: using {$this}; {$store->library()}");
@@ -73,6 +70,16 @@ final class Options
             // What a logger makes of it is its own.
         }
         return $store;
+    }
+
+    /**
+     * What is wrong with what is there for them.
+     *
+     * @throws InvalidOptionException as for open()
+     */
+    public function doctor(): Report
+    {
+        return self::refusing(fn (): Report => Store::doctor($this->store, $this->transport));
     }
 
     /**
@@ -107,6 +114,22 @@ final class Options
     public function __debugInfo(): array
     {
         return ['options' => (string) $this];
+    }
+
+    /**
+     * What a store makes of the options, refused in the adapter's words.
+     *
+     * @template T
+     * @param \Closure(): T $asks
+     * @return T
+     */
+    private static function refusing(\Closure $asks): mixed
+    {
+        try {
+            return $asks();
+        } catch (OptionException $error) {
+            throw new InvalidOptionException($error->getMessage(), $error->getCode(), $error);
+        }
     }
 
     private static function translated(#[\SensitiveParameter] array $given): array

@@ -6,6 +6,7 @@ namespace Flagstore\Tests\LaunchDarkly;
 
 use Flagstore\LaunchDarkly\AwsOptions;
 use Flagstore\LaunchDarkly\DynamoDb;
+use Flagstore\LaunchDarkly\InvalidOptionException;
 use Flagstore\Tests\Endpoint;
 use Flagstore\Tests\RecordingLogger;
 use Flagstore\Tests\TestCase;
@@ -123,6 +124,29 @@ final class OptionsTest extends TestCase
     {
         $this->expectException(\Flagstore\ExceptionInterface::class);
         DynamoDb::bigSegmentsStore([]);
+    }
+
+    public function testTheDoctorTakesTheSameOptions(): void
+    {
+        $this->store()->init(['features' => []]);
+        $options = [
+            'dynamodb_table' => 'flags', 'dynamodb_prefix' => $this->options()['prefix'], 'apc_expiration' => 30,
+            'dynamodb_options' => Endpoint::local()->awsOptions(), 'flagstore_options' => ['timeout_ms' => 10_000],
+            'logger' => new RecordingLogger(),
+        ];
+        $report = DynamoDb::doctor($options);
+        self::assertSame(0, $report->problems, print_r($report, true));
+        self::assertStringNotContainsString(Endpoint::SECRET, print_r($report, true));
+        $missing = DynamoDb::doctor(['dynamodb_table' => 'no-such-table'] + $options);
+        self::assertSame(1, $missing->problems);
+        foreach ([['flagstore_options' => ['tabel' => 'x']], ['dynamodb_options' => ['regoin' => 'x']]] as $wrong) {
+            try {
+                DynamoDb::doctor($wrong + $options);
+                self::fail('nothing was thrown');
+            } catch (InvalidOptionException $refused) {
+                self::assertMatchesRegularExpression('/tabel|regoin/', $refused->getMessage());
+            }
+        }
     }
 
     public function testDumpsShowNoSecret(): void

@@ -36,7 +36,7 @@ from ._sdk_rows import Rows, all_encoded, encoded
 from ._typing import Unpack
 from .async_store import AsyncStore
 from .options import AdapterOptions
-from .results import Outcome
+from .results import Outcome, Report
 from .store import Store
 
 _DEFAULT_CACHING = CacheConfig.default()
@@ -105,12 +105,35 @@ def async_feature_store(
     return wrapped(AsyncFeatureStore(_announced(AsyncStore(table_name, **given), given)), caching)
 
 
+def doctor(
+    table_name: str,
+    prefix: str | None = None,
+    dynamodb_opts: Mapping[str, Any] = {},
+    caching: CacheConfig = _DEFAULT_CACHING,
+    *,
+    options: Mapping[str, Any] = {},
+    **more: Unpack[AdapterOptions],
+) -> Report:
+    """:meth:`flagstore.Store.doctor` for what :func:`new_feature_store` takes: says what is wrong between this process and its
+    flags, and what to do about it. The cache and the logger are not looked at.
+
+    :raises OptionError: an option is unknown or wrong, as for :func:`new_feature_store`
+    :raises UnavailableError: not even that could be found out in time
+    """
+    given = {"keep_told": True, **_options(prefix, dynamodb_opts, {**options, **more})}
+    # What has to do with Python's logging is none of the library's options.
+    for name in ("logger", "log_events"):
+        given.pop(name, None)
+    return Store.doctor(table_name, **given)
+
+
 class DynamoDB:
     """Stands in for ``ldclient.integrations.DynamoDB``."""
 
     new_feature_store = staticmethod(new_feature_store)
     new_big_segment_store = staticmethod(new_big_segment_store)
     async_feature_store = staticmethod(async_feature_store)
+    doctor = staticmethod(doctor)
 
 
 def _options(

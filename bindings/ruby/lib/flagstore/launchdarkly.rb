@@ -58,10 +58,26 @@ module Flagstore
         BigSegmentStore.new(store)
       end
 
-      def self.opened(table_name, opts, **defaults)
+      # {Flagstore::Store.doctor} for what {new_feature_store} takes: says what is wrong between this process and its flags,
+      # and what to do about it. The cache and the logger are not looked at.
+      #
+      # @return [Report]
+      # @raise [OptionError] an option is unknown or wrong; the message names it
+      # @raise [UnavailableError] not even that could be found out in time
+      def self.doctor(table_name, opts = {})
+        options = translated(opts, keep_told: true).except(:logger, :log_events)
+        Store.doctor(table: table_name, prefix: opts[:prefix], **options)
+      end
+
+      def self.translated(opts, **defaults)
         opts.each_key { |name| refuse(name) unless OPTIONS.include?(name) || opts[name].nil? }
+        { **defaults, **AwsOptions.translated(opts[:dynamodb_opts] || {}), **(opts[:options] || {}) }
+      end
+      private_class_method :translated
+
+      def self.opened(table_name, opts, **defaults)
+        options = translated(opts, **defaults)
         logger = HarmlessLogger.around(opts[:logger] || ::LaunchDarkly::Config.default_logger)
-        options = { **defaults, **AwsOptions.translated(opts[:dynamodb_opts] || {}), **(opts[:options] || {}) }
         store = Store.new(table: table_name, prefix: opts[:prefix], logger: logger, **options)
         logger.info("flagstore: using #{described(table_name, opts[:prefix], options)}")
         [store, logger]

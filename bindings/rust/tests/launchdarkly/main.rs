@@ -5,3 +5,4 @@ mod data_store;
 mod doctor;
 mod evaluations;
 mod local;
+mod readme;
