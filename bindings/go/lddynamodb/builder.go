@@ -10,6 +10,7 @@
 package lddynamodb
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -108,16 +109,31 @@ func (b *StoreBuilder[T]) DynamoClient(any) *StoreBuilder[T] {
 	return b
 }
 
+// Doctor looks at everything between this process and its flags with the options of this builder, says what is wrong and what to
+// do about it: see [flagstore.Doctor]. It fails as Build does, or with the context's error.
+func (b *StoreBuilder[T]) Doctor(ctx context.Context) (flagstore.Report, error) {
+	options, err := b.accepted()
+	if err != nil {
+		return flagstore.Report{}, err
+	}
+	return flagstore.Doctor(ctx, options)
+}
+
+// accepted is what the store is opened with, or why it cannot be.
+func (b *StoreBuilder[T]) accepted() (flagstore.Options, error) {
+	if b.table == "" {
+		return flagstore.Options{}, errors.New("table name is required")
+	}
+	return b.merged(), b.refused
+}
+
 // Build opens the store. The SDK calls it. It does no network I/O.
 func (b *StoreBuilder[T]) Build(context subsystems.ClientContext) (T, error) {
 	var none T
-	if b.table == "" {
-		return none, errors.New("table name is required")
+	options, err := b.accepted()
+	if err != nil {
+		return none, err
 	}
-	if b.refused != nil {
-		return none, b.refused
-	}
-	options := b.merged()
 	store, err := flagstore.Open(options)
 	if err != nil {
 		return none, fmt.Errorf("cannot open the DynamoDB store: %w", err)

@@ -1,6 +1,7 @@
 package lddynamodb
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
@@ -45,6 +46,26 @@ func wantLogged(t *testing.T, log *ldlogtest.MockLog, level ldlog.LogLevel, part
 		}
 	}
 	t.Errorf("no message holds %q: %q", part, log.GetAllOutput())
+}
+
+func TestDoctorTakesTheOptionsOfTheBuilder(t *testing.T) {
+	local := endpoint.Local(t)
+	options := flagstore.Options{Endpoint: local.URL, Region: "us-east-1", AccessKeyID: "test", SecretAccessKey: endpoint.Secret}
+	report, err := DataStore("no-such-table").Options(options).Prefix("p").Doctor(context.Background())
+	if err != nil || !strings.Contains(fmt.Sprint(report.Findings), "no-such-table") {
+		t.Errorf("got %+v, %v", report, err)
+	}
+	wrong := options
+	wrong.MaxConnections = -1
+	for named, builder := range map[string]*StoreBuilder[subsystems.PersistentDataStore]{
+		"table name":      DataStore("").Options(options),
+		"DynamoClient":    DataStore("flags").DynamoClient(nil),
+		"max_connections": DataStore("flags").Options(wrong),
+	} {
+		if report, err := builder.Doctor(context.Background()); err == nil || !strings.Contains(err.Error(), named) {
+			t.Errorf("%s: got %+v, %v", named, report, err)
+		}
+	}
 }
 
 // The SDK asks a configuration for its name through this interface. Without it its diagnostics say "custom".

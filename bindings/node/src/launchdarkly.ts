@@ -30,6 +30,7 @@ import { isEvaluable } from './evaluable.js';
 import { harmless, quoted } from './logging.js';
 import { type Item, libraryPath, libraryVersion } from './native.js';
 import { type FlagStoreOptions, kindOf } from './options.js';
+import type { Report } from './reports.js';
 import { FlagStore, type NewItem } from './store.js';
 
 export type {
@@ -106,6 +107,17 @@ export function DynamoDBBigSegmentStore(
     const logger = options.logger ?? context?.basicConfiguration?.logger;
     return new BigSegmentStore(opened({ logger, ...storeOptions }));
   };
+}
+
+/**
+ * Looks at everything between this process and its flags, as {@link FlagStore.doctor} does, with the arguments of
+ * {@link DynamoDBFeatureStore}; neither `logger` nor `cacheTTL` matters here.
+ *
+ * @throws {FlagStoreError} an option is unknown or wrong; the message names it
+ */
+export async function doctor(tableName: string, options: LDDynamoDBOptions = {}): Promise<Report> {
+  const { logger: _, ...storeOptions } = storeOptionsOf(tableName, options);
+  return FlagStore.doctor(storeOptions);
 }
 
 function storeOptionsOf(table: string, options: LDDynamoDBOptions): FlagStoreOptions {

@@ -6,6 +6,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { inspect } from 'node:util';
 
 import {
   AsyncStoreFacade,
@@ -22,6 +23,7 @@ import {
   DynamoDBBigSegmentStore,
   DynamoDBFeatureStore,
   type LDDynamoDBOptions,
+  doctor,
 } from '../src/launchdarkly.js';
 import {
   type Endpoint,
@@ -299,6 +301,23 @@ describe('what fails', () => {
     raw.close();
     assert.equal(await store.get(FEATURES, 'flag'), null);
     assert.match(log.at('error').join(), /is closed/);
+  });
+});
+
+describe('doctor', () => {
+  test('takes what the store takes, and says what is wrong', async () => {
+    const { clientOptions } = endpoint;
+    const options = { prefix: newPrefix(), cacheTTL: 30, logger: new Log(), clientOptions };
+    const missing = await doctor('no-such-table', options);
+    assert.match(missing.findings.find(one => one.check === 'table')!.found, /no-such-table/);
+    const empty = await doctor(TABLE, options);
+    assert(
+      empty.findings.some(one => one.check === 'initialised' && one.level === 'problem'),
+      inspect(empty),
+    );
+    await assert.rejects(doctor(TABLE, { ...options, storeOptions: { timeoutMs: -1 } }), /timeoutMs/);
+    const unknown = { ...options, tabel: 'x' } as object;
+    await assert.rejects(doctor(TABLE, unknown), /"tabel"/);
   });
 });
 

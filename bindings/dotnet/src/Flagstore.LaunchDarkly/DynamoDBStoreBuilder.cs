@@ -1,5 +1,7 @@
 using System;
 using System.Collections.Generic;
+using System.Threading;
+using System.Threading.Tasks;
 using LaunchDarkly.Sdk;
 using LaunchDarkly.Sdk.Server.Subsystems;
 
@@ -121,18 +123,40 @@ namespace Flagstore.LaunchDarkly
         public T Build(LdClientContext context)
         {
             var log = new Log(context.Logger.SubLogger(logName));
-            var options = new FlagStoreOptions(tableName) { OnEvent = happened => log.Write(happened.Level, happened.Message) };
-            foreach (KeyValuePair<string, object> option in translated) options[option.Key] = option.Value;
-            foreach (KeyValuePair<string, object> option in own) options[option.Key] = option.Value;
+            FlagStoreOptions options = Merged();
+            options.OnEvent = happened => log.Write(happened.Level, happened.Message);
             FlagStore store = FlagStore.Open(options);
             log.Write(EventLevel.Info, "Using DynamoDB " + options + " through libflagstore " + FlagStore.LibraryVersion);
             return wrap(store, log, context);
         }
 
+        /// <summary>
+        /// Looks at everything between this process and its flags with the options of this builder, says what is wrong and what to
+        /// do about it: <see cref="FlagStore.Doctor"/>.
+        /// </summary>
+        /// <returns>what was found</returns>
+        /// <exception cref="FlagStoreException">an option is unknown, of the wrong type or out of range; the message names
+        /// it</exception>
+        public Report Doctor() => FlagStore.Doctor(Merged());
+
+        /// <summary><see cref="Doctor"/> without blocking.</summary>
+        /// <param name="cancellationToken">cancels the task; what was begun ends by itself</param>
+        /// <returns>a task that fails with the exception that <see cref="Doctor"/> would throw</returns>
+        public Task<Report> DoctorAsync(CancellationToken cancellationToken = default(CancellationToken)) =>
+            FlagStore.DoctorAsync(Merged(), cancellationToken);
+
         /// <summary>Called by the SDK, whose diagnostics name the kind of the store.</summary>
         /// <param name="context">not used</param>
         /// <returns>the name</returns>
         public LdValue DescribeConfiguration(LdClientContext context) => LdValue.Of("DynamoDB");
+
+        private FlagStoreOptions Merged()
+        {
+            var options = new FlagStoreOptions(tableName);
+            foreach (KeyValuePair<string, object> option in translated) options[option.Key] = option.Value;
+            foreach (KeyValuePair<string, object> option in own) options[option.Key] = option.Value;
+            return options;
+        }
 
         private DynamoDBStoreBuilder<T> Translated(string name, object value)
         {

@@ -2,6 +2,7 @@ using System;
 using System.Collections.Generic;
 using System.IO;
 using System.Linq;
+using System.Threading.Tasks;
 using Flagstore.LaunchDarkly;
 using LaunchDarkly.Logging;
 using LaunchDarkly.Sdk;
@@ -33,6 +34,20 @@ namespace Flagstore.Tests
             "{\"key\":\"" + key + "\",\"version\":" + version + ",\"on\":false,\"offVariation\":0,\"variations\":[\"a\",\"b\"],\"salt\":\"\"}";
 
         private List<string> Errors => Logged(log, LogLevel.Error, "DataStore.DynamoDB");
+
+        [Test]
+        public async Task DoctorTakesTheOptionsOfTheBuilder()
+        {
+            DynamoDBStoreBuilder<IPersistentDataStore> missing = DynamoDB.DataStore("no-such-table").Prefix(prefix)
+                .Endpoint(Endpoint.Local.Url).Region("us-east-1").Credentials("test", Endpoint.Secret);
+            foreach (Report report in new[] { missing.Doctor(), await missing.DoctorAsync() })
+            {
+                Check.Contains("no-such-table", report.Findings.Single(one => one.Check == "table").Found);
+                Check.Lacks(Endpoint.Secret, string.Join("\n", report.Findings));
+            }
+            missing.Option("timeout_ms", -1);
+            Check.Contains("timeout_ms", Check.Fails("OPTION_VALUE", false, () => missing.Doctor()).Message);
+        }
 
         [Test]
         public void ATombstoneOfAnySdkIsADeletedItem()

@@ -127,7 +127,8 @@ public class LibraryTest {
         refused(child, "It is unpacked into /nowhere", "system property flagstore.tmpdir", "flagstore.bridge");
         Path other = folder.newFolder("other").toPath();
         Child named = load(Map.of(Library.VARIABLE, LIBRARY), "-Djava.io.tmpdir=/nowhere", "-Dflagstore.tmpdir=" + other);
-        assertEquals(LIBRARY, named.output());
+        // Newer JVMs say first that there is no such folder.
+        assertEquals(LIBRARY, named.output().replaceAll("(?s).*\n", ""));
     }
 
     @Test

@@ -9,9 +9,11 @@ import com.launchdarkly.sdk.server.subsystems.PersistentDataStore;
 import io.flagstore.FlagStore;
 import io.flagstore.FlagStoreBuilder;
 import io.flagstore.FlagStoreException;
+import io.flagstore.Report;
 import java.net.URI;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.concurrent.CompletableFuture;
 import software.amazon.awssdk.auth.credentials.AwsCredentialsProvider;
 import software.amazon.awssdk.core.client.config.ClientOverrideConfiguration;
 import software.amazon.awssdk.services.dynamodb.DynamoDbClient;
@@ -174,20 +176,49 @@ public abstract class DynamoDbStoreBuilder<T> implements ComponentConfigurer<T>,
         return LDValue.of("DynamoDB");
     }
 
+    /**
+     * Looks at everything between this process and its flags with the options of this builder, says what is wrong and what to do
+     * about it: {@link FlagStoreBuilder#doctor}.
+     *
+     * @return what was found
+     * @throws FlagStoreException if an option is unknown, of the wrong type or out of range; the message names it
+     */
+    public Report doctor() {
+        return builder(options()).doctor();
+    }
+
+    /**
+     * {@link #doctor} without blocking.
+     *
+     * @return a future that fails with the exception that {@code doctor} would throw
+     */
+    public CompletableFuture<Report> doctorAsync() {
+        return builder(options()).doctorAsync();
+    }
+
     FlagStore open(Log log) {
+        Map<String, Object> options = options();
         // The SDK's cache reads what it misses under a monitor.
-        FlagStoreBuilder builder = FlagStore.builder(tableName).callersHoldMonitors(true)
-                .onEvent(event -> log.write(event.level(), event.message()));
+        FlagStore store = builder(options).callersHoldMonitors(true)
+                .onEvent(event -> log.write(event.level(), event.message())).open();
+        log.write(System.Logger.Level.INFO, where(options));
+        return store;
+    }
+
+    private FlagStoreBuilder builder(Map<String, Object> options) {
+        FlagStoreBuilder builder = FlagStore.builder(tableName);
+        options.forEach(builder::option);
+        return builder;
+    }
+
+    private Map<String, Object> options() {
         Map<String, Object> options = new LinkedHashMap<>();
         // A store that only reads is told nothing, and keeps nothing. All have it, so that all of a process share connections.
         options.put("keep_told", true);
         options.putAll(translated);
         options.putAll(ownOptions);
         systemProperties(options);
-        options.forEach(builder::option);
-        FlagStore store = builder.open();
-        log.write(System.Logger.Level.INFO, where(options));
-        return store;
+        return options;
     }
 
     /** Most of what goes wrong with a store is a table that nobody meant. */

@@ -32,6 +32,7 @@ import io.flagstore.Endpoint;
 import io.flagstore.FlagStore;
 import io.flagstore.FlagStoreException;
 import io.flagstore.Item;
+import io.flagstore.Report;
 import io.flagstore.Rows;
 import java.net.URI;
 import java.security.MessageDigest;
@@ -102,6 +103,18 @@ public class AdapterTest {
     }
 
     // What other SDKs wrote
+
+    @Test
+    public void doctorTakesTheOptionsOfTheBuilder() {
+        DynamoDbStoreBuilder<PersistentDataStore> missing = Adapter.local(DynamoDb.dataStore("no-such-table"), prefix);
+        for (Report report : List.of(missing.doctor(), missing.doctorAsync().join())) {
+            assertTrue(report.toString(), report.findings().stream()
+                    .anyMatch(one -> one.check().equals("table") && one.found().contains("no-such-table")));
+            assertFalse(report.toString().contains(Endpoint.SECRET));
+        }
+        FlagStoreException wrong = assertThrows(FlagStoreException.class, () -> missing.option("timeout_ms", -1).doctor());
+        assertTrue(wrong.getMessage(), wrong.getMessage().contains("timeout_ms"));
+    }
 
     @Test
     public void aTombstoneOfAnySdkIsADeletedItem() {
