@@ -77,6 +77,7 @@ OTHERWISE: dict[str, list[tuple[str, Otherwise | str]]] = {
     "bindings/dotnet/README.md": [
         ("dotnet add package", REGISTRY),
         ("bindings/dotnet/tests/run", ITS_TESTS),
+        ("bindings/dotnet/tests/net8/compile", ITS_TESTS),
         ("bindings/dotnet/package", "make packages-dotnet is it"),
         ("make test-dotnet-sdk", "the SDK's checkouts are the reader's"),
     ],
