@@ -26,6 +26,8 @@ Gem::Specification.new do |spec|
   spec.files = Dir['lib/**/*.rb', 'sig/*.rbs', *papers, *(native unless platform.empty?), base: __dir__].sort
   spec.platform = Gem::Platform.new(platform) unless platform.empty?
   spec.required_ruby_version = '>= 3.1'
+  # Older ones take a gem for musl for one that glibc may have, too.
+  spec.required_rubygems_version = '>= 3.3.22' if platform.include?('musl')
 
   # Calls C without compiling anything.
   spec.add_runtime_dependency 'ffi', '~> 1.15'

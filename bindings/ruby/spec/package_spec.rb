@@ -50,6 +50,12 @@ RSpec.describe 'the gem' do
     expect(Gem::Platform.match_gem?(Gem::Package.new(@gem).spec.platform, 'flagstore')).to be true
   end
 
+  it 'is kept from a RubyGems that takes a gem for musl where glibc is' do
+    old = Gem::Version.new('3.3.15')
+    kept = @gems.reject { |gem| Gem::Package.new(gem).spec.required_rubygems_version.satisfied_by?(old) }
+    expect(kept.map { |gem| gem[/linux-musl/] }).to eq %w[linux-musl linux-musl]
+  end
+
   it 'is for the platform that the header of its library says' do
     file = "#{@folder}/file"
     NativeFiles.all.each_value do |platform, _name, bytes|
