@@ -372,17 +372,21 @@ static void fork_after_the_first_calls(int64_t microseconds)
   make_one_call();
 }
 
+/* For tests that fork while the library starts threads. Whatever emulates takes longer, and is qemu. */
+static void needs_no_emulator(void)
+{
+  if (times_slower(1) > 1) {
+    skip("while a thread starts, qemu holds a lock that a child is left with and can start none: seen as its clone_lock, "
+         "held for 30 s by a thread that was not there");
+  }
+}
+
 /*
  * Whatever is made at its first use, anywhere below the library, is half-made in some of these children. Each fork
  * happens to a library that was never used, in a process of its own.
  */
 static void fork_during_the_first_calls(uint64_t (*open_first)(void), int forks, int at_once)
 {
-  /* Whatever emulates takes longer, and is qemu. */
-  if (times_slower(1) > 1) {
-    skip("while a thread starts, qemu holds a lock that a child is left with and can start none: seen as its clone_lock, "
-         "held for 30 s by a thread that was not there");
-  }
   for (int number = 0; number < forks; number += at_once) {
     pid_t fresh[16];
     for (int place = 0; place < at_once; place++) {
@@ -429,6 +433,7 @@ static uint64_t open_without_credentials(void)
 
 static void a_fork_during_the_first_calls_ever(void)
 {
+  needs_no_emulator();
   put_row("features", "flag", "\"version\":{\"N\":\"1\"},\"item\":{\"S\":\"{}\"}");
   fork_during_the_first_calls(open_at_endpoint, FIRST_CALLS, 1);
 }
@@ -436,6 +441,7 @@ static void a_fork_during_the_first_calls_ever(void)
 static void a_fork_during_the_first_calls_ever_over_tls(void)
 {
   char url[64];
+  needs_no_emulator();
   /* Nobody answers, so that all that is made for the handshake is made, and no server is needed. */
   black_hole(url);
   snprintf(secure_url, sizeof secure_url, "https%s", url + strlen("http"));
@@ -469,6 +475,7 @@ static void serve_credentials(char url[64])
 static void a_fork_while_credentials_are_fetched_for_the_first_time(void)
 {
   char url[64];
+  needs_no_emulator();
   serve_credentials(url);
   clearenv();
   setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", url, 1);
