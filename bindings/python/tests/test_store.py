@@ -9,7 +9,6 @@ import pickle
 import re
 import sys
 import threading
-import tracemalloc
 import weakref
 from pathlib import Path
 from typing import Any
@@ -328,6 +327,8 @@ def test_what_is_read_again_is_the_same_item(open_store: OpenStore) -> None:
 
 
 def test_items_that_were_read_are_kept_within_bounds(open_store: OpenStore) -> None:
+    import tracemalloc  # PyPy has none
+
     cached = open_store(cache_ttl_ms=-1)
     flags = {f"flag-{number}": Item(1, f"{number}:" + "x" * 20_000) for number in range(300)}
     cached.init({"features": flags})
