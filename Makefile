@@ -253,7 +253,9 @@ headers: ## write include/flagstore.h and include/flagstore_cdef.h anew from the
 CARGO_FOLDER   := $(abspath $(or $(CARGO_HOME),$(HOME)/.cargo))
 TOOLCHAIN      := $(shell rustc --print sysroot 2> /dev/null)
 HOST           := $(shell rustc -vV 2> /dev/null | sed -n 's/^host: //p')
-REMAP           = $(CURDIR)=. $(abspath $(TARGET))=target $(CARGO_FOLDER)=cargo $(TOOLCHAIN)=rust
+# Behind a link too: compilers of C say where they stood by the folder's own path.
+REGISTRY        = $(filter-out $(CARGO_FOLDER)/registry,$(realpath $(CARGO_FOLDER)/registry))
+REMAP           = $(CURDIR)=. $(abspath $(TARGET))=target $(CARGO_FOLDER)=cargo $(REGISTRY:%=%=cargo/registry) $(TOOLCHAIN)=rust
 comma          := ,
 space          := $(subst ,, )
 REMAPPED        = --config 'target."cfg(all())".rustflags=[$(subst $(space),$(comma),$(foreach pair,$(REMAP),"--remap-path-prefix=$(pair)") $(foreach flag,$(RUSTFLAGS),"$(flag)"))]'
