@@ -241,6 +241,7 @@ release: ## write what is published, every platform and every package, into buil
 release-of: stage
 	supply-chain/release $(if $(REHEARSAL),--rehearsal) build/release
 	@tests/packages build/packages
+	@tests/papers build/release
 	@supply-chain/platforms install
 
 headers: ## write include/flagstore.h and include/flagstore_cdef.h anew from the sources
